@@ -1,0 +1,1 @@
+"""certmark: an event-driven registry of certificates and marks with public verification."""

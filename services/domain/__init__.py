@@ -1,0 +1,1 @@
+"""What is true: pure functions and frozen dataclasses, on the standard library only."""

@@ -1,0 +1,1 @@
+"""Decides every event and stores the outcome."""
