@@ -1,0 +1,150 @@
+"""Who may speak: authorities, certification bodies, alliances, and the keys that they sign with."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import TypedDict
+
+from services.domain.identifiers import civil_day, instant_of
+
+
+class Purpose(StrEnum):
+    """What a key may sign. Purposes are separate: no key serves two."""
+
+    EVENT = "event"
+    DECLARATION = "declaration"
+    SEAL = "seal"
+    MARK = "mark"
+    STATUS = "status"
+    LOG = "log"
+    TRUST = "trust"
+
+
+class BodyStatus(StrEnum):
+    APPROVED = "approved"
+    SUSPENDED = "suspended"
+    DISQUALIFIED = "disqualified"
+
+
+KeyState = TypedDict(
+    "KeyState",
+    {
+        "v": int,
+        "kind": str,
+        "kid": str,
+        "owner": str,
+        "purpose": str,
+        "key": dict[str, str],
+        "from": str,
+        "until": str | None,
+        "retired_on": str | None,
+        "compromised_since": str | None,
+    },
+)
+
+CompetenceState = TypedDict("CompetenceState", {"scheme": str, "from": str, "until": str | None})
+BodyStatusState = TypedDict("BodyStatusState", {"status": str, "from": str})
+BackfillState = TypedDict("BackfillState", {"from": str, "until": str})
+
+
+class BodyState(TypedDict):
+    v: int
+    kind: str
+    approval_no: str
+    name: str
+    schemes: list[CompetenceState]
+    approved_from: str
+    approved_until: str | None
+    status: str
+    statuses: list[BodyStatusState]
+    backfills: list[BackfillState]
+
+
+MemberState = TypedDict("MemberState", {"body": str, "from": str, "until": str | None})
+
+
+class AllianceState(TypedDict):
+    v: int
+    kind: str
+    id: str
+    name: str
+    mark: str | None
+    members: list[MemberState]
+
+
+class AuthorityState(TypedDict):
+    v: int
+    kind: str
+    id: str
+    name: str
+    demonstration: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A public key in the register: whose, for what, and when."""
+
+    kid: str
+    owner: str
+    purpose: Purpose
+    jwk: dict[str, str]
+    valid_from: date
+    valid_until: date | None
+    retired_on: date | None
+    compromised_since: datetime | None
+
+    def valid_at(self, instant: datetime) -> bool:
+        """Whether a signature appended at this instant counts: inside the window, before retirement and compromise."""
+        day = civil_day(instant)
+        return (
+            self.valid_from <= day
+            and (self.valid_until is None or day <= self.valid_until)
+            and (self.retired_on is None or day < self.retired_on)
+            and (self.compromised_since is None or instant < self.compromised_since)
+        )
+
+
+def key_from_state(state: KeyState) -> Key:
+    return Key(
+        kid=state["kid"],
+        owner=state["owner"],
+        purpose=Purpose(state["purpose"]),
+        jwk=state["key"],
+        valid_from=date.fromisoformat(state["from"]),
+        valid_until=date.fromisoformat(state["until"]) if state["until"] else None,
+        retired_on=date.fromisoformat(state["retired_on"]) if state["retired_on"] else None,
+        compromised_since=instant_of(state["compromised_since"]) if state["compromised_since"] else None,
+    )
+
+
+def body_status_on(body: BodyState, day: date) -> BodyStatus | None:
+    """A body's status on a day; None before its approval or after its end."""
+    text = day.isoformat()
+    if text < body["approved_from"] or (body["approved_until"] is not None and body["approved_until"] < text):
+        return None
+    begun = [s["status"] for s in body["statuses"] if s["from"] <= text]
+    return BodyStatus(begun[-1]) if begun else None
+
+
+def is_competent(body: BodyState, scheme: str, day: date) -> bool:
+    """Whether a body may issue under a scheme on a day (approval, status and scope together)."""
+    text = day.isoformat()
+    return body_status_on(body, day) is BodyStatus.APPROVED and any(
+        s["scheme"] == scheme and s["from"] <= text and (s["until"] is None or text <= s["until"])
+        for s in body["schemes"]
+    )
+
+
+def in_backfill(body: BodyState, effective_at: date, today: date) -> bool:
+    """Whether a date is history that the body may still load today under an open backfill."""
+    return any(
+        effective_at.isoformat() <= b["from"] and today.isoformat() <= b["until"] for b in body["backfills"]
+    )
+
+
+def is_member(alliance: AllianceState, body: str, day: date) -> bool:
+    text = day.isoformat()
+    return any(
+        m["body"] == body and m["from"] <= text and (m["until"] is None or text <= m["until"])
+        for m in alliance["members"]
+    )

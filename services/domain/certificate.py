@@ -1,0 +1,403 @@
+"""A certificate (or self-declaration) with its mark authorizations, and its published form `state/v1`."""
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import TypeAlias, TypedDict
+
+Json: TypeAlias = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+
+class Status(StrEnum):
+    """What was last declared (有效 暂停 撤销 注销); `withdrawn` is a mark's own end."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    REVOKED = "revoked"
+    CANCELLED = "cancelled"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class StatusInterval:
+    """A status declared from a date on; `until` is the planned end of a suspension, which never ends it by itself."""
+
+    status: Status
+    since: date
+    until: date | None
+    reason: str | None
+    determined_on: date | None
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """An organisation: holder, manufacturer or factory."""
+
+    name: str
+    uscc: str | None = None
+    region: str | None = None
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One model that the certificate covers, with its GTIN-14 where it has one."""
+
+    model: str
+    gtin: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    name: str
+    product_class: str | None
+    trademark: str | None
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    standard: str
+    edition: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A mark authorization: the permission to use a sign on stated products."""
+
+    mark_no: str
+    mark: str
+    family: str | None
+    authorized_by: str
+    products: tuple[Item, ...]
+    media: tuple[str, ...]
+    quantity: int | None
+    route: int | None
+    attributes: tuple[Json, ...]
+    valid_from: date
+    valid_until: date | None
+    statuses: tuple[StatusInterval, ...]
+    code_sets: tuple[Json, ...] = ()
+
+    @property
+    def status(self) -> Status:
+        return self.statuses[-1].status
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """The whole attestation. `responsible` is the source that answers for it; dates are civil dates at UTC+8."""
+
+    certificate_no: str
+    declaration: bool
+    scheme: str
+    scheme_version: int
+    responsible: str
+    body: str | None
+    certification_mode: str | None
+    basis: tuple[Basis, ...]
+    holder: Party
+    manufacturer: Party | None
+    factory: Party | None
+    product: Product | None
+    service_scope: str | None
+    sites: tuple[Json, ...]
+    headcount: int | None
+    first_issued_on: date
+    issued_on: date
+    valid_from: date
+    valid_until: date | None
+    surveillance_due: date | None
+    approver: str | None
+    audit_refs: tuple[Json, ...]
+    parent_no: str | None
+    supersedes: str | None
+    superseded_by: str | None
+    accreditation: Json
+    grade: str | None
+    organic: Json
+    green: Json
+    statuses: tuple[StatusInterval, ...]
+    surveillances: tuple[date, ...] = ()
+    marks: tuple[Mark, ...] = ()
+
+    @property
+    def status(self) -> Status:
+        """What was last declared."""
+        return self.statuses[-1].status
+
+    def mark(self, mark_no: str) -> Mark | None:
+        return next((mark for mark in self.marks if mark.mark_no == mark_no), None)
+
+
+# --- state/v1, the published form: every field present, null where there is none -----------------------
+
+StatusState = TypedDict(
+    "StatusState",
+    {
+        "status": str,
+        "from": str,
+        "until": str | None,
+        "reason": str | None,
+        "determined_on": str | None,
+        "digest": str,
+    },
+)
+
+
+class PartyState(TypedDict):
+    name: str
+    uscc: str | None
+    region: str | None
+    address: str | None
+
+
+class ItemState(TypedDict):
+    model: str
+    gtin: str | None
+
+
+ProductState = TypedDict(
+    "ProductState", {"name": str, "class": str | None, "trademark": str | None, "items": list[ItemState]}
+)
+
+
+class BasisState(TypedDict):
+    standard: str
+    edition: str | None
+
+
+class MarkState(TypedDict):
+    mark_no: str
+    mark: str
+    family: str | None
+    authorized_by: str
+    products: list[ItemState]
+    media: list[str]
+    quantity: int | None
+    route: int | None
+    attributes: list[Json]
+    valid_from: str
+    valid_until: str | None
+    status: str
+    statuses: list[StatusState]
+    code_sets: list[Json]
+
+
+class CertificateState(TypedDict):
+    v: int
+    kind: str
+    certificate_no: str
+    declaration: bool
+    scheme: str
+    scheme_version: int
+    responsible: str
+    body: str | None
+    certification_mode: str | None
+    basis: list[BasisState]
+    holder: PartyState
+    manufacturer: PartyState | None
+    factory: PartyState | None
+    product: ProductState | None
+    service_scope: str | None
+    sites: list[Json]
+    headcount: int | None
+    first_issued_on: str
+    issued_on: str
+    valid_from: str
+    valid_until: str | None
+    surveillance_due: str | None
+    approver: str | None
+    audit_refs: list[Json]
+    parent_no: str | None
+    supersedes: str | None
+    superseded_by: str | None
+    accreditation: Json
+    grade: str | None
+    organic: Json
+    green: Json
+    status: str
+    statuses: list[StatusState]
+    surveillances: list[str]
+    marks: list[MarkState]
+
+
+def to_state(certificate: Certificate) -> CertificateState:
+    """`state/v1` of a certificate."""
+    c = certificate
+    return {
+        "v": 1,
+        "kind": "certificate",
+        "certificate_no": c.certificate_no,
+        "declaration": c.declaration,
+        "scheme": c.scheme,
+        "scheme_version": c.scheme_version,
+        "responsible": c.responsible,
+        "body": c.body,
+        "certification_mode": c.certification_mode,
+        "basis": [{"standard": b.standard, "edition": b.edition} for b in c.basis],
+        "holder": _party_state(c.holder),
+        "manufacturer": _party_state(c.manufacturer) if c.manufacturer else None,
+        "factory": _party_state(c.factory) if c.factory else None,
+        "product": {
+            "name": c.product.name,
+            "class": c.product.product_class,
+            "trademark": c.product.trademark,
+            "items": _item_states(c.product.items),
+        }
+        if c.product
+        else None,
+        "service_scope": c.service_scope,
+        "sites": list(c.sites),
+        "headcount": c.headcount,
+        "first_issued_on": c.first_issued_on.isoformat(),
+        "issued_on": c.issued_on.isoformat(),
+        "valid_from": c.valid_from.isoformat(),
+        "valid_until": _text(c.valid_until),
+        "surveillance_due": _text(c.surveillance_due),
+        "approver": c.approver,
+        "audit_refs": list(c.audit_refs),
+        "parent_no": c.parent_no,
+        "supersedes": c.supersedes,
+        "superseded_by": c.superseded_by,
+        "accreditation": c.accreditation,
+        "grade": c.grade,
+        "organic": c.organic,
+        "green": c.green,
+        "status": c.status.value,
+        "statuses": _status_states(c.statuses),
+        "surveillances": [day.isoformat() for day in c.surveillances],
+        "marks": [_mark_state(mark) for mark in c.marks],
+    }
+
+
+def from_state(state: CertificateState) -> Certificate:
+    """The certificate of a `state/v1`."""
+    s = state
+    product = s["product"]
+    return Certificate(
+        certificate_no=s["certificate_no"],
+        declaration=s["declaration"],
+        scheme=s["scheme"],
+        scheme_version=s["scheme_version"],
+        responsible=s["responsible"],
+        body=s["body"],
+        certification_mode=s["certification_mode"],
+        basis=tuple(Basis(b["standard"], b["edition"]) for b in s["basis"]),
+        holder=_party(s["holder"]),
+        manufacturer=_party(s["manufacturer"]) if s["manufacturer"] else None,
+        factory=_party(s["factory"]) if s["factory"] else None,
+        product=Product(product["name"], product["class"], product["trademark"], _items(product["items"]))
+        if product
+        else None,
+        service_scope=s["service_scope"],
+        sites=tuple(s["sites"]),
+        headcount=s["headcount"],
+        first_issued_on=date.fromisoformat(s["first_issued_on"]),
+        issued_on=date.fromisoformat(s["issued_on"]),
+        valid_from=date.fromisoformat(s["valid_from"]),
+        valid_until=_date(s["valid_until"]),
+        surveillance_due=_date(s["surveillance_due"]),
+        approver=s["approver"],
+        audit_refs=tuple(s["audit_refs"]),
+        parent_no=s["parent_no"],
+        supersedes=s["supersedes"],
+        superseded_by=s["superseded_by"],
+        accreditation=s["accreditation"],
+        grade=s["grade"],
+        organic=s["organic"],
+        green=s["green"],
+        statuses=_statuses(s["statuses"]),
+        surveillances=tuple(date.fromisoformat(day) for day in s["surveillances"]),
+        marks=tuple(_mark(mark) for mark in s["marks"]),
+    )
+
+
+def _text(day: date | None) -> str | None:
+    return day.isoformat() if day else None
+
+
+def _date(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+def _party_state(p: Party) -> PartyState:
+    return {"name": p.name, "uscc": p.uscc, "region": p.region, "address": p.address}
+
+
+def _party(s: PartyState) -> Party:
+    return Party(s["name"], s["uscc"], s["region"], s["address"])
+
+
+def _item_states(items: tuple[Item, ...]) -> list[ItemState]:
+    return [{"model": item.model, "gtin": item.gtin} for item in items]
+
+
+def _items(states: list[ItemState]) -> tuple[Item, ...]:
+    return tuple(Item(s["model"], s["gtin"]) for s in states)
+
+
+def _status_states(intervals: tuple[StatusInterval, ...]) -> list[StatusState]:
+    return [
+        {
+            "status": i.status.value,
+            "from": i.since.isoformat(),
+            "until": _text(i.until),
+            "reason": i.reason,
+            "determined_on": _text(i.determined_on),
+            "digest": i.digest,
+        }
+        for i in intervals
+    ]
+
+
+def _statuses(states: list[StatusState]) -> tuple[StatusInterval, ...]:
+    return tuple(
+        StatusInterval(
+            Status(s["status"]),
+            date.fromisoformat(s["from"]),
+            _date(s["until"]),
+            s["reason"],
+            _date(s["determined_on"]),
+            s["digest"],
+        )
+        for s in states
+    )
+
+
+def _mark_state(m: Mark) -> MarkState:
+    return {
+        "mark_no": m.mark_no,
+        "mark": m.mark,
+        "family": m.family,
+        "authorized_by": m.authorized_by,
+        "products": _item_states(m.products),
+        "media": list(m.media),
+        "quantity": m.quantity,
+        "route": m.route,
+        "attributes": list(m.attributes),
+        "valid_from": m.valid_from.isoformat(),
+        "valid_until": _text(m.valid_until),
+        "status": m.status.value,
+        "statuses": _status_states(m.statuses),
+        "code_sets": list(m.code_sets),
+    }
+
+
+def _mark(s: MarkState) -> Mark:
+    return Mark(
+        mark_no=s["mark_no"],
+        mark=s["mark"],
+        family=s["family"],
+        authorized_by=s["authorized_by"],
+        products=_items(s["products"]),
+        media=tuple(s["media"]),
+        quantity=s["quantity"],
+        route=s["route"],
+        attributes=tuple(s["attributes"]),
+        valid_from=date.fromisoformat(s["valid_from"]),
+        valid_until=_date(s["valid_until"]),
+        statuses=_statuses(s["statuses"]),
+        code_sets=tuple(s["code_sets"]),
+    )
