@@ -1,0 +1,167 @@
+"""The frame of every service's HTTP application: health, metrics, OpenAPI document, problems, headers."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import marshmallow as ma
+from flask import Flask, Response, g, render_template, request
+from flask_smorest import Api, Blueprint
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from services import problems, telemetry
+from services.domain.errors import every_error
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+"""Put on every answer that does not state its own. Pages have their style inside and no script at all."""
+
+_LARGEST_BODY = 8 * 1024 * 1024 + 64 * 1024
+
+
+class ProblemSchema(ma.Schema):
+    """RFC 9457, with the register's own `code`, `pointer` and `hint`."""
+
+    type = ma.fields.String(required=True, metadata={"description": "urn:certmark:problem:<code>"})
+    title = ma.fields.String(required=True)
+    status = ma.fields.Integer(required=True)
+    detail = ma.fields.String(required=True)
+    code = ma.fields.String(required=True, metadata={"description": "Stable name of the error"})
+    pointer = ma.fields.String(required=True, metadata={"description": "RFC 6901 pointer of the member concerned"})
+    hint = ma.fields.String(required=True, metadata={"description": "What to do about it"})
+
+
+class _Api(Api):  # type: ignore[misc]  # flask-smorest has no type information
+    ERROR_SCHEMA = ProblemSchema
+
+    def _register_responses(self) -> None:
+        """Document errors with the type that they are sent with."""
+        self.DEFAULT_RESPONSE_CONTENT_TYPE = problems.MEDIA_TYPE
+        super()._register_responses()
+        del self.DEFAULT_RESPONSE_CONTENT_TYPE
+
+
+def service_app(name: str, title: str, *, ready: Callable[[], str | None]) -> tuple[Flask, Api]:
+    """A Flask application with what every service answers to.
+
+    `name` is the service's one word in logs and metrics; `ready` gives None, or why the service cannot
+    work at present. Register blueprints on the returned Api, so that they enter the OpenAPI document.
+    """
+    app = Flask(f"services.{name}", static_folder=None)
+    app.config.update(
+        API_TITLE=title,
+        API_VERSION="v1",
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX="/",
+        OPENAPI_JSON_PATH="openapi.json",
+        MAX_CONTENT_LENGTH=_LARGEST_BODY,
+    )
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    api = _Api(app)
+    problems.install(app)  # after Api, whose own handler for HTTP errors it replaces
+    api.register_blueprint(_service_pages(title, ready, api))
+    _measure(app, name)
+
+    @app.after_request
+    def add_headers(response: Response) -> Response:
+        for header, value in SECURITY_HEADERS.items():
+            response.headers.setdefault(header, value)
+        return response
+
+    return app, api
+
+
+def _service_pages(title: str, ready: Callable[[], str | None], api: Api) -> Blueprint:
+    templates = Path(__file__).parent / "templates"
+    pages = Blueprint("service", __name__, description="Health, figures and documentation", template_folder=templates)
+
+    @pages.get("/healthz")
+    @pages.doc(summary="Does the process run?", responses={200: {"description": "It does"}})
+    def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @pages.get("/readyz")
+    @pages.doc(
+        summary="Can the service do its work?",
+        responses={200: {"description": "It can"}, 503: {"description": "It cannot; `detail` says why"}},
+    )
+    def readiness() -> dict[str, str]:
+        why_not = ready()
+        if why_not:
+            raise problems.NotReady(why_not)
+        return {"status": "ready"}
+
+    @pages.get("/metrics")
+    @pages.doc(
+        summary="Figures of this process for Prometheus",
+        responses={200: {"description": "Prometheus text format", "content": {"text/plain": {}}}},
+    )
+    def metrics() -> Response:
+        return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+    @pages.get("/docs")
+    @pages.doc(summary="This documentation", responses={200: {"description": "HTML", "content": {"text/html": {}}}})
+    def docs() -> Response:
+        return Response(_documentation(title, api.spec.to_dict()), content_type="text/html; charset=utf-8")
+
+    return pages
+
+
+def _measure(app: Flask, name: str) -> None:
+    requests = telemetry.counter("certmark_requests_total", "Requests answered", "service", "endpoint", "status")
+    seconds = telemetry.histogram("certmark_request_seconds", "Time to an answer", "service", "endpoint")
+
+    @app.before_request
+    def start() -> None:
+        g.stopwatch = telemetry.Stopwatch()
+
+    @app.after_request
+    def count(response: Response) -> Response:
+        endpoint = request.endpoint or "none"  # a bounded label: never the path that a stranger chose
+        requests.labels(name, endpoint, str(response.status_code)).inc()
+        stopwatch: telemetry.Stopwatch | None = g.get("stopwatch")
+        if stopwatch is not None:
+            seconds.labels(name, endpoint).observe(stopwatch.seconds)
+        return response
+
+
+def _documentation(title: str, document: dict[str, Any]) -> str:
+    operations = [
+        {**operation, "method": method.upper(), "path": path, "parameters": _parameters(document, item, operation)}
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if method in ("get", "post", "put", "patch", "delete")
+    ]
+    operations.sort(key=lambda found: ("service" in found.get("tags", []), found["path"]))
+    return render_template(
+        "service_docs.html",
+        title=title,
+        operations=operations,
+        schemas=document.get("components", {}).get("schemas", {}),
+        errors=every_error(),
+        resolve=lambda part: _resolve(document, part),
+    )
+
+
+def _parameters(document: dict[str, Any], item: dict[str, Any], operation: dict[str, Any]) -> list[dict[str, Any]]:
+    return [_resolve(document, part) for part in [*item.get("parameters", []), *operation.get("parameters", [])]]
+
+
+def _resolve(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+    """The part itself, or what its reference into the same document names."""
+    while "$ref" in part:
+        found: Any = document
+        for step in part["$ref"].removeprefix("#/").split("/"):
+            found = found[step]
+        part = found
+    return part
