@@ -1,0 +1,86 @@
+"""Strict JSON: what two readers could understand differently is refused (RFC 8259 §4, I-JSON RFC 7493)."""
+
+import json
+import math
+from typing import Any, NoReturn
+
+from services.domain.errors import BadNumber, BadText, DuplicateKey, NotJson, TooDeep
+
+MAX_DEPTH = 32
+MAX_INTEGER = 2**53 - 1
+
+
+def loads(raw: bytes) -> dict[str, Any]:
+    """One JSON object from UTF-8 bytes.
+
+    Raises:
+        NotJson, DuplicateKey, BadNumber, TooDeep, BadText: see each; nothing else escapes.
+    """
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise NotJson(f"not UTF-8 at byte {error.start}") from None
+    try:
+        value = _decode(text)
+    except RecursionError:
+        raise TooDeep(f"nested deeper than {MAX_DEPTH} levels") from None
+    except json.JSONDecodeError as error:
+        raise NotJson(f"{error.msg} at character {error.pos}") from None
+    if not isinstance(value, dict):
+        raise NotJson("the payload is not a JSON object")
+    # A walk is only needed where the bytes allow depth or escapes: most events have neither.
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH or b"\\u" in raw:
+        _inspect(value, 1)
+    return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DuplicateKey(f"the member {twice[:64]!r} stands twice in one object")
+    return members
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > 17 or abs(int(digits)) > MAX_INTEGER:
+        raise BadNumber(f"the integer {digits[:24]} lies beyond 2^53-1")
+    return int(digits)
+
+
+def _number(digits: str) -> float:
+    value = float(digits)
+    if math.isinf(value):
+        raise BadNumber(f"the number {digits[:24]} overflows to infinity")
+    return value
+
+
+def _constant(name: str) -> NoReturn:
+    raise BadNumber(f"{name} is not JSON")
+
+
+_decode = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_number, parse_constant=_constant
+).decode
+
+
+def _inspect(value: Any, depth: int) -> None:
+    if isinstance(value, str):
+        if "\0" in value:
+            raise BadText("text holds U+0000")
+        if not value.isascii():
+            try:
+                value.encode("utf-8")
+            except UnicodeEncodeError:
+                raise BadText("text holds a lone surrogate") from None
+    elif isinstance(value, dict | list):
+        if depth > MAX_DEPTH:
+            raise TooDeep(f"nested deeper than {MAX_DEPTH} levels")
+        if isinstance(value, dict):
+            for name, member in value.items():
+                _inspect(name, depth)
+                _inspect(member, depth + 1)
+        else:
+            for member in value:
+                _inspect(member, depth + 1)
