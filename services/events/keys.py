@@ -102,8 +102,8 @@ def private_key(handle: object) -> PrivateKey:
         return PrivateKey(public_key({"kty": "OKP", "crv": "Ed25519", "x": b64u(x)}), handle)
     if isinstance(handle, ec.EllipticCurvePrivateKey) and isinstance(handle.curve, ec.SECP256R1):
         point = handle.public_key().public_numbers()
-        x, y = b64u(point.x.to_bytes(32)), b64u(point.y.to_bytes(32))
-        return PrivateKey(public_key({"kty": "EC", "crv": "P-256", "x": x, "y": y}), handle)
+        jwk = {"kty": "EC", "crv": "P-256", "x": b64u(point.x.to_bytes(32)), "y": b64u(point.y.to_bytes(32))}
+        return PrivateKey(public_key(jwk), handle)
     raise NotConfigured("the key is neither Ed25519 nor P-256")
 
 
