@@ -7,6 +7,9 @@ from typing import Protocol
 
 from services.settings import Settings
 
+MAX_RECORD = 1_000_000
+"""Bytes of key and value together that every log takes; Kafka's own limit for a record lies a little above."""
+
 
 @dataclass(frozen=True, slots=True)
 class Topic:

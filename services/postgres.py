@@ -1,0 +1,181 @@
+"""Connections to PostgreSQL: the only file that names psycopg2."""
+
+import select
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import psycopg2
+import psycopg2.extensions
+import psycopg2.extras
+from psycopg2 import errors as psycopg2_errors
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import Json, execute_values
+
+from services.domain.errors import Fault, NotConfigured
+from services.settings import Settings
+
+__all__ = [
+    "CommitUnknown",
+    "Connection",
+    "Cursor",
+    "DatabaseError",
+    "DatabaseUnavailable",
+    "Json",
+    "UndefinedTable",
+    "UniqueViolation",
+    "connect",
+    "database_url",
+    "execute_values",
+    "is_usable",
+    "transaction",
+    "wait_for_notify",
+]
+
+DatabaseError = psycopg2.Error
+UndefinedTable = psycopg2_errors.UndefinedTable
+UniqueViolation = psycopg2_errors.UniqueViolation
+
+URL_FILE = "postgres.url"
+IDLE_IN_TRANSACTION_S = 10
+LOCK_TIMEOUT_S = 15
+"""Longer than IDLE_IN_TRANSACTION_S, so that who waits for a stopped writer's lock outlives that writer's transaction."""
+
+
+class DatabaseUnavailable(Fault):
+    slug = "database-unavailable"
+    title = "The database cannot be reached or gave up; nothing was decided"
+
+
+class CommitUnknown(Fault):
+    slug = "commit-unknown"
+    title = "The database did not confirm the commit: it may or may not have happened"
+
+
+def database_url(settings: Settings) -> str:
+    """The database that the settings name, or the embedded server's as it wrote it down when it started.
+
+    Raises:
+        NotConfigured: no database is named and no embedded server is running on this data folder.
+    """
+    if settings.database_url:
+        return settings.database_url
+    file = settings.data / URL_FILE
+    try:
+        return file.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise NotConfigured(
+            f"CERTMARK_DATABASE_URL is empty and {file} cannot be read ({error.strerror})",
+            hint="start the embedded server with `certmark up`, or name a database",
+        ) from None
+
+
+def connect(url: str, *, autocommit: bool = False) -> Connection:
+    """A connection in UTC that cannot hang for ever: on a dead network, a lock, or inside an idle transaction.
+
+    Raises:
+        DatabaseUnavailable: the server does not answer or does not let us in.
+    """
+    try:
+        connection = psycopg2.connect(
+            url,
+            application_name="certmark",
+            connect_timeout=5,
+            keepalives_idle=5,
+            keepalives_interval=2,
+            keepalives_count=3,
+            tcp_user_timeout=12_000,
+            options=(
+                "-c timezone=UTC -c client_encoding=UTF8"
+                f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_S}s -c lock_timeout={LOCK_TIMEOUT_S}s"
+            ),
+        )
+        connection.autocommit = autocommit
+    except psycopg2.Error as error:
+        raise DatabaseUnavailable(_words(error)) from error
+    return connection
+
+
+@contextmanager
+def transaction(connection: Connection) -> Iterator[Cursor]:
+    """One transaction: committed at the end, rolled back on any error.
+
+    Raises:
+        DatabaseUnavailable: the server went away or gave up (lock, shutdown, deadlock): nothing was stored.
+        CommitUnknown: the COMMIT itself failed. The connection is closed: look at what is stored, on a new one.
+        DatabaseError: a statement was wrong or broke a constraint: nothing was stored.
+    """
+    try:
+        with connection.cursor() as cursor:
+            yield cursor
+    except psycopg2.Error as error:
+        _roll_back(connection)
+        if _is_trouble(error) or connection.closed:
+            raise DatabaseUnavailable(_words(error)) from error
+        raise
+    except BaseException:
+        _roll_back(connection)
+        raise
+    try:
+        connection.commit()
+    except psycopg2.Error as error:
+        connection.close()
+        raise CommitUnknown(_words(error)) from error
+
+
+def _roll_back(connection: Connection) -> None:
+    try:
+        connection.rollback()
+    except psycopg2.Error:
+        with suppress(psycopg2.Error):  # it is gone already: the server rolls back by itself
+            connection.close()
+
+
+def is_usable(connection: Connection | None) -> bool:
+    """Whether an idle connection still looks alive. A server that ended it has left a last word on the socket."""
+    if connection is None or connection.closed:
+        return False
+    if _readable(connection, 0.0):
+        try:
+            connection.poll()
+        except psycopg2.Error:
+            return False
+    return not connection.closed
+
+
+def wait_for_notify(connection: Connection, seconds: float) -> list[str]:
+    """The payloads of the notifications that have come, waiting up to `seconds` for the first. Needs autocommit.
+
+    Raises:
+        DatabaseUnavailable: the connection is gone.
+    """
+    deadline = time.monotonic() + seconds
+    try:
+        while True:
+            connection.poll()
+            if connection.notifies:
+                found = [str(notify.payload) for notify in connection.notifies]
+                connection.notifies.clear()
+                return found
+            remaining = deadline - time.monotonic()
+            if remaining <= 0 or not _readable(connection, remaining):
+                return []
+    except (psycopg2.Error, OSError, ValueError) as error:
+        connection.close()
+        raise DatabaseUnavailable(_words(error)) from error
+
+
+def _readable(connection: Connection, seconds: float) -> bool:
+    poller = select.poll()  # not select(): a process with more than 1,024 open files may hold a higher descriptor
+    poller.register(connection.fileno(), select.POLLIN)
+    return bool(poller.poll(max(0, round(seconds * 1000))))
+
+
+def _is_trouble(error: psycopg2.Error) -> bool:
+    """Errors that say nothing about our statement: connection, shutdown, lock, deadlock, disk full, cancelled."""
+    return isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError)
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
