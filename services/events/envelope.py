@@ -26,6 +26,7 @@ _ALGORITHMS = {name for names in HEADER_NAMES.values() for name in names}
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
 _SOURCE = re.compile(r"urn:certmark:(authority|body|alliance|declarant):[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _PREVIOUS = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+_STAFF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*", re.ASCII)  # a staff or registration number, never a name
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
@@ -138,7 +139,7 @@ def read_event(envelope: Envelope) -> Event:
         time=_text(body, "time", _TIME),
         sequence=sequence,
         previous=previous,
-        signatory=_text(body, "signatory", None, 64),
+        signatory=_text(body, "signatory", _STAFF, 64),
         data=data,
         digest=envelope.digest,
     )

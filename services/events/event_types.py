@@ -173,7 +173,7 @@ def is_instant(text: str) -> bool:
 
 @lru_cache(maxsize=16384)
 def is_uscc(text: str) -> bool:
-    """Whether the check character of a unified social credit code holds (GB 32100); one holder has many certificates."""
+    """Whether the check character of a credit code holds (GB 32100). Kept, as one holder has many certificates."""
     return bool(uscc.is_valid(text))
 
 

@@ -1,0 +1,184 @@
+"""The sealed record of the state topic: what the registry publishes of one certificate, body, key or scheme."""
+
+import base64
+import binascii
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from services.domain.errors import BadEvent, NotAnEnvelope, TooLarge
+from services.domain.identifiers import instant_of, instant_text
+from services.events import strict_json
+from services.events.envelope import sign_compact
+from services.events.keys import HEADER_NAMES, PrivateKey, b64u
+
+TYP = "certmark-state+jws"
+MAX_RECORD = 512 * 1024
+"""Bytes of a sealed record as stored: the 256 KiB that a state may have, in base64, and room for a key's event."""
+_RECORDED_AT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class SealedToken:
+    """The signed token of one mark on one product; `list_id` and `index` are its place in a status list."""
+
+    mark_no: str
+    gtin: str | None
+    model: str | None
+    token: bytes
+    list_id: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class SealedRecord:
+    """One record as sealed. `revision` rises by one with every change of any record; equal means the same record.
+
+    `seq` is the last entry that concerns it, `digest` the event behind it, `event` the signed event that
+    added a key (on `key/…` records). A heartbeat has neither state nor digest; its revision is the
+    highest that was published before it.
+    """
+
+    key: str
+    revision: int
+    seq: int
+    recorded_at: datetime
+    digest: str | None
+    state: dict[str, Any] | None
+    tokens: tuple[SealedToken, ...]
+    under_review: bool
+    event: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A record taken apart, its seal not yet checked: nothing inside may be believed."""
+
+    alg: str
+    kid: str
+    payload: bytes
+    signing_input: bytes
+    seal: bytes
+
+
+def seal_record(record: SealedRecord, key: PrivateKey) -> bytes:
+    """The JWS compact string of a record."""
+    payload = {
+        "v": 1,
+        "key": record.key,
+        "revision": record.revision,
+        "seq": record.seq,
+        "recorded_at": instant_text(record.recorded_at),
+        "digest": record.digest,
+        "state": record.state,
+        "tokens": [
+            {
+                "mark_no": t.mark_no,
+                "gtin": t.gtin,
+                "model": t.model,
+                "token": b64u(t.token),
+                "list": t.list_id,
+                "index": t.index,
+            }
+            for t in record.tokens
+        ],
+        "under_review": record.under_review,
+        "event": record.event.decode("ascii") if record.event is not None else None,
+    }
+    header = {"alg": key.public.alg, "kid": key.public.kid, "typ": TYP}
+    return sign_compact(header, json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode(), key)
+
+
+def open_sealed(value: bytes) -> Sealed:
+    """Take a record's value apart.
+
+    Raises:
+        TooLarge, NotAnEnvelope, Malformed: it is not a sealed record.
+    """
+    if len(value) > MAX_RECORD:
+        raise TooLarge(f"{len(value)} bytes; a sealed record has at most {MAX_RECORD}")
+    parts = value.split(b".")
+    if len(parts) != 3:
+        raise NotAnEnvelope("not three parts joined by dots")
+    header = strict_json.loads(_unbase64(parts[0]))
+    alg, kid = header.get("alg"), header.get("kid")
+    if header.keys() != {"alg", "kid", "typ"} or header["typ"] != TYP or not isinstance(kid, str):
+        raise NotAnEnvelope(f"the header has alg, kid and typ {TYP!r}, nothing else")
+    if not any(alg in names for names in HEADER_NAMES.values()):
+        raise NotAnEnvelope("the algorithm is not one that seals")
+    return Sealed(str(alg), kid, _unbase64(parts[1]), value[: len(parts[0]) + 1 + len(parts[1])], _unbase64(parts[2]))
+
+
+def _unbase64(part: bytes) -> bytes:
+    try:
+        return base64.b64decode(part + b"=" * (-len(part) % 4), b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise NotAnEnvelope("not base64url without padding") from None
+
+
+def read_record(payload: bytes) -> SealedRecord:
+    """The record inside a checked seal; its state is taken as the registry wrote it (schemas/state.v1.json).
+
+    Raises:
+        Malformed: not the form of schemas/record.v1.json.
+    """
+    body = strict_json.loads(payload)
+    if body.keys() != _MEMBERS.keys() or body["v"] != 1:
+        raise BadEvent("not version 1 of the sealed record")
+    for name, kinds in _MEMBERS.items():
+        if type(body[name]) not in kinds:
+            raise BadEvent(f"{name} has the wrong type", pointer=f"/{name}")
+    if (body["state"] is None) != (body["key"] == "heartbeat"):
+        raise BadEvent("a heartbeat has no state, every other record has one", pointer="/state")
+    if not _RECORDED_AT.fullmatch(body["recorded_at"]):
+        raise BadEvent("recorded_at is not UTC with milliseconds", pointer="/recorded_at")
+    event: str | None = body["event"]
+    try:
+        return SealedRecord(
+            key=body["key"],
+            revision=body["revision"],
+            seq=body["seq"],
+            recorded_at=instant_of(body["recorded_at"]),
+            digest=body["digest"],
+            state=body["state"],
+            tokens=tuple(_token(token) for token in body["tokens"]),
+            under_review=body["under_review"],
+            event=event.encode("ascii") if event is not None else None,
+        )
+    except ValueError:
+        raise BadEvent("a date or an event in the record cannot be read") from None
+
+
+_NONE = type(None)
+_MEMBERS: dict[str, tuple[type, ...]] = {
+    "v": (int,),
+    "key": (str,),
+    "revision": (int,),
+    "seq": (int,),
+    "recorded_at": (str,),
+    "digest": (str, _NONE),
+    "state": (dict, _NONE),
+    "tokens": (list,),
+    "under_review": (bool,),
+    "event": (str, _NONE),
+}
+_TOKEN_MEMBERS: dict[str, tuple[type, ...]] = {
+    "mark_no": (str,),
+    "gtin": (str, _NONE),
+    "model": (str, _NONE),
+    "token": (str,),
+    "list": (int,),
+    "index": (int,),
+}
+
+
+def _token(body: Any) -> SealedToken:
+    if type(body) is not dict or body.keys() != _TOKEN_MEMBERS.keys():
+        raise BadEvent("not a token of a sealed record", pointer="/tokens")
+    for name, kinds in _TOKEN_MEMBERS.items():
+        if type(body[name]) not in kinds:
+            raise BadEvent(f"{name} of a token has the wrong type", pointer="/tokens")
+    token = _unbase64(body["token"].encode("ascii"))
+    return SealedToken(body["mark_no"], body["gtin"], body["model"], token, body["list"], body["index"])
