@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import flask_smorest
 import marshmallow as ma
 from flask import Flask, Response, g, render_template, request
-from flask_smorest import Api, Blueprint
+from flask_smorest import Api
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from services import problems, telemetry
@@ -26,6 +27,23 @@ SECURITY_HEADERS = {
 """Put on every answer that does not state its own. Pages have their style inside and no script at all."""
 
 _LARGEST_BODY = 8 * 1024 * 1024 + 64 * 1024
+
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest has no type information
+    """flask-smorest's blueprint with types for the decorators that we use, so that views stay typed."""
+
+    if TYPE_CHECKING:
+
+        def route(self, rule: str, **options: Any) -> Callable[[View], View]: ...
+        def get(self, rule: str, **options: Any) -> Callable[[View], View]: ...
+        def post(self, rule: str, **options: Any) -> Callable[[View], View]: ...
+        def doc(self, **options: Any) -> Callable[[View], View]: ...
+        def arguments(self, schema: Any, **options: Any) -> Callable[[View], View]: ...
+        def response(self, status_code: int, schema: Any = None, **options: Any) -> Callable[[View], View]: ...
+        def alt_response(self, status_code: int, response: Any = None, **options: Any) -> Callable[[View], View]: ...
 
 
 class ProblemSchema(ma.Schema):

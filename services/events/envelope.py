@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from services.domain.errors import (
@@ -128,6 +129,10 @@ def read_event(envelope: Envelope) -> Event:
     data = body.get("data")
     if not isinstance(data, dict):
         raise BadEvent("data is not an object", pointer="/data")
+    if not isinstance(body.get("dataschema", ""), str):
+        raise BadEvent("dataschema is not a text", pointer="/dataschema")
+    if body.get("datacontenttype", "application/json") != "application/json":
+        raise BadEvent("datacontenttype is not application/json", pointer="/datacontenttype")
     unknown = body.keys() - _MEMBERS
     if unknown:
         raise BadEvent(f"unknown member {sorted(unknown)[0][:64]!r}", pointer="/" + sorted(unknown)[0][:64])
@@ -136,7 +141,7 @@ def read_event(envelope: Envelope) -> Event:
         source=source,
         type=_text(body, "type", None, 128),
         subject=_text(body, "subject", None, 128),
-        time=_text(body, "time", _TIME),
+        time=_instant(body),
         sequence=sequence,
         previous=previous,
         signatory=_text(body, "signatory", _STAFF, 64),
@@ -146,7 +151,20 @@ def read_event(envelope: Envelope) -> Event:
 
 
 _MEMBERS = frozenset(
-    "specversion id source type subject time dataschema datacontenttype sequence previous signatory data".split()
+    {
+        "specversion",
+        "id",
+        "source",
+        "type",
+        "subject",
+        "time",
+        "dataschema",
+        "datacontenttype",
+        "sequence",
+        "previous",
+        "signatory",
+        "data",
+    }
 )
 
 
@@ -157,6 +175,15 @@ def _text(body: dict[str, Any], name: str, form: re.Pattern[str] | None, limit: 
     if form is not None and not form.fullmatch(value):
         raise BadEvent(f"{name} {value[:80]!r} does not have the form {form.pattern}", pointer=f"/{name}")
     return value
+
+
+def _instant(body: dict[str, Any]) -> str:
+    text = _text(body, "time", _TIME)
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        raise BadEvent(f"there is no such instant as {text}", pointer="/time") from None
+    return text
 
 
 def check_source(event: Event, owner: str) -> None:
