@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from types import MappingProxyType
-from typing import Protocol, TypeAlias, cast
+from typing import Protocol, TypeAlias
 
 from services.domain.body import (
     AllianceState,
@@ -36,7 +36,7 @@ from services.domain.errors import (
 from services.domain.identifiers import certificate_number
 from services.domain.lifecycle import Verb, change, check_ahead, issued, with_codes, with_mark, withdraw_mark
 from services.domain.said import Moment, Said
-from services.domain.scheme import Scheme, SchemeRules, SchemeState, scheme_from_state, scheme_state
+from services.domain.scheme import Scheme, SchemeRules, SchemeState, scheme_from_state, scheme_rules, scheme_state
 
 Value: TypeAlias = Certificate | BodyState | AllianceState | AuthorityState | KeyState | SchemeState
 Changes: TypeAlias = dict[str, Value]
@@ -429,7 +429,7 @@ def _own_key(said: Said, world: World) -> KeyState:
 def _publish_scheme(said: Said, world: World, moment: Moment) -> Changes:
     state = world.scheme(said.subject)
     versions = state["versions"] if state else []
-    rules = cast(SchemeRules, said.data)  # the schema of scheme.published is SchemeRules
+    rules = scheme_rules(said.data)
     if versions and (
         rules["version"] <= versions[-1]["version"] or rules["effective_at"] < versions[-1]["effective_at"]
     ):

@@ -250,6 +250,11 @@ class LogTruncated(Fault):
     title = "The log no longer holds the position that we have reached"
 
 
+class RegisterBehind(Fault):
+    slug = "register-behind"
+    title = "The database is older than what was already published from it"
+
+
 class NotConfigured(Fault):
     slug = "not-configured"
     title = "The settings contradict each other or something needed is missing"

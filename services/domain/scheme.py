@@ -1,9 +1,10 @@
 """A scheme: the rules certified against, as data in versions with dates of effect."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import TypedDict
+from typing import TypedDict, cast
 
 
 class Words(TypedDict):
@@ -55,6 +56,28 @@ class SchemeState(TypedDict):
     kind: str
     id: str
     versions: list[SchemeRules]
+
+
+_ABSENT: dict[str, object] = {
+    "alliance": None,
+    "mark": None,
+    "families": [],
+    "number_pattern": None,
+    "number_hint": None,
+    "required": [],
+    "validity_months": None,
+    "grace_days": 0,
+    "suspension_limit_months": None,
+    "surveillance_months": None,
+    "aliases": [],
+}
+"""What a member that `scheme.published` may leave out means."""
+
+
+def scheme_rules(data: Mapping[str, object]) -> SchemeRules:
+    """The rules of a version with every field present, from event data that passed its schema."""
+    said = {name: value for name, value in data.items() if value is not None}
+    return cast(SchemeRules, _ABSENT | said)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,231 @@
+"""The registry's HTTP interface: what was decided and why, what stands, and what stood as known then."""
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, TypeVar
+
+import marshmallow as ma
+from flask import Flask
+from flask.views import MethodView
+from flask_smorest import Blueprint
+
+from services.domain.certificate import CertificateState, from_state
+from services.domain.errors import BadRequest, CertmarkError, NotFound
+from services.domain.identifiers import CHINA, certificate_number, civil_day, instant_text
+from services.domain.standing import interval_on, mark_standing, standing
+from services.postgres import Connection, Cursor, connect, database_url, transaction
+from services.registry import store
+from services.settings import Settings, settings_from
+from services.web import service_app
+
+T = TypeVar("T")
+PAGE = 100
+
+
+class DecisionSchema(ma.Schema):
+    """What became of an event."""
+
+    digest = ma.fields.String(required=True)
+    decision = ma.fields.String(
+        required=True, validate=ma.validate.OneOf(["pending", "accepted", "refused", "quarantined"])
+    )
+    code = ma.fields.String(allow_none=True, metadata={"description": "Slug of the refusal or quarantine"})
+    detail = ma.fields.String(allow_none=True)
+    pointer = ma.fields.String(allow_none=True, metadata={"description": "RFC 6901 pointer into the event"})
+    hint = ma.fields.String(allow_none=True)
+    seq = ma.fields.Integer(allow_none=True)
+    recorded_at = ma.fields.Function(lambda row: _instant(row["recorded_at"]), allow_none=True)
+
+
+class HeadsQuery(ma.Schema):
+    source = ma.fields.String(load_default=None)
+    subject = ma.fields.String(load_default=None)
+    limit = ma.fields.Integer(load_default=PAGE, validate=ma.validate.Range(1, 1000))
+
+
+class AsOfQuery(ma.Schema):
+    at = ma.fields.String(load_default=None, metadata={"description": "Civil date at UTC+8; today where absent"})
+    known_at = ma.fields.String(
+        load_default=None, metadata={"description": "Date (its end) or RFC 3339 instant; now where absent"}
+    )
+
+
+class HistoryQuery(ma.Schema):
+    after = ma.fields.Integer(load_default=-1, metadata={"description": "`next` of the page before"})
+    limit = ma.fields.Integer(load_default=PAGE, validate=ma.validate.Range(1, 1000))
+
+
+def create_app() -> Flask:
+    """The application for a WSGI server; one database connection a thread."""
+    settings = settings_from()
+    database = Database(settings)
+    app, api = service_app("registry", "certmark registry", ready=database.why_not_ready)
+    api.register_blueprint(_blueprint(database))
+    return app
+
+
+class Database:
+    """Read-only look-ups, each a transaction of its own, on a connection that belongs to its thread."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._local = threading.local()
+
+    def read(self, query: Callable[[Cursor], T]) -> T:
+        """Run a query; a connection that broke is made anew once, so that a restart of the database is not seen."""
+        for last_try in (False, True):
+            try:
+                with transaction(self._connection()) as cur:
+                    return query(cur)
+            except CertmarkError:
+                self._local.connection = None
+                if last_try:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _connection(self) -> Connection:
+        connection: Connection | None = getattr(self._local, "connection", None)
+        if connection is None or connection.closed:
+            connection = self._local.connection = connect(database_url(self._settings))
+        return connection
+
+    def why_not_ready(self) -> str | None:
+        try:
+            self.read(store.head)
+        except CertmarkError as error:
+            return error.detail
+        return None
+
+
+def _blueprint(database: Database) -> Blueprint:
+    blueprint = Blueprint("registry", __name__, url_prefix="/v1", description="Decisions and certificates")
+
+    @blueprint.route("/decisions/<digest>")
+    class Decision(MethodView):
+        @blueprint.response(200, DecisionSchema)
+        @blueprint.doc(summary="What became of an event, by the digest of its signing input")
+        def get(self, digest: str) -> dict[str, Any]:
+            if len(digest) != 64 or digest.strip("0123456789abcdef"):
+                raise BadRequest("a digest is 64 lower-case hexadecimal digits")
+            found = database.read(lambda cur: store.decision_of(cur, digest))
+            if found is None:
+                raise NotFound("no event with this digest has been decided", hint="if it was just sent, ask again")
+            return found
+
+    @blueprint.route("/heads")
+    class Heads(MethodView):
+        @blueprint.arguments(HeadsQuery, location="query")
+        @blueprint.doc(
+            summary="What the next event of a chain must follow",
+            description="With source and subject: {sequence, previous}. With one of them: a list of chains.",
+            responses={200: {"description": "{sequence, previous}, or {items}"}},
+        )
+        def get(self, query: dict[str, Any]) -> dict[str, Any]:
+            source, subject = query["source"], query["subject"]
+            if source is None and subject is None:
+                raise BadRequest("name a source, a subject, or both")
+            subjects = None if subject is None else _forms(subject)
+            rows = database.read(lambda cur: store.chains_between(cur, source, subjects, query["limit"]))
+            if source is not None and subject is not None:
+                return {"sequence": rows[0][2], "previous": f"sha256:{rows[0][3]}"} if rows else _START
+            return {
+                "items": [
+                    {"source": r[0], "subject": r[1], "sequence": r[2], "previous": f"sha256:{r[3]}"} for r in rows
+                ]
+            }
+
+    @blueprint.route("/certificates/<path:number>/history")
+    class History(MethodView):
+        @blueprint.arguments(HistoryQuery, location="query")
+        @blueprint.doc(summary="Every entry about a certificate or declaration, refused ones included")
+        def get(self, query: dict[str, Any], number: str) -> dict[str, Any]:
+            no = certificate_number(number)
+            rows = database.read(lambda cur: store.history_of(cur, no, query["after"], query["limit"]))
+            if not rows and query["after"] < 0:
+                raise NotFound(f"{no} is not in the register")
+            items = [
+                {
+                    **row,
+                    "effective_at": row["effective_at"].isoformat() if row["effective_at"] else None,
+                    "received_at": _instant(row["received_at"]),
+                    "recorded_at": _instant(row["recorded_at"]),
+                }
+                for row in rows
+            ]
+            return {"items": items, "next": rows[-1]["seq"] if len(rows) == query["limit"] else None}
+
+    @blueprint.route("/certificates/<path:number>")
+    class Certificates(MethodView):
+        @blueprint.arguments(AsOfQuery, location="query")
+        @blueprint.doc(summary="A certificate's state and standing on a day, as known at an instant")
+        def get(self, query: dict[str, Any], number: str) -> dict[str, Any]:
+            no = certificate_number(number)
+            day = _day(query["at"]) if query["at"] else civil_day(datetime.now(UTC))
+            known_at = _known_at(query["known_at"]) if query["known_at"] else None
+            found = database.read(lambda cur: store.state_as_known(cur, no, known_at))
+            if found is None or found[0]["kind"] != "certificate":
+                raise NotFound(f"{no} is not in the register" + (f" as known at {query['known_at']}" if known_at else ""))
+            return _answer(*found, day, known_at)
+
+    return blueprint
+
+
+_START: dict[str, Any] = {"sequence": 0, "previous": None}
+
+
+def _answer(
+    state: CertificateState, seq: int, recorded_at: datetime, day: date, known_at: datetime | None
+) -> dict[str, Any]:
+    certificate = from_state(state)
+    interval = interval_on(certificate.statuses, day)
+    return {
+        "certificate_no": certificate.certificate_no,
+        "at": day.isoformat(),
+        "known_at": _instant(known_at),
+        "standing": standing(certificate, day).value,
+        "status": interval.status.value if interval else None,
+        "reason": interval.reason if interval else None,
+        "since": interval.since.isoformat() if interval else None,
+        "until": interval.until.isoformat() if interval and interval.until else None,
+        "marks": [
+            {"mark_no": m.mark_no, "mark": m.mark, "standing": mark_standing(certificate, m, day).value}
+            for m in certificate.marks
+        ],
+        "seq": seq,
+        "recorded_at": _instant(recorded_at),
+        "state": state,
+    }
+
+
+def _forms(subject: str) -> list[str]:
+    """A subject as written, and as a certificate number in canonical form where it can be one."""
+    try:
+        return [subject, certificate_number(subject)]
+    except CertmarkError:
+        return [subject]
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise BadRequest(f"{text!r} is no date of the form 2026-11-01", pointer="/at") from None
+
+
+def _known_at(text: str) -> datetime:
+    """An instant; a date means its end at UTC+8."""
+    try:
+        if len(text) == 10:
+            end = datetime.combine(date.fromisoformat(text) + timedelta(days=1), time(), CHINA)
+            return end - timedelta(milliseconds=1)
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadRequest(f"{text!r} is neither a date nor an RFC 3339 instant", pointer="/known_at") from None
+    if instant.tzinfo is None:
+        raise BadRequest(f"{text!r} names no time zone", pointer="/known_at")
+    return instant
+
+
+def _instant(instant: datetime | None) -> str | None:
+    return instant_text(instant) if instant else None

@@ -1,0 +1,477 @@
+"""One batch of events, decided in order against the register as it stands, and what is to be saved of it."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from functools import lru_cache
+from typing import cast
+
+import rfc8785
+
+from services.domain.body import AllianceState, AuthorityState, BodyState, KeyState, Purpose, key_from_state
+from services.domain.certificate import Certificate, CertificateState, from_state, to_state
+from services.domain.decision import Changes, Value, decide
+from services.domain.errors import (
+    CHAIN_REFUSALS,
+    CertmarkError,
+    ChainForked,
+    IdConflict,
+    KeyNotValid,
+    Malformed,
+    Refusal,
+    SequenceStale,
+    SequenceTooFar,
+    UnknownKey,
+    Untrusted,
+)
+from services.domain.identifiers import certificate_number, civil_day, instant_text
+from services.domain.said import EventData, Moment, Said
+from services.domain.scheme import SchemeState
+from services.events.envelope import Event, check_signature, check_source, open_envelope, read_event
+from services.events.keys import PrivateKey, PublicKey, public_key
+from services.postgres import Cursor
+from services.registry import store
+from services.registry.intake import Prepared, read_checked
+from services.registry.store import Entry, Head, Pending, Quarantined, StoredRecord
+from services.registry.tokens import TokenRecord, sign, tokens_due
+
+AHEAD = 64
+"""How far a sequence may run ahead of its chain's last event and be parked (contract: Envelope)."""
+
+_ABOUT_CERTIFICATES = ("certmark.certificate.", "certmark.mark.", "certmark.declaration.")
+
+
+class Register:
+    """The register as a batch sees it: what was loaded, what the batch has changed, and what it will save.
+
+    Implements `domain.decision.World`.
+    """
+
+    def __init__(self) -> None:
+        self.administrative: dict[str, StoredRecord] = {}
+        self._values: dict[str, Value] = {}
+        self._certificates: dict[str, StoredRecord] = {}
+        self._mark_owners: dict[str, str] = {}
+
+    def reload(self, cur: Cursor) -> None:
+        """Everything but the certificates, as it was committed."""
+        self.administrative = store.administrative_records(cur)
+        self._values = {key: json.loads(record.state) for key, record in self.administrative.items()}
+
+    def load(self, cur: Cursor, numbers: set[str], mark_nos: set[str]) -> None:
+        """The certificates and mark numbers that a batch is about, and nothing of the batch before."""
+        for key in [key for key in self._values if key.startswith("certificate/")]:
+            del self._values[key]
+        self._certificates = store.records_of(cur, [f"certificate/{n}" for n in numbers]) if numbers else {}
+        wanted = mark_nos | numbers
+        self._mark_owners = store.mark_owners(cur, wanted) if wanted else {}
+
+    def record(self, key: str) -> StoredRecord | None:
+        return self._certificates.get(key) or self.administrative.get(key)
+
+    def put(self, key: str, value: Value) -> list[tuple[str, str]]:
+        """Keep a new value; the mark numbers that it brings, each with its certificate's."""
+        self._values[key] = value
+        marks = value.marks if isinstance(value, Certificate) else ()
+        new = [(m.mark_no, value.certificate_no) for m in marks if m.mark_no not in self._mark_owners]  # type: ignore[union-attr]
+        self._mark_owners.update(new)
+        return new
+
+    @property
+    def established(self) -> bool:
+        """Whether the first authority is there; until then only the pinned event is taken."""
+        return any(key.startswith("authority/") for key in self._values)
+
+    def committed(self, records: Mapping[str, StoredRecord]) -> None:
+        for key, record in records.items():
+            if not key.startswith("certificate/"):
+                self.administrative[key] = record
+
+    # World
+
+    def certificate(self, number: str) -> Certificate | None:
+        key = f"certificate/{number}"
+        value = self._values.get(key)
+        if value is None and (record := self._certificates.get(key)) is not None:
+            value = self._values[key] = from_state(cast(CertificateState, json.loads(record.state)))
+        return cast(Certificate | None, value)
+
+    def mark_owner(self, mark_no: str) -> str | None:
+        return self._mark_owners.get(mark_no)
+
+    def body(self, approval_no: str) -> BodyState | None:
+        return cast(BodyState | None, self._values.get(f"body/{approval_no}"))
+
+    def alliance(self, alliance_id: str) -> AllianceState | None:
+        return cast(AllianceState | None, self._values.get(f"alliance/{alliance_id}"))
+
+    def authority(self, authority_id: str) -> AuthorityState | None:
+        return cast(AuthorityState | None, self._values.get(f"authority/{authority_id}"))
+
+    def scheme(self, scheme_id: str) -> SchemeState | None:
+        return cast(SchemeState | None, self._values.get(f"scheme/{scheme_id}"))
+
+    def key(self, kid: str) -> KeyState | None:
+        return cast(KeyState | None, self._values.get(f"key/{kid}"))
+
+    def thumbprint(self, jwk: Mapping[str, str]) -> str:
+        return public_key(jwk).kid
+
+
+@dataclass(slots=True)
+class Touched:
+    """A record that the batch has changed: when it is saved, it takes its revision."""
+
+    digest: str
+    seq: int
+    state: str
+    tokens: list[TokenRecord]
+    event: str | None
+
+
+class Batch:
+    """One transaction's worth of events: decides them in order and collects what is to be saved."""
+
+    def __init__(
+        self,
+        register: Register,
+        head: Head,
+        genesis: str,
+        mark_key: PrivateKey | None,
+        *,
+        ids: dict[tuple[str, str], str],
+        chains: dict[tuple[str, str], tuple[int, str]],
+        pending: list[Pending],
+    ) -> None:
+        self.register = register
+        self.head = head
+        self.genesis = genesis
+        self.mark_key = mark_key
+        self.ids = ids | {(p.source, p.event_id): p.digest for p in pending}
+        self.chains = chains
+        self.recorded_at = max(head.recorded_at, milliseconds(head.now))
+        self.today = civil_day(self.recorded_at)
+        self.waiting: dict[str, Pending] = {p.digest: p for p in pending}
+        self.entries: list[Entry] = []
+        self.touched: dict[str, Touched] = {}
+        self.changed_chains: set[tuple[str, str]] = set()
+        self.quarantine: list[Quarantined] = []
+        self.parked: dict[str, Pending] = {}
+        self.drained: set[str] = set()
+        self.reviewed: set[str] = set()
+        self.new_keys: list[dict[str, str]] = []
+        self.new_marks: list[tuple[str, str]] = []
+        self.duplicates = 0
+        self.status_index = head.status_index
+
+    # --- one record ---------------------------------------------------------------------------------
+
+    def take(self, prepared: Prepared) -> None:
+        """Decide one record: an entry, a parked event, a duplicate, or quarantine. Poison never stops the batch."""
+        digest: str | None = None
+        try:
+            if prepared.envelope is not None:
+                digest = prepared.envelope.digest
+            event = self._trusted(prepared)
+            known = self.ids.get((event.source, event.id))
+            if known == event.digest:
+                self.duplicates += 1
+                return
+            if known is not None:
+                raise IdConflict(f"{event.source} has used the id {event.id} for other content", pointer="/id")
+        except (Malformed, Untrusted) as error:
+            self._quarantine(prepared, digest, error)
+            return
+        self.ids[event.source, event.id] = event.digest
+        arrived = Pending(
+            event.digest,
+            event.source,
+            subject_of(event),
+            event.sequence,
+            event.id,
+            prepared.position,
+            prepared.received_at,
+            prepared.value,
+        )
+        if self._decide_in_chain(event, arrived):
+            self._drain(arrived.source, arrived.subject)
+
+    def _trusted(self, prepared: Prepared) -> Event:
+        """The event, once its signature, its key and its source hold.
+
+        Raises:
+            Malformed, Untrusted: what is wrong with it.
+        """
+        envelope = prepared.envelope
+        if envelope is None:
+            assert prepared.error is not None
+            raise prepared.error
+        if not self.register.established:
+            # Nothing is known yet: the pinned event vouches for itself by its digest, and holds its own key.
+            if envelope.digest != self.genesis:
+                raise UnknownKey("the register has not been established, and this is not the pinned first event")
+            event = prepared.event or read_checked(envelope)
+            check_signature(envelope, public_key(event.data["key"]))
+            check_source(event, f"urn:certmark:authority:{event.subject}")
+            return event
+        state = self.register.key(envelope.kid)
+        if state is None:
+            raise UnknownKey(f"no key {envelope.kid[:64]!r} is registered")
+        if prepared.error is not None and not prepared.verified:
+            raise prepared.error
+        if not prepared.verified:
+            check_signature(envelope, public_key_of(state))
+        key = key_from_state(state)
+        if key.purpose not in (Purpose.EVENT, Purpose.DECLARATION) or not key.valid_at(prepared.received_at):
+            raise KeyNotValid(f"key {key.kid} ({key.purpose}) was not valid for events at {prepared.received_at}")
+        if prepared.error is not None:
+            raise prepared.error
+        event = prepared.event or read_checked(envelope)
+        check_source(event, key.owner)
+        return event
+
+    def _decide_in_chain(self, event: Event, arrived: Pending) -> bool:
+        """Decide an event at its place in its chain; True where the chain has moved."""
+        chain = (arrived.source, arrived.subject)
+        last, digest = self.chains.get(chain, (0, None))
+        if event.sequence > last + 1 and event.sequence - last <= AHEAD:
+            self.parked[arrived.digest] = self.waiting[arrived.digest] = arrived
+            self.reviewed.add(arrived.subject)
+            return False
+        try:
+            if event.sequence <= last:
+                raise SequenceStale(f"sequence {event.sequence} where {last + 1} is next", pointer="/sequence")
+            if event.sequence > last + 1:
+                raise SequenceTooFar(f"sequence {event.sequence} where {last + 1} is next", pointer="/sequence")
+            if event.previous != digest:
+                raise ChainForked("another event stands at the place before", pointer="/previous")
+            moment = Moment(arrived.received_at, self.today)
+            changes = decide(_said(event, arrived), self.register, moment)
+        except Refusal as refusal:
+            self._enter(event, arrived, f"refused:{refusal.slug}", refusal, {})
+            if isinstance(refusal, CHAIN_REFUSALS):
+                return False
+        else:
+            self._enter(event, arrived, "accepted", None, changes)
+        self.chains[chain] = (event.sequence, event.digest)
+        self.changed_chains.add(chain)
+        return True
+
+    def _drain(self, source: str, subject: str) -> None:
+        """Decide what was parked behind the event that has just filled the hole.
+
+        Its key was judged when it was appended; whether its source still answers for the subject is judged now.
+        """
+        while True:
+            last, _ = self.chains[source, subject]
+            ready = [
+                p
+                for p in self.waiting.values()
+                if p.source == source and p.subject == subject and p.sequence <= last + 1
+            ]
+            if not ready:
+                return
+            for parked in sorted(ready, key=lambda p: (p.sequence, p.position)):
+                del self.waiting[parked.digest]
+                if self.parked.pop(parked.digest, None) is None:
+                    self.drained.add(parked.digest)
+                self.reviewed.add(subject)
+                self._decide_in_chain(read_event(open_envelope(parked.jws)), parked)
+
+    # --- what is to be saved --------------------------------------------------------------------------
+
+    def _enter(
+        self, event: Event, arrived: Pending, decision: str, refusal: Refusal | None, changes: Changes
+    ) -> None:
+        seq = self.head.size + len(self.entries)
+        state: str | None = None  # of the first record that the event changes: the one that it is about
+        for key, value in changes.items():
+            text = canonical_state(value)
+            state = state or text
+            stored = self.touched.get(key)
+            before = self.register.record(key)
+            if stored is None:
+                tokens = json.loads(before.tokens) if before else []
+                stored = self.touched[key] = Touched(event.digest, seq, text, tokens, before.event if before else None)
+            stored.digest, stored.seq, stored.state = event.digest, seq, text
+            if key.startswith("key/"):
+                if stored.event is None:
+                    stored.event = arrived.jws.decode("ascii")
+                self.new_keys.append(cast(KeyState, value)["key"])
+            self.new_marks += self.register.put(key, value)
+        effective_at = event.data.get("effective_at")
+        self._append(
+            Entry(
+                seq=seq,
+                kind="event",
+                digest=event.digest,
+                event_id=event.id,
+                source=event.source,
+                type=event.type,
+                subject=arrived.subject,
+                sequence=event.sequence,
+                decision=decision,
+                detail=refusal.detail if refusal else None,
+                pointer=refusal.pointer if refusal else None,
+                hint=refusal.hint if refusal else None,
+                effective_at=date.fromisoformat(effective_at) if effective_at else None,
+                received_at=arrived.received_at,
+                recorded_at=self.recorded_at,
+                position=arrived.position,
+                state_digest=hashlib.sha256(state.encode()).hexdigest() if state else None,
+                state=state,
+                leaf=b"",
+                jws=arrived.jws,
+            )
+        )
+        for key, value in changes.items():
+            if isinstance(value, Certificate):
+                self._sign_tokens(key, value)
+
+    def _sign_tokens(self, key: str, certificate: Certificate) -> None:
+        """A token is an entry before anybody can print it."""
+        mark_key = self._valid_mark_key()
+        if mark_key is None:
+            return
+        touched = self.touched[key]
+        for due in tokens_due(certificate, touched.tokens, self.today):
+            token, digest = sign(certificate, due, self.status_index, self.today, mark_key)
+            self.status_index += 1
+            touched.tokens.append(token)
+            touched.seq = self.head.size + len(self.entries)
+            self._append(
+                Entry(
+                    seq=touched.seq,
+                    kind="token",
+                    digest=digest,
+                    event_id=None,
+                    source=None,
+                    type=None,
+                    subject=certificate.certificate_no,
+                    sequence=None,
+                    decision="accepted",
+                    detail=None,
+                    pointer=None,
+                    hint=None,
+                    effective_at=None,
+                    received_at=None,
+                    recorded_at=self.recorded_at,
+                    position=None,
+                    state_digest=None,
+                    state=None,
+                    leaf=b"",
+                    jws=None,
+                )
+            )
+
+    def _valid_mark_key(self) -> PrivateKey | None:
+        if self.mark_key is None:
+            return None
+        state = self.register.key(self.mark_key.public.kid)
+        if state is None or state["purpose"] != Purpose.MARK:
+            return None
+        return self.mark_key if key_from_state(state).valid_at(self.recorded_at) else None
+
+    def _append(self, entry: Entry) -> None:
+        self.entries.append(replace(entry, leaf=leaf_of(entry)))
+
+    def _quarantine(self, prepared: Prepared, digest: str | None, error: CertmarkError) -> None:
+        self.quarantine.append(
+            Quarantined(
+                position=prepared.position,
+                digest=digest,
+                code=error.slug,
+                detail=_printable(error.detail),
+                pointer=_printable(error.pointer),
+                received_at=prepared.received_at,
+                recorded_at=self.recorded_at,
+                record_key=_printable(prepared.key),
+                value=prepared.value,
+            )
+        )
+
+    def records(self) -> dict[str, StoredRecord]:
+        """The records to save, each with the next revision; those whose review began or ended among them."""
+        revision = self.head.revision
+        under_review = {p.subject for p in self.waiting.values()}
+        for subject in sorted(self.reviewed):
+            key = f"certificate/{subject}"
+            before = self.register.record(key)
+            if key not in self.touched and before and before.under_review is not (subject in under_review):
+                self.touched[key] = Touched(
+                    before.digest, before.seq, before.state, json.loads(before.tokens), before.event
+                )
+        saved: dict[str, StoredRecord] = {}
+        for key, touched in self.touched.items():
+            revision += 1
+            saved[key] = StoredRecord(
+                key=key,
+                revision=revision,
+                seq=touched.seq,
+                recorded_at=self.recorded_at,
+                digest=touched.digest,
+                state=touched.state,
+                tokens=json.dumps(touched.tokens, ensure_ascii=False, separators=(",", ":")),
+                under_review=key.removeprefix("certificate/") in under_review,
+                event=touched.event,
+            )
+        return saved
+
+
+def subject_of(event: Event) -> str:
+    """The subject as the register knows it: certificate numbers in their canonical form."""
+    return certificate_number(event.subject) if event.type.startswith(_ABOUT_CERTIFICATES) else event.subject
+
+
+def _said(event: Event, arrived: Pending) -> Said:
+    _, _, kind, name = event.source.split(":", 3)
+    data = cast(EventData, event.data)
+    return Said(event.digest, event.source, kind, name, event.type, arrived.subject, data)
+
+
+@lru_cache(maxsize=4096)
+def _public_key(kty: str, crv: str, x: str, y: str) -> PublicKey:
+    return public_key({"kty": kty, "crv": crv, "x": x, **({"y": y} if y else {})})
+
+
+def public_key_of(state: KeyState) -> PublicKey:
+    jwk = state["key"]
+    return _public_key(jwk["kty"], jwk["crv"], jwk["x"], jwk.get("y", ""))
+
+
+def canonical_state(value: Value) -> str:
+    """`state/v1` as canonical JSON (RFC 8785)."""
+    state = to_state(value) if isinstance(value, Certificate) else value
+    return rfc8785.dumps(state).decode()  # type: ignore[arg-type]  # TypedDicts are dicts of what it takes
+
+
+def leaf_of(entry: Entry) -> bytes:
+    """The public log's leaf (transparency.md: frozen from the first entry on)."""
+    return rfc8785.dumps(
+        {
+            "v": 1,
+            "kind": entry.kind,
+            "seq": entry.seq,
+            "digest": entry.digest,
+            "type": entry.type,
+            "subject": entry.subject,
+            "source": entry.source,
+            "decision": entry.decision,
+            "effective_at": entry.effective_at.isoformat() if entry.effective_at else None,
+            "received_at": instant_text(entry.received_at) if entry.received_at else None,
+            "recorded_at": instant_text(entry.recorded_at),
+            "state": entry.state_digest,
+        }
+    )
+
+
+def milliseconds(instant: datetime) -> datetime:
+    """An instant as the register keeps it: whole milliseconds."""
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+
+
+def _printable(text: str) -> str:
+    """What PostgreSQL can hold: no U+0000, no lone surrogate."""
+    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode("utf-8")[:2000]

@@ -1,0 +1,137 @@
+"""Reads the log ahead of the worker, in a helper process that verifies the next batch while this one is applied."""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from multiprocessing.connection import Connection as Pipe
+
+from services.domain.errors import CertmarkError, Fault
+from services.events.envelope import Envelope, Event, check_signature, open_envelope, read_event
+from services.events.event_types import check_data
+from services.events.keys import PublicKey, public_key
+from services.events.log import Log, Record, Topic, open_log
+from services.settings import Settings
+
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A record taken as far as it goes without the register.
+
+    `verified` says that the signature holds under the key with this kid. A kid is a hash of its key, so that is
+    a fact about the bytes; whether the key counts is the worker's to judge. `event` is there only after that.
+    """
+
+    position: int
+    key: str
+    value: bytes
+    received_at: datetime
+    envelope: Envelope | None
+    event: Event | None
+    verified: bool
+    error: CertmarkError | None
+
+
+def prepare(record: Record, keys: Mapping[str, PublicKey]) -> Prepared:
+    """Open a record, verify it where the key is known, and only then read what is inside."""
+    envelope: Envelope | None = None
+    event: Event | None = None
+    verified = False
+    error: CertmarkError | None = None
+    try:
+        envelope = open_envelope(record.value)
+        key = keys.get(envelope.kid)
+        if key is not None:
+            check_signature(envelope, key)
+            verified = True
+            event = read_checked(envelope)
+    except CertmarkError as found:
+        error = found
+    return Prepared(record.position, record.key, record.value, record.appended_at, envelope, event, verified, error)
+
+
+def read_checked(envelope: Envelope) -> Event:
+    """The event inside a verified envelope, its members and its data checked.
+
+    Raises:
+        Malformed: see `read_event` and `check_data`.
+    """
+    event = read_event(envelope)
+    check_data(event)
+    return event
+
+
+class Intake:
+    """One helper process. `ask` for the batch from a position, `receive` it later; the worker applies meanwhile."""
+
+    def __init__(self, settings: Settings, topic: Topic) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._asked: int | None = None
+        self._process = context.Process(
+            target=_serve, args=(theirs, settings, topic, os.getpid()), name="certmark-intake", daemon=True
+        )
+        self._process.start()
+        theirs.close()
+
+    def learn(self, jwk: dict[str, str]) -> None:
+        """Tell the helper of a key, so that it can verify what comes with it."""
+        self._pipe.send(("key", jwk, 0))
+
+    def ask(self, position: int, wait: float) -> None:
+        """Ask for the batch from a position; what was asked before and not received is dropped."""
+        self._asked = position
+        self._pipe.send(("read", position, wait))
+
+    def receive(self, timeout: float) -> list[Prepared] | None:
+        """The batch last asked for; None when it is not there in time.
+
+        Raises:
+            LogTruncated, LogUnavailable: as the log said. EOFError: the helper has died.
+        """
+        while self._pipe.poll(timeout):
+            position, answer = self._pipe.recv()
+            if position != self._asked:
+                continue
+            self._asked = None
+            if isinstance(answer, CertmarkError):
+                raise answer
+            batch: list[Prepared] = answer
+            return batch
+        return None
+
+    @property
+    def asked(self) -> int | None:
+        return self._asked
+
+    def close(self) -> None:
+        self._pipe.close()
+        self._process.terminate()
+        self._process.join(5)
+
+
+def _serve(pipe: Pipe, settings: Settings, topic: Topic, parent: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the worker's to answer; its end closes our pipe
+    keys: dict[str, PublicKey] = {}
+    log: Log | None = None
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while os.getppid() == parent:
+            word, argument, wait = pipe.recv()
+            if word == "key":
+                key = public_key(argument)
+                keys[key.kid] = key
+                continue
+            try:
+                log = log or open_log(settings)
+                records = log.read(topic, argument, BATCH, wait)
+                pipe.send((argument, [prepare(record, keys) for record in records]))
+            except Fault as fault:
+                if log is not None:
+                    log.close()
+                    log = None
+                pipe.send((argument, fault))

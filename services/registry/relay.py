@@ -1,0 +1,234 @@
+"""Publishes the register's records to the state topic in the order of their revisions, each under the registry's seal."""
+
+import base64
+import contextlib
+import json
+import signal
+import sys
+import time
+from collections import OrderedDict
+from datetime import UTC, datetime
+from types import FrameType
+
+from services import telemetry
+from services.domain.errors import CertmarkError, Fault, LogMisconfigured, NotConfigured, RegisterBehind
+from services.domain.identifiers import instant_text
+from services.events.envelope import sign_compact
+from services.events.keys import PrivateKey, load_key
+from services.events.log import Log, Record, Topics, open_log
+from services.postgres import Connection, Cursor, connect, database_url, transaction, wait_for_notify
+from services.registry import store
+from services.registry.store import Quarantined, StoredRecord
+from services.settings import Settings, settings_from
+
+BATCH = 500
+HEARTBEAT = 10.0
+"""Seconds between heartbeats: how a reader tells «nothing has changed» from «nobody is there»."""
+
+WINDOW = 100_000
+"""How many keys of the state topic the relay remembers when it looks for records out of order."""
+
+SEAL_TYP = "certmark-state+jws"
+
+
+class Relay:
+    """Follows the register; a crash between the topic's acknowledgement and the cursor repeats records, no more."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.topics = Topics.under(settings.topic_prefix)
+        self.seal_key = load_key(settings.seal_key)
+        self.seen: OrderedDict[str, int] = OrderedDict()
+        self.stopping = False
+        self._log: Log | None = None
+        self._connection: Connection | None = None
+        self._listener: Connection | None = None
+        self._tail: int | None = None
+        self._heartbeat_due = 0.0
+
+    def run(self) -> None:
+        """Work until told to stop; a fault leaves the cursor where it is."""
+        while not self.stopping:
+            try:
+                if not self.step() and not self.stopping:
+                    self.wait(min(1.0, max(0.0, self._heartbeat_due - time.monotonic())))
+            except (LogMisconfigured, NotConfigured, RegisterBehind):
+                raise
+            except Fault as fault:
+                telemetry.warning("relay fault, trying again", fault=type(fault).__name__, detail=fault.detail)
+                self.drop()
+                time.sleep(0.2)
+        self.drop()
+
+    def step(self) -> int:
+        """Publish what is new, mend what is out of order, copy quarantined records; how many were published."""
+        log = self._opened()
+        with transaction(self._connected()) as cur:
+            revision, tail, quarantined = store.lock_relayed(cur)  # two relays take turns here
+            records = store.records_after(cur, revision, BATCH)
+            poison = store.quarantine_after(cur, quarantined, BATCH)
+            log.append(self.topics.state, [(r.key, seal(r, self.seal_key)) for r in records])
+            if records:
+                revision = records[-1].revision
+            if time.monotonic() >= self._heartbeat_due and len(records) < BATCH:
+                log.append(self.topics.state, [("heartbeat", self._heartbeat(cur, revision))])
+                self._heartbeat_due = time.monotonic() + HEARTBEAT
+            tail = self._look_back(cur, log, tail)
+            log.append(self.topics.dead_letter, [(q.record_key, dead_letter(q)) for q in poison])
+            if poison:
+                quarantined = poison[-1].position
+            # A crash before this line publishes these records again: readers keep the highest revision of a key.
+            store.save_relayed(cur, revision, tail, quarantined)
+        _RELAYED.inc(len(records))
+        return len(records) + len(poison)
+
+    def _look_back(self, cur: Cursor, log: Log, tail: int) -> int:
+        """Read our own topic; where an older revision of a key follows a newer one, publish the present row again.
+
+        A zombie's last breath would otherwise survive compaction as the last record of its key.
+        """
+        first, end = log.bounds(self.topics.state)
+        if self._tail is None:  # after a start, the window is built from what still stands there
+            tail = max(first, min(tail, end) - WINDOW)
+        tail = max(first, min(tail, end))
+        late: list[str] = []
+        while tail < end:
+            found = log.read(self.topics.state, tail, BATCH)
+            if not found:
+                break
+            for record in found:
+                revision = revision_of(record)
+                if revision < self.seen.get(record.key, -1):
+                    late.append(record.key)
+                else:
+                    self.seen[record.key] = revision
+                    self.seen.move_to_end(record.key)
+            tail = found[-1].position + 1
+        while len(self.seen) > WINDOW:
+            self.seen.popitem(last=False)
+        if late:
+            telemetry.warning("an older record followed a newer one", records=len(late))
+            rows = store.records_of(cur, late)
+            for key in late:
+                if key in rows and rows[key].revision < self.seen[key]:
+                    raise RegisterBehind(
+                        f"{key} stands at revision {rows[key].revision}, the state topic has {self.seen[key]}",
+                        hint="the database was restored from an older copy: replay the log before going on",
+                    )
+            log.append(self.topics.state, [(r.key, seal(r, self.seal_key)) for r in rows.values()])
+        self._tail = tail
+        return tail
+
+    def _heartbeat(self, cur: Cursor, revision: int) -> bytes:
+        head = store.head(cur)
+        beat = StoredRecord(
+            key="heartbeat",
+            revision=revision,
+            seq=head.size - 1,
+            recorded_at=datetime.now(UTC),
+            digest="",
+            state="null",
+            tokens="[]",
+            under_review=False,
+            event=None,
+        )
+        return seal(beat, self.seal_key)
+
+    def wait(self, seconds: float) -> None:
+        """Until the worker says that there is something, or the time is up."""
+        if self._listener is None or self._listener.closed:
+            self._listener = connect(database_url(self.settings), autocommit=True)
+            with self._listener.cursor() as cur:
+                cur.execute(f"LISTEN {store.CHANNEL}")
+            return  # what came before we listened is found by looking once more
+        wait_for_notify(self._listener, seconds)
+
+    def _opened(self) -> Log:
+        if self._log is None:
+            self._log = open_log(self.settings)
+            self._log.ensure(self.topics.all())
+        return self._log
+
+    def _connected(self) -> Connection:
+        if self._connection is None or self._connection.closed:
+            self._connection = connect(database_url(self.settings))
+        return self._connection
+
+    def drop(self) -> None:
+        """Forget every connection; the next step makes new ones."""
+        for closing in (self._log, self._connection, self._listener):
+            if closing is not None:
+                with contextlib.suppress(CertmarkError):
+                    closing.close()
+        self._log = self._connection = self._listener = None
+        self._tail = None
+
+
+def seal(record: StoredRecord, key: PrivateKey) -> bytes:
+    """The sealed record as readers take it (`schemas/record.v1.json`). State and tokens are spliced in as stored."""
+    envelope = {
+        "v": 1,
+        "key": record.key,
+        "revision": record.revision,
+        "seq": record.seq,
+        "recorded_at": instant_text(record.recorded_at),
+        "digest": record.digest or None,
+        "under_review": record.under_review,
+        "event": record.event,
+    }
+    head = json.dumps(envelope, ensure_ascii=False, separators=(",", ":"))
+    payload = f'{head[:-1]},"state":{record.state},"tokens":{record.tokens}}}'
+    header = {"alg": key.public.alg, "kid": key.public.kid, "typ": SEAL_TYP}
+    return sign_compact(header, payload.encode("utf-8"), key)
+
+
+def revision_of(record: Record) -> int:
+    """The revision inside a sealed record; -1 for what is none of ours."""
+    try:
+        part = record.value.split(b".")[1]
+        payload = json.loads(base64.urlsafe_b64decode(part + b"=" * (-len(part) % 4)))
+        return int(payload["revision"])
+    except (ValueError, KeyError, IndexError, TypeError):
+        return -1
+
+
+def dead_letter(quarantined: Quarantined) -> bytes:
+    """A quarantined record with the reason: its bytes as they came, in base64."""
+    return json.dumps(
+        {
+            "position": quarantined.position,
+            "digest": quarantined.digest,
+            "code": quarantined.code,
+            "detail": quarantined.detail,
+            "pointer": quarantined.pointer,
+            "received_at": instant_text(quarantined.received_at),
+            "recorded_at": instant_text(quarantined.recorded_at),
+            "value": base64.b64encode(quarantined.value).decode("ascii"),
+        },
+        ensure_ascii=False,
+    ).encode("utf-8")
+
+
+_RELAYED = telemetry.counter("certmark_records_relayed_total", "Records published to the state topic")
+
+
+def main() -> int:
+    """Run a relay until SIGTERM or SIGINT; 1 where a person must look."""
+    telemetry.log_as_json("registry-relay")
+    try:
+        relay = Relay(settings_from())
+
+        def stop(signum: int, frame: FrameType | None) -> None:
+            relay.stopping = True
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        relay.run()
+    except CertmarkError as error:
+        telemetry.error("relay stopped", slug=error.slug, detail=error.detail, hint=error.hint)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

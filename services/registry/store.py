@@ -1,0 +1,430 @@
+"""The register's tables: what a batch needs is read in a few statements, and saved by one statement a table."""
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, cast
+
+from services.domain.certificate import CertificateState
+from services.postgres import Cursor, execute_values
+
+CHANNEL = "certmark_records"
+"""Notified with each batch, as a hint for the relay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where the register stands. `size` is the next seq, `position` the next position to read."""
+
+    size: int
+    position: int
+    start: int
+    recorded_at: datetime
+    revision: int
+    status_index: int
+    duplicates: int
+    leader: str
+    leader_lives: bool
+    lease_runs: bool
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    seq: int
+    kind: str
+    digest: str
+    event_id: str | None
+    source: str | None
+    type: str | None
+    subject: str
+    sequence: int | None
+    decision: str
+    detail: str | None
+    pointer: str | None
+    hint: str | None
+    effective_at: date | None
+    received_at: datetime | None
+    recorded_at: datetime
+    position: int | None
+    state_digest: str | None
+    state: str | None
+    leaf: bytes
+    jws: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    key: str
+    revision: int
+    seq: int
+    recorded_at: datetime
+    digest: str
+    state: str
+    tokens: str
+    under_review: bool
+    event: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    digest: str
+    source: str
+    subject: str
+    sequence: int
+    event_id: str
+    position: int
+    received_at: datetime
+    jws: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    position: int
+    digest: str | None
+    code: str
+    detail: str
+    pointer: str
+    received_at: datetime
+    recorded_at: datetime
+    record_key: str
+    value: bytes
+
+
+def lock_head(cur: Cursor) -> Head:
+    """The head, locked: the fence. A second writer waits here and then finds itself behind."""
+    cur.execute(
+        "SELECT size, position, start, recorded_at, revision, status_index, duplicates, leader,"
+        " EXISTS (SELECT 1 FROM pg_stat_activity WHERE pid = leader_pid), lease_until > clock_timestamp(),"
+        " clock_timestamp() FROM head FOR UPDATE"
+    )
+    return Head(*_one(cur))
+
+
+def head(cur: Cursor) -> Head:
+    """The head as it is, without a lock."""
+    cur.execute(
+        "SELECT size, position, start, recorded_at, revision, status_index, duplicates, leader, false,"
+        " lease_until > clock_timestamp(), clock_timestamp() FROM head"
+    )
+    return Head(*_one(cur))
+
+
+def save_head(cur: Cursor, after: Head, leader: str, lease: float) -> None:
+    cur.execute(
+        "UPDATE head SET size = %s, position = %s, start = %s, recorded_at = %s, revision = %s, status_index = %s,"
+        " duplicates = %s, leader = %s, leader_pid = pg_backend_pid(),"
+        " lease_until = clock_timestamp() + %s * interval '1 second'",
+        (
+            after.size,
+            after.position,
+            after.start,
+            after.recorded_at,
+            after.revision,
+            after.status_index,
+            after.duplicates,
+            leader,
+            lease,
+        ),
+    )
+
+
+def release_lease(cur: Cursor, leader: str) -> None:
+    cur.execute("UPDATE head SET leader = '', lease_until = '1970-01-01Z' WHERE leader = %s", (leader,))
+
+
+# --- reading what a batch needs --------------------------------------------------------------------------
+
+
+def known_ids(cur: Cursor, ids: Collection[str]) -> dict[tuple[str, str], str]:
+    """(source, event id) → digest of the events with these ids that were decided or are pending."""
+    cur.execute(
+        "SELECT source, event_id, digest FROM entries WHERE event_id = ANY(%s)"
+        " UNION ALL SELECT source, event_id, digest FROM pending WHERE event_id = ANY(%s)",
+        (list(ids), list(ids)),
+    )
+    return {(source, event_id): digest for source, event_id, digest in cur.fetchall()}
+
+
+def chains_of(cur: Cursor, subjects: Collection[str], sources: Collection[str]) -> dict[tuple[str, str], tuple[int, str]]:
+    """(source, subject) → (sequence, digest) of the last event of each chain."""
+    cur.execute(
+        "SELECT source, subject, sequence, digest FROM chains WHERE source = ANY(%s) AND subject = ANY(%s)",
+        (list(sources), list(subjects)),
+    )
+    return {(source, subject): (sequence, digest) for source, subject, sequence, digest in cur.fetchall()}
+
+
+def chains_between(
+    cur: Cursor, source: str | None, subjects: list[str] | None, limit: int
+) -> list[tuple[str, str, int, str]]:
+    """(source, subject, sequence, digest) of the chains of a source, about any of these subjects, or both."""
+    cur.execute(
+        "SELECT source, subject, sequence, digest FROM chains WHERE (%s::text IS NULL OR source = %s)"
+        " AND (%s::text[] IS NULL OR subject = ANY(%s)) ORDER BY source, subject LIMIT %s",
+        (source, source, subjects, subjects, limit),
+    )
+    return cast(list[tuple[str, str, int, str]], cur.fetchall())
+
+
+def pending_of(cur: Cursor, subjects: Collection[str]) -> list[Pending]:
+    """Parked events about these subjects, in order of arrival."""
+    cur.execute(
+        "SELECT digest, source, subject, sequence, event_id, position, received_at, jws FROM pending"
+        " WHERE subject = ANY(%s) ORDER BY position",
+        (list(subjects),),
+    )
+    return [Pending(*row[:7], bytes(row[7])) for row in _rows(cur)]
+
+
+def records_of(cur: Cursor, keys: Collection[str]) -> dict[str, StoredRecord]:
+    cur.execute(
+        "SELECT key, revision, seq, recorded_at, digest, state, tokens, under_review, event FROM records"
+        " WHERE key = ANY(%s)",
+        (list(keys),),
+    )
+    return {row[0]: StoredRecord(*row) for row in cur.fetchall()}
+
+
+def administrative_records(cur: Cursor) -> dict[str, StoredRecord]:
+    """Every record but the certificates': few, and needed for every decision."""
+    cur.execute(
+        "SELECT key, revision, seq, recorded_at, digest, state, tokens, under_review, event FROM records"
+        " WHERE key < 'certificate/' OR key >= 'certificate0'"
+    )
+    return {row[0]: StoredRecord(*row) for row in cur.fetchall()}
+
+
+def mark_owners(cur: Cursor, mark_nos: Collection[str]) -> dict[str, str]:
+    cur.execute("SELECT mark_no, certificate_no FROM marks WHERE mark_no = ANY(%s)", (list(mark_nos),))
+    return dict(cur.fetchall())
+
+
+# --- saving a batch ----------------------------------------------------------------------------------------
+
+
+def save_entries(cur: Cursor, entries: Sequence[Entry]) -> None:
+    execute_values(
+        cur,
+        "INSERT INTO entries (seq, kind, digest, event_id, source, type, subject, sequence, decision, detail, pointer,"
+        " hint, effective_at, received_at, recorded_at, position, state_digest, state, leaf, jws) VALUES %s",
+        [
+            (
+                e.seq,
+                e.kind,
+                e.digest,
+                e.event_id,
+                e.source,
+                e.type,
+                e.subject,
+                e.sequence,
+                e.decision,
+                e.detail,
+                e.pointer,
+                e.hint,
+                e.effective_at,
+                e.received_at,
+                e.recorded_at,
+                e.position,
+                e.state_digest,
+                e.state,
+                e.leaf,
+                e.jws,
+            )
+            for e in entries
+        ],
+        page_size=1000,
+    )
+
+
+def save_records(cur: Cursor, records: Iterable[StoredRecord]) -> None:
+    execute_values(
+        cur,
+        "INSERT INTO records (key, revision, seq, recorded_at, digest, state, tokens, under_review, event) VALUES %s"
+        " ON CONFLICT (key) DO UPDATE SET revision = excluded.revision, seq = excluded.seq,"
+        " recorded_at = excluded.recorded_at, digest = excluded.digest, state = excluded.state,"
+        " tokens = excluded.tokens, under_review = excluded.under_review, event = excluded.event",
+        [
+            (r.key, r.revision, r.seq, r.recorded_at, r.digest, r.state, r.tokens, r.under_review, r.event)
+            for r in records
+        ],
+        page_size=1000,
+    )
+
+
+def save_marks(cur: Cursor, owners: Iterable[tuple[str, str]]) -> None:
+    execute_values(cur, "INSERT INTO marks (mark_no, certificate_no) VALUES %s", list(owners), page_size=1000)
+
+
+def save_chains(cur: Cursor, chains: Iterable[tuple[str, str, int, str]]) -> None:
+    execute_values(
+        cur,
+        "INSERT INTO chains (source, subject, sequence, digest) VALUES %s"
+        " ON CONFLICT (source, subject) DO UPDATE SET sequence = excluded.sequence, digest = excluded.digest",
+        list(chains),
+        page_size=1000,
+    )
+
+
+def park(cur: Cursor, pending: Iterable[Pending]) -> None:
+    execute_values(
+        cur,
+        "INSERT INTO pending (digest, source, subject, sequence, event_id, position, received_at, jws) VALUES %s",
+        [(p.digest, p.source, p.subject, p.sequence, p.event_id, p.position, p.received_at, p.jws) for p in pending],
+        page_size=1000,
+    )
+
+
+def unpark(cur: Cursor, digests: Collection[str]) -> None:
+    cur.execute("DELETE FROM pending WHERE digest = ANY(%s)", (list(digests),))
+
+
+def save_quarantine(cur: Cursor, quarantined: Iterable[Quarantined]) -> None:
+    execute_values(
+        cur,
+        "INSERT INTO quarantine (position, digest, code, detail, pointer, received_at, recorded_at, record_key, value)"
+        " VALUES %s",
+        [
+            (
+                q.position,
+                q.digest,
+                q.code,
+                q.detail,
+                q.pointer,
+                q.received_at,
+                q.recorded_at,
+                q.record_key,
+                q.value,
+            )
+            for q in quarantined
+        ],
+        page_size=1000,
+    )
+
+
+def notify(cur: Cursor) -> None:
+    cur.execute(f"NOTIFY {CHANNEL}")
+
+
+# --- the relay ---------------------------------------------------------------------------------------------
+
+
+def lock_relayed(cur: Cursor) -> tuple[int, int, int]:
+    """(last revision relayed, next position of the state topic to look at, last quarantine position copied)."""
+    cur.execute("SELECT revision, tail, quarantined FROM relayed FOR UPDATE")
+    row = _one(cur)
+    return row[0], row[1], row[2]
+
+
+def save_relayed(cur: Cursor, revision: int, tail: int, quarantined: int) -> None:
+    cur.execute("UPDATE relayed SET revision = %s, tail = %s, quarantined = %s", (revision, tail, quarantined))
+
+
+def records_after(cur: Cursor, revision: int, limit: int) -> list[StoredRecord]:
+    cur.execute(
+        "SELECT key, revision, seq, recorded_at, digest, state, tokens, under_review, event FROM records"
+        " WHERE revision > %s ORDER BY revision LIMIT %s",
+        (revision, limit),
+    )
+    return [StoredRecord(*row) for row in cur.fetchall()]
+
+
+def quarantine_after(cur: Cursor, position: int, limit: int) -> list[Quarantined]:
+    cur.execute(
+        "SELECT position, digest, code, detail, pointer, received_at, recorded_at, record_key, value FROM quarantine"
+        " WHERE position > %s ORDER BY position LIMIT %s",
+        (position, limit),
+    )
+    return [Quarantined(*row[:8], bytes(row[8])) for row in _rows(cur)]
+
+
+# --- answers -------------------------------------------------------------------------------------------------
+
+
+def decision_of(cur: Cursor, digest: str) -> dict[str, Any] | None:
+    """What became of an event: its entry, its place among the pending, or its quarantine; None where it is unknown."""
+    cur.execute(
+        "SELECT decision, detail, pointer, hint, seq, recorded_at FROM entries WHERE digest = %s AND kind = 'event'",
+        (digest,),
+    )
+    row = cur.fetchone()
+    if row:
+        decision, _, code = row[0].partition(":")
+        return _decision(digest, decision, code or None, *row[1:])
+    cur.execute("SELECT 1 FROM pending WHERE digest = %s", (digest,))
+    if cur.fetchone():
+        detail = "parked until the events before it in its chain have come"
+        return _decision(digest, "pending", None, detail, None, None, None, None)
+    cur.execute(
+        "SELECT code, detail, pointer, recorded_at FROM quarantine WHERE digest = %s ORDER BY position LIMIT 1", (digest,)
+    )
+    row = cur.fetchone()
+    return _decision(digest, "quarantined", row[0], row[1], row[2], None, None, row[3]) if row else None
+
+
+def _decision(
+    digest: str,
+    decision: str,
+    code: str | None,
+    detail: str | None,
+    pointer: str | None,
+    hint: str | None,
+    seq: int | None,
+    recorded_at: datetime | None,
+) -> dict[str, Any]:
+    return {
+        "digest": digest,
+        "decision": decision,
+        "code": code,
+        "detail": detail or None,
+        "pointer": pointer or None,
+        "hint": hint or None,
+        "seq": seq,
+        "recorded_at": recorded_at,
+    }
+
+
+def state_as_known(cur: Cursor, subject: str, known_at: datetime | None) -> tuple[CertificateState, int, datetime] | None:
+    """The last state of a certificate among the entries recorded up to an instant, its seq and when it was recorded."""
+    cur.execute(
+        "SELECT state, seq, recorded_at FROM entries WHERE subject = %s AND state IS NOT NULL"
+        " AND (%s::timestamptz IS NULL OR recorded_at <= %s) ORDER BY seq DESC LIMIT 1",
+        (subject, known_at, known_at),
+    )
+    row = cur.fetchone()
+    return (cast(CertificateState, json.loads(row[0])), row[1], row[2]) if row else None
+
+
+def history_of(cur: Cursor, subject: str, after: int, limit: int) -> list[dict[str, Any]]:
+    """Every entry about a subject in order of seq, refused ones included."""
+    cur.execute(
+        "SELECT seq, kind, digest, source, type, sequence, decision, detail, pointer, effective_at, received_at,"
+        " recorded_at, state_digest FROM entries WHERE subject = %s AND seq > %s ORDER BY seq LIMIT %s",
+        (subject, after, limit),
+    )
+    names = [column.name for column in cur.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cur.fetchall()]
+
+
+def counts(cur: Cursor) -> dict[str, int]:
+    """Where every position that was read has gone (invariant I8), and what waits."""
+    cur.execute(
+        "SELECT (SELECT count(*) FROM entries WHERE kind = 'event' AND decision = 'accepted'),"
+        " (SELECT count(*) FROM entries WHERE kind = 'event' AND decision <> 'accepted'),"
+        " (SELECT count(*) FROM pending), (SELECT count(*) FROM quarantine), duplicates, position - start, size,"
+        " revision FROM head"
+    )
+    names = ("accepted", "refused", "pending", "quarantined", "duplicates", "read", "size", "revision")
+    return dict(zip(names, _one(cur), strict=True))
+
+
+def _rows(cur: Cursor) -> list[Any]:
+    return cur.fetchall()
+
+
+def _one(cur: Cursor) -> tuple[Any, ...]:
+    row = cur.fetchone()
+    if row is None:
+        raise LookupError("the row that the migrations made is gone")
+    return cast(tuple[Any, ...], row)

@@ -1,0 +1,288 @@
+"""The one active writer: takes the log's events in order and commits each batch together with its position."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from dataclasses import replace
+from types import FrameType
+
+from services import telemetry
+from services.domain.errors import CertmarkError, Fault, LogMisconfigured, LogTruncated, NotConfigured
+from services.domain.identifiers import normalised
+from services.events.envelope import open_envelope, read_event
+from services.events.keys import PrivateKey, load_key
+from services.events.log import Record, Topics, open_log
+from services.postgres import Connection, Cursor, connect, database_url, transaction
+from services.registry import store
+from services.registry.batch import Batch, Register, public_key_of, subject_of
+from services.registry.intake import Intake, Prepared, prepare, read_checked
+from services.registry.store import Head, StoredRecord
+from services.settings import Settings, settings_from
+
+LEASE = 5.0
+"""Seconds for which standbys leave a silent leader alone, as long as its database session lives."""
+
+IDLE = 1.0
+"""Seconds between two signs of life of a leader that has nothing to do, and between two looks of a standby."""
+
+
+class NotLeader(Exception):
+    """Another worker holds the lease."""
+
+
+class Worker:
+    """Reads ahead through its intake, applies, commits; owns nothing but its lease.
+
+    A crash at any point repeats the batch that was not committed, and no other.
+    """
+
+    def __init__(self, settings: Settings, *, name: str | None = None) -> None:
+        self.settings = settings
+        self.name = name or f"{socket.gethostname()}:{os.getpid()}"
+        self.topics = Topics.under(settings.topic_prefix)
+        self.genesis = settings.genesis or pinned_genesis(settings)
+        self.mark_key: PrivateKey | None = load_key(settings.mark_key) if settings.mark_key.exists() else None
+        self.register = Register()
+        self.size: int | None = None  # the register's size after the last batch of ours; None: reload before the next
+        self._connection: Connection | None = None
+        self._intake: Intake | None = None
+        self.stopping = False
+
+    def run(self) -> None:
+        """Work until told to stop.
+
+        Raises:
+            LogTruncated: events that we have not read are gone, or the log was replaced: a person must look.
+        """
+        with contextlib.closing(open_log(self.settings)) as log:
+            log.ensure(self.topics.all())
+        while not self.stopping:
+            try:
+                self.step()
+            except NotLeader:
+                time.sleep(IDLE)
+            except (LogTruncated, LogMisconfigured, NotConfigured):
+                raise  # a person must look: neither skipping nor waiting would mend it
+            except (Fault, EOFError, BrokenPipeError) as fault:
+                # Transient: the position has not moved, so the same batch comes again.
+                telemetry.warning("worker fault, trying again", fault=type(fault).__name__, detail=str(fault))
+                self._drop()
+                time.sleep(0.2)
+        self._release()
+        self._drop()
+
+    def step(self) -> int:
+        """One turn: keep the lease, receive the batch that was read ahead, ask for the next one, apply; how many."""
+        connection = self._connected()
+        if self.size is None:
+            with transaction(connection) as cur:
+                position = self._lead(cur).position
+            self._teach()
+            self._reading().ask(position, IDLE)
+        records = self._reading().receive(IDLE * 2)
+        if records is None:  # the helper is slow to answer: stay leader meanwhile
+            with transaction(connection) as cur:
+                self._lead(cur)
+            return 0
+        if records:
+            self._reading().ask(records[-1].position + 1, IDLE)
+            self._apply(connection, records)
+        else:
+            with transaction(connection) as cur:
+                self._reading().ask(self._lead(cur).position, IDLE)
+        return len(records)
+
+    def _lead(self, cur: Cursor) -> Head:
+        """Renew the lease, or take it, under the head's lock."""
+        head = self._head(cur)
+        store.save_head(cur, head, self.name, LEASE)
+        return head
+
+    def _head(self, cur: Cursor) -> Head:
+        """The head, locked and ours; what is in memory is read again where the head has moved without us.
+
+        Raises:
+            NotLeader: another worker's lease runs and its database session lives.
+        """
+        head = store.lock_head(cur)
+        if head.leader != self.name and head.leader_lives and head.lease_runs:
+            self.size = None
+            raise NotLeader(head.leader)
+        if self.size != head.size:
+            self.register.reload(cur)
+            self.size = head.size
+        return head
+
+    def _apply(self, connection: Connection, records: list[Prepared]) -> None:
+        started = time.perf_counter()
+        with transaction(connection) as cur:
+            expected = self.size
+            head = self._head(cur)  # the fence: a second writer waits here and then finds itself behind
+            if expected != head.size or records[0].position < head.position:
+                # Somebody wrote since we read: what was read ahead may lie on either side of it. Start over.
+                self.size = None
+                return
+            ready = self._readable(records)
+            batch = self._decide(cur, head, ready)
+            saved = batch.records()
+            save(cur, batch, saved, ready[-1].position + 1, self.name)
+            self.size = None  # unknown until the commit is known to have happened
+        # A crash before the commit repeats the batch; after it, the position has moved with it.
+        self.size = head.size + len(batch.entries)
+        self.register.committed(saved)
+        for jwk in batch.new_keys:
+            self._reading().learn(jwk)
+        if len(ready) < len(records):
+            self._reading().ask(ready[-1].position + 1, IDLE)
+        _BATCH_SECONDS.observe(time.perf_counter() - started)
+        _EVENTS.inc(len(ready))
+        _QUARANTINED.inc(len(batch.quarantine))
+
+    def _readable(self, records: list[Prepared]) -> list[Prepared]:
+        """The records up to the first whose key only this batch brings: nothing unverified is ever parsed.
+
+        Before the register is established, the pinned event alone; its digest vouches for it.
+        """
+        if not self.register.established:
+            first = records[0]
+            if first.envelope is not None and first.envelope.digest == self.genesis:
+                first = replace(first, event=read_checked(first.envelope))
+            return [first]
+        ready: list[Prepared] = []
+        brings_keys = False
+        for record in records:
+            if record.envelope is not None and record.event is None and record.error is None:
+                state = self.register.key(record.envelope.kid)
+                if state is None and brings_keys:
+                    break
+                if state is not None:
+                    key = public_key_of(state)
+                    again = Record(record.position, record.key, record.value, record.received_at)
+                    record = prepare(again, {key.kid: key})  # noqa: PLW2901  # the helper had not met this key yet
+            if record.event is not None and record.event.type == "certmark.key.added.v1":
+                brings_keys = True
+            ready.append(record)
+        return ready
+
+    def _decide(self, cur: Cursor, head: Head, records: list[Prepared]) -> Batch:
+        """Load in a few statements what these records are about, then decide each in order."""
+        events = [r.event for r in records if r.event is not None]
+        subjects = {subject_of(e) for e in events}
+        pending = store.pending_of(cur, subjects) if subjects else []
+        parked = [read_event(open_envelope(p.jws)) for p in pending]
+        mark_nos = {normalised(str(e.data["mark_no"])) for e in (*events, *parked) if "mark_no" in e.data}
+        self.register.load(cur, subjects, mark_nos)
+        ids, sources = {e.id for e in events}, {e.source for e in events}
+        batch = Batch(
+            self.register,
+            head,
+            self.genesis,
+            self.mark_key,
+            ids=store.known_ids(cur, ids) if ids else {},
+            chains=store.chains_of(cur, subjects, sources) if subjects else {},
+            pending=pending,
+        )
+        for record in records:
+            batch.take(record)
+        return batch
+
+    # --- what the worker holds on to ------------------------------------------------------------------
+
+    def _connected(self) -> Connection:
+        if self._connection is None or self._connection.closed:
+            self.size = None
+            self._connection = connect(database_url(self.settings))
+        return self._connection
+
+    def _reading(self) -> Intake:
+        if self._intake is None:
+            self._intake = Intake(self.settings, self.topics.events)
+        return self._intake
+
+    def _teach(self) -> None:
+        """Tell the helper of every key in the register."""
+        for key, record in self.register.administrative.items():
+            if key.startswith("key/"):
+                self._reading().learn(json.loads(record.state)["key"])
+
+    def _release(self) -> None:
+        """Let a standby begin at once."""
+        with contextlib.suppress(CertmarkError), transaction(self._connected()) as cur:
+            store.release_lease(cur, self.name)
+
+    def _drop(self) -> None:
+        self.size = None
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        if self._intake is not None:
+            self._intake.close()
+            self._intake = None
+
+
+def save(cur: Cursor, batch: Batch, records: dict[str, StoredRecord], position: int, leader: str) -> None:
+    """Everything that a batch leaves behind, one statement a table, the position with it."""
+    store.save_entries(cur, batch.entries)
+    store.save_records(cur, records.values())
+    store.save_marks(cur, batch.new_marks)
+    store.save_chains(cur, [(*chain, *batch.chains[chain]) for chain in sorted(batch.changed_chains)])
+    store.park(cur, batch.parked.values())
+    store.unpark(cur, batch.drained)
+    store.save_quarantine(cur, batch.quarantine)
+    after = replace(
+        batch.head,
+        size=batch.head.size + len(batch.entries),
+        position=position,
+        recorded_at=batch.recorded_at,
+        revision=batch.head.revision + len(records),
+        status_index=batch.status_index,
+        duplicates=batch.head.duplicates + batch.duplicates,
+    )
+    store.save_head(cur, after, leader, LEASE)
+    store.notify(cur)
+
+
+def pinned_genesis(settings: Settings) -> str:
+    """The digest that the embedded default wrote down when it established itself.
+
+    Raises:
+        NotConfigured: there is none, and CERTMARK_GENESIS names none.
+    """
+    file = settings.data / "genesis"
+    try:
+        return file.read_text(encoding="ascii").strip()
+    except OSError:
+        raise NotConfigured(
+            f"CERTMARK_GENESIS is empty and {file} is not there", hint="pin the digest of authority.established"
+        ) from None
+
+
+_BATCH_SECONDS = telemetry.histogram("certmark_batch_seconds", "Time to apply and commit a batch")
+_EVENTS = telemetry.counter("certmark_events_read_total", "Events taken from the log")
+_QUARANTINED = telemetry.counter("certmark_events_quarantined_total", "Events put aside because they are not trusted")
+
+
+def main() -> int:
+    """Run a worker until SIGTERM or SIGINT; 1 where a person must look."""
+    telemetry.log_as_json("registry-worker")
+    worker = Worker(settings_from())
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        worker.stopping = True
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    try:
+        worker.run()
+    except CertmarkError as error:
+        telemetry.error("worker stopped", slug=error.slug, detail=error.detail, hint=error.hint)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
