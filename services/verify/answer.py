@@ -1,0 +1,284 @@
+"""The decision: what a question is answered with, from the register, for a day. No clock and no words in here."""
+
+import base64
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from services.domain.body import BodyState, BodyStatus, body_status_on
+from services.domain.certificate import Certificate, Item, Mark, StatusInterval
+from services.domain.identifiers import civil_day
+from services.domain.scheme import Coverage, SchemeRules, Words
+from services.domain.standing import Standing, interval_on, mark_standing, own_mark_standing, standing
+from services.marks.token import MarkClaims, TokenRefused, Unreadable, from_decimal, open_token, verify_token
+from services.verify import read_model
+from services.verify.read_model import Meta
+from services.verify.recognise import Question
+from services.verify.register import Directory, Found, Register
+from services.verify.wording import Code, Note
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Everything that a page or a JSON answer is made from.
+
+    `code` is None where a number leads to several certificates: then `candidates` holds one answer each and
+    there is no overall yes. After `bad_signature`, `unknown_signer` and `impostor_host` nothing that the
+    code said is in here. `as_of` and `seq` tell how fresh the node's data is.
+    """
+
+    code: Code | None
+    question: Question
+    day: date
+    checked_at: datetime
+    as_of: datetime | None = None
+    seq: int | None = None
+    demonstration: bool = False
+    notes: tuple[Note, ...] = ()
+    standing: Standing | None = None
+    interval: StatusInterval | None = None
+    found: Found | None = None
+    mark: Mark | None = None
+    mark_standing: Standing | None = None
+    item: Item | None = None
+    signed: bool = False
+    scheme: SchemeRules | None = None
+    body: BodyState | None = None
+    body_status: str | None = None
+    candidates: tuple["Answer", ...] = ()
+    coverage: tuple[tuple[Words, Coverage], ...] = ()
+    hints: tuple[Words, ...] = ()
+
+    @property
+    def certificate(self) -> Certificate | None:
+        return self.found.certificate if self.found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a certificate's own record says on a day, before anything is known of its body."""
+
+    code: Code
+    standing: Standing
+    notes: tuple[Note, ...]
+    interval: StatusInterval | None
+
+
+def decide(question: Question, register: Register, now: datetime, stale_after: timedelta) -> Answer:
+    """Answer a question at an instant, in the precedence of pages.md.
+
+    1. malformed, not ours, impostor: the text alone decides; 2. the token's form; 3. its signer and signature;
+    4. data that is missing, incomplete or older than `stale_after` says nothing; 5. unknown number;
+    6. the certificate's standing on that day; 7. mark and scope; 8. valid.
+    """
+    blank = Answer(question.decided, question, civil_day(now), now)
+    try:
+        meta, directory = register.meta(), register.directory()
+        blank = replace(blank, as_of=meta.as_of, seq=meta.seq, demonstration=directory.demonstration)
+        if question.decided is not None:
+            hints = _hints(directory, blank.day) if question.decided is Code.MALFORMED_NUMBER else ()
+            return replace(blank, hints=hints)
+        fresh = meta.complete and meta.as_of is not None and now - meta.as_of <= stale_after
+        claims: MarkClaims | None = None
+        if question.token is not None:
+            claims, refused = _claims(question, directory, meta, register)
+            if refused is not None:
+                return replace(blank, code=refused)
+        if not fresh:
+            return replace(blank, code=Code.STATUS_UNKNOWN)
+        return _looked_up(blank, claims, register, directory)
+    except read_model.Unreadable:
+        return blank if question.decided is not None else replace(blank, code=_without_register(question))
+
+
+def _without_register(question: Question) -> Code:
+    """A node without data can still see that a code is no code."""
+    if question.token is not None:
+        try:
+            open_token(from_decimal(question.token))
+        except Unreadable:
+            return Code.UNREADABLE
+    return Code.STATUS_UNKNOWN
+
+
+def _claims(
+    question: Question, directory: Directory, meta: Meta, register: Register
+) -> tuple[MarkClaims | None, Code | None]:
+    """The claims of a QR's token once its signature holds, or the code that it is refused with."""
+    assert question.token is not None and question.path is not None
+    try:
+        opened = open_token(from_decimal(question.token))
+        signers = directory.signers.get(opened.kid, ())
+        claims = verify_token(opened, question.path, [signer.key for signer in signers])
+    except TokenRefused as refused:
+        if refused.code == Code.UNKNOWN_SIGNER and not meta.complete:
+            return None, Code.STATUS_UNKNOWN  # the key may be among what this node has not read yet
+        return None, Code(refused.code)
+    if question.number is not None and claims.certificate_no != question.number:
+        return None, Code.BAD_SIGNATURE
+    if all(signer.compromised_since is not None for signer in signers):
+        # Whoever has the key can sign what he likes, so only tokens that the register itself holds count.
+        found = register.certificate(claims.certificate_no)
+        if found is None or not _holds(found, question.token):
+            return None, Code.UNKNOWN_SIGNER
+    return claims, None
+
+
+def _holds(found: Found, token: str) -> bool:
+    raw = base64.urlsafe_b64encode(from_decimal(token)).rstrip(b"=").decode("ascii")
+    return any(held.token == raw for held in found.tokens)
+
+
+def _looked_up(blank: Answer, claims: MarkClaims | None, register: Register, directory: Directory) -> Answer:
+    question = blank.question
+    if claims is not None:
+        found = register.certificate(claims.certificate_no)
+        if found is None:
+            return _unknown(blank, directory)
+        return replace(_of_token(blank, found, claims, directory), signed=True)
+    if question.number is not None:
+        if not question.mark_only and (found := register.certificate(question.number)):
+            return _of_certificate(blank, found, directory)
+        for found in register.certificates_with("mark", question.number):
+            return _of_mark(blank, found, question.number, directory)
+        # The mark that a scheme implies bears the certificate's number.
+        if question.mark_only and (found := register.certificate(question.number)):
+            return _of_certificate(blank, found, directory)
+    several = register.certificates_with("gtin", question.gtin) if question.gtin else []
+    if not several and question.uscc:
+        several = register.certificates_with("uscc", question.uscc)
+    if not several:
+        if "check_digit" in question.expected:
+            return replace(blank, code=Code.MALFORMED_NUMBER, hints=_hints(directory, blank.day))
+        return _unknown(blank, directory)
+    answers = tuple(_of_certificate(blank, found, directory, gtin=question.gtin) for found in several)
+    return answers[0] if len(answers) == 1 else replace(blank, code=None, candidates=answers)
+
+
+def _unknown(blank: Answer, directory: Directory) -> Answer:
+    return replace(blank, code=Code.UNKNOWN_NUMBER, coverage=_coverage(blank.question, directory, blank.day))
+
+
+def _of_certificate(blank: Answer, found: Found, directory: Directory, gtin: str | None = None) -> Answer:
+    item = _item(found.certificate, gtin)
+    judged = judge(found.certificate, found.under_review, blank.day, by_number=gtin is None)
+    mark = next((m for m in found.certificate.marks if gtin and any(p.gtin == gtin for p in m.products)), None)
+    return _completed(blank, found, judged, directory, mark=mark, item=item)
+
+
+def _of_mark(blank: Answer, found: Found, mark_no: str, directory: Directory) -> Answer:
+    mark = found.certificate.mark(mark_no)
+    judged = judge(found.certificate, found.under_review, blank.day, by_number=True)
+    return _completed(blank, found, with_mark(judged, mark, blank.day), directory, mark=mark)
+
+
+def _of_token(blank: Answer, found: Found, claims: MarkClaims, directory: Directory) -> Answer:
+    mark, gtin = found.certificate.mark(claims.mark_no), blank.question.gtin
+    judged = with_mark(judge(found.certificate, found.under_review, blank.day, by_number=False), mark, blank.day)
+    item = _item(found.certificate, gtin)
+    covered = mark is None or not mark.products or any(product.gtin == gtin for product in mark.products)
+    if judged.code is Code.VALID and gtin is not None and (item is None or not covered):
+        judged = replace(judged, code=Code.OUT_OF_SCOPE)
+    return _completed(blank, found, judged, directory, mark=mark, item=item)
+
+
+def judge(certificate: Certificate, under_review: bool, day: date, *, by_number: bool) -> Judgement:
+    """The answer that a certificate's own record gives on a day.
+
+    `by_number` means that nothing tells which product is in the asker's hand, so a yes holds for the listed models only.
+    """
+    now = standing(certificate, day)
+    notes = []
+    if certificate.declaration:
+        notes.append(Note.SELF_DECLARED)
+    if now is Standing.VALID and by_number and certificate.product is not None and certificate.product.items:
+        notes.append(Note.SCOPE_LIMITED)
+    due = certificate.surveillance_due
+    if now is Standing.VALID and due is not None and due < day:
+        notes.append(Note.OVERDUE_SURVEILLANCE)
+    if under_review:
+        notes.append(Note.UNDER_REVIEW)
+    declared = (Standing.REVOKED, Standing.SUPERSEDED, Standing.CANCELLED, Standing.SUSPENDED)
+    interval = interval_on(certificate.statuses, day) if now in declared else None
+    return Judgement(Code(now.value), now, tuple(notes), interval)
+
+
+def with_mark(judged: Judgement, mark: Mark | None, day: date) -> Judgement:
+    """The same where a mark was asked for: a valid certificate does not make every mark an authorized one."""
+    if judged.code is not Code.VALID:
+        return judged
+    if mark is None:
+        return replace(judged, code=Code.MARK_NOT_AUTHORIZED, notes=_without_scope(judged.notes))
+    own = own_mark_standing(mark, day)
+    if own is Standing.VALID:
+        return judged
+    return Judgement(Code.MARK_NOT_AUTHORIZED, own, _without_scope(judged.notes), interval_on(mark.statuses, day))
+
+
+def _without_scope(notes: tuple[Note, ...]) -> tuple[Note, ...]:
+    return tuple(note for note in notes if note is not Note.SCOPE_LIMITED)
+
+
+def _completed(
+    blank: Answer,
+    found: Found,
+    judged: Judgement,
+    directory: Directory,
+    *,
+    mark: Mark | None = None,
+    item: Item | None = None,
+) -> Answer:
+    certificate = found.certificate
+    body, status = body_on(directory, certificate.body, blank.day)
+    notes = judged.notes
+    if status == BodyStatus.DISQUALIFIED:
+        notes = (*notes, Note.BODY_DISQUALIFIED)
+    return replace(
+        blank,
+        code=judged.code,
+        notes=notes,
+        standing=judged.standing,
+        interval=judged.interval,
+        found=found,
+        mark=mark,
+        mark_standing=mark_standing(certificate, mark, blank.day) if mark else None,
+        item=item,
+        scheme=directory.scheme_on(certificate.scheme, blank.day),
+        body=body,
+        body_status=status,
+    )
+
+
+def body_on(directory: Directory, approval_no: str | None, day: date) -> tuple[BodyState | None, str | None]:
+    """A body and what it is on a day: a BodyStatus, `ended` outside its approval, `unknown` where it is not registered."""
+    if approval_no is None:
+        return None, None
+    body = directory.bodies.get(approval_no)
+    if body is None:
+        return None, "unknown"
+    status = body_status_on(body, day)
+    return body, status.value if status else "ended"
+
+
+def _item(certificate: Certificate, gtin: str | None) -> Item | None:
+    if gtin is None or certificate.product is None:
+        return None
+    return next((item for item in certificate.product.items if item.gtin == gtin), None)
+
+
+def _coverage(question: Question, directory: Directory, day: date) -> tuple[tuple[Words, Coverage], ...]:
+    """For what kinds of certificate the register is complete: of those whose numbers look like this one, or of all."""
+    schemes = [(scheme, directory.scheme_on(scheme.id, day)) for scheme in directory.schemes.values()]
+    alike = [
+        rules
+        for scheme, rules in schemes
+        if rules and rules["number_pattern"] and question.number and scheme.number_fits(question.number, day)
+    ]
+    chosen = alike or [rules for _, rules in schemes if rules]
+    return tuple((rules["name"], rules["coverage"]) for rules in chosen)
+
+
+def _hints(directory: Directory, day: date) -> tuple[Words, ...]:
+    """How numbers of the registered schemes look."""
+    rules = (directory.scheme_on(scheme, day) for scheme in directory.schemes)
+    hints = {one["number_hint"]["zh"]: one["number_hint"] for one in rules if one and one["number_hint"]}
+    return tuple(hints.values())

@@ -1,0 +1,206 @@
+"""An answer as JSON; a certificate's own part of it is stored as bytes, so that a look-up has little left to do."""
+
+import json
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from services.domain.certificate import Certificate, Mark, StatusInterval, to_state
+from services.domain.identifiers import instant_text
+from services.domain.reasons import REASONS
+from services.domain.standing import own_mark_standing
+from services.verify.answer import Answer, Judgement, body_on, judge
+from services.verify.register import Directory, Found
+from services.verify.wording import EXPECTED, SEVERAL, Code, Note, Text, wording
+
+_INTERNAL = ("v", "kind", "approver", "audit_refs", "headcount", "status", "marks")
+"""Members of `state/v1` that a look-up leaves out: for supervision, or said better by the answer itself."""
+
+
+def as_json(answer: Answer) -> dict[str, Any]:
+    """The members of the answer, in the order in which the stored bytes hold them."""
+    found = answer.found
+    return {
+        **_head(answer.code, answer.standing, answer.interval, answer.notes),
+        "certificate": shown_certificate(found) if found else None,
+        "body": _body(answer),
+        "mark": _mark(answer.mark, answer.day) if answer.mark else None,
+        "item": {"model": answer.item.model, "gtin": answer.item.gtin} if answer.item else None,
+        "signature": "valid" if answer.signed else None,
+        "candidates": [_candidate(one) for one in answer.candidates],
+        "expected": _expected(answer),
+        "coverage": [{"scheme": name, **coverage} for name, coverage in answer.coverage],
+        "as_of": instant_text(answer.as_of) if answer.as_of else None,
+        "seq": answer.seq,
+        "checked_at": instant_text(answer.checked_at),
+    }
+
+
+def _head(
+    code: Code | None, standing: str | None, interval: StatusInterval | None, notes: tuple[Note, ...]
+) -> dict[str, Any]:
+    title = wording(code, notes).title if code else SEVERAL.title
+    return {
+        "code": code,
+        "standing": standing,
+        "family": (wording(code, notes) if code else SEVERAL).family,
+        "title": _both(title),
+        "since": interval.since.isoformat() if interval else None,
+        "until": interval.until.isoformat() if interval and interval.until else None,
+        "reason": _reason(interval.reason) if interval and interval.reason else None,
+        "notes": list(notes),
+    }
+
+
+def _both(text: Text) -> dict[str, str]:
+    return {"zh": text.zh, "en": text.en}
+
+
+def _reason(code: str) -> dict[str, str]:
+    zh, en = REASONS.get(code, (code, code))
+    return {"code": code, "zh": zh, "en": en}
+
+
+def shown_certificate(found: Found) -> dict[str, Any]:
+    """What a look-up shows of a certificate: it does not depend on the day."""
+    state: Mapping[str, Any] = to_state(found.certificate)
+    return {
+        **{name: value for name, value in state.items() if name not in _INTERNAL},
+        "marks": [{"mark_no": mark.mark_no, "mark": mark.mark} for mark in found.certificate.marks],
+        "seq": found.seq,
+        "recorded_at": instant_text(found.recorded_at),
+        "digest": found.digest,
+    }
+
+
+def _mark(mark: Mark, day: date) -> dict[str, Any]:
+    return {
+        "mark_no": mark.mark_no,
+        "mark": mark.mark,
+        "family": mark.family,
+        "authorized_by": mark.authorized_by,
+        "products": [{"model": product.model, "gtin": product.gtin} for product in mark.products],
+        "valid_from": mark.valid_from.isoformat(),
+        "valid_until": mark.valid_until.isoformat() if mark.valid_until else None,
+        "standing": own_mark_standing(mark, day),
+    }
+
+
+def _body(answer: Answer) -> dict[str, Any] | None:
+    certificate = answer.certificate
+    if certificate is None or certificate.body is None:
+        return None
+    return _body_members(certificate.body, answer.body["name"] if answer.body else None, answer.body_status)
+
+
+def _body_members(approval_no: str, name: str | None, status: str | None) -> dict[str, Any]:
+    return {"approval_no": approval_no, "name": name, "status": status}
+
+
+def _candidate(answer: Answer) -> dict[str, Any]:
+    assert answer.certificate is not None
+    return {
+        **_head(answer.code, answer.standing, answer.interval, answer.notes),
+        "certificate_no": answer.certificate.certificate_no,
+        "scheme": answer.certificate.scheme,
+        "body": answer.certificate.body,
+        "holder": answer.certificate.holder.name,
+    }
+
+
+def _expected(answer: Answer) -> list[dict[str, str]]:
+    if answer.code is not Code.MALFORMED_NUMBER:
+        return []
+    kinds = [_both(EXPECTED[kind]) for kind in answer.question.expected]
+    return kinds + [{"zh": hint["zh"], "en": hint["en"]} for hint in answer.hints]
+
+
+# --- the stored bytes of the hot path ------------------------------------------------------------------
+
+_TAIL = b',"mark":null,"item":null,"signature":null,"candidates":[],"expected":[],"coverage":[],"as_of":'
+
+
+def dumps(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def stored_timeline(found: Found) -> bytes:
+    """One line for each day on which the answer to this certificate's number changes: the day and the answer's head.
+
+    The lines are computed by the same `judge` that answers everything else, once for each such day.
+    """
+    certificate = found.certificate
+    lines = []
+    for day in _turning_days(certificate):
+        judged = judge(certificate, found.under_review, day, by_number=True)
+        lines.append(day.isoformat().encode() + _head_bytes(judged))
+    return b"\n".join(lines)
+
+
+def _turning_days(certificate: Certificate) -> list[date]:
+    days = {date.min, certificate.valid_from, *(interval.since for interval in certificate.statuses)}
+    for last in (certificate.valid_until, certificate.surveillance_due):
+        if last is not None and last < date.max:
+            days.add(last + timedelta(days=1))
+    return sorted(days)
+
+
+def _head_bytes(judged: Judgement) -> bytes:
+    """The head up to the last note, its list left open for what only the body's record tells."""
+    return dumps(_head(judged.code, judged.standing, judged.interval, judged.notes))[:-2]
+
+
+def stored_certificate(found: Found) -> bytes:
+    """The body's approval number, a line end, and the certificate's member."""
+    return (found.certificate.body or "").encode() + b"\n" + dumps(shown_certificate(found))
+
+
+def spliced(
+    timeline: bytes, shown: bytes, day: date, bodies: "BodyParts", as_of: datetime, seq: int, checked_at: datetime
+) -> bytes:
+    """The answer to a certificate's number out of stored bytes: equal to `dumps(as_json(...))` byte for byte."""
+    today = day.isoformat().encode()
+    head = next(line for line in reversed(timeline.split(b"\n")) if line[:10] <= today)[10:]
+    approval_no, _, certificate = shown.partition(b"\n")
+    note, body = bodies.of(approval_no, day)
+    if note:
+        head += note if head.endswith(b"[") else b"," + note
+    return b"".join(
+        (
+            head,
+            b'],"certificate":',
+            certificate,
+            b',"body":',
+            body,
+            _TAIL,
+            b'"%s","seq":%d,"checked_at":"%s"}'
+            % (instant_text(as_of).encode(), seq, instant_text(checked_at).encode()),
+        )
+    )
+
+
+class BodyParts:
+    """What a certification body adds to an answer on a day, kept until the directory changes."""
+
+    def __init__(self) -> None:
+        self._directory: Directory | None = None
+        self._day = date.min
+        self._parts: dict[bytes, tuple[bytes, bytes]] = {}
+
+    def use(self, directory: Directory, day: date) -> None:
+        if directory is not self._directory or day != self._day:
+            self._directory, self._day, self._parts = directory, day, {}
+
+    def of(self, approval_no: bytes, day: date) -> tuple[bytes, bytes]:
+        """(note or nothing, member `body`)."""
+        if not approval_no:
+            return b"", b"null"
+        part = self._parts.get(approval_no)
+        if part is None:
+            assert self._directory is not None
+            number = approval_no.decode()
+            body, status = body_on(self._directory, number, day)
+            note = b'"body_disqualified"' if status == "disqualified" else b""
+            part = note, dumps(_body_members(number, body["name"] if body else None, status))
+            self._parts[approval_no] = part
+        return part

@@ -1,0 +1,272 @@
+"""The projector: reads the sealed state topic and keeps the node's read model up to date, in a process of its own."""
+
+import fcntl
+import os
+import signal
+import sqlite3
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+
+from services import telemetry
+from services.domain.errors import CertmarkError, Fault, LogTruncated, NotConfigured
+from services.domain.identifiers import instant_text
+from services.events.keyring import Keyring
+from services.events.log import Log, Record, Topic, Topics, open_log
+from services.events.record import SealedRecord
+from services.settings import Settings, settings_from
+from services.verify.as_json import stored_certificate, stored_timeline
+from services.verify.read_model import LINK, REBUILD_WANTED, ModelWriter, Row, Stored, Unreadable
+from services.verify.register import found_in
+
+BATCH = 500
+WAIT_S = 1.0
+_PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+_TRUSTED_KINDS = ("key", "body", "alliance")
+
+
+class Projector:
+    """Follows the state topic into one file.
+
+    A record is believed by its seal alone, whoever wrote it to the topic. A crash at any point repeats the
+    batch that was not committed; a file that cannot be trusted is built anew beside the old one, which
+    answers (and ages) until the new one has everything the topic held when the build began.
+    """
+
+    def __init__(self, log: Log, topic: Topic, genesis: str, folder: Path) -> None:
+        self._log = log
+        self._topic = topic
+        self._genesis = genesis
+        self._folder = folder
+        self._applied = telemetry.counter("certmark_projected_records_total", "State records read", "outcome")
+        self._building = False
+        self._writer = self._open_or_create()
+        try:
+            self._keyring, self._target = self._start()
+        except (Unreadable, sqlite3.DatabaseError):
+            self._rebuild()
+
+    def step(self, wait: float = WAIT_S) -> int:
+        """Read and save one batch; returns how many records it had.
+
+        Raises:
+            Fault: the log cannot be read at present; nothing changed.
+        """
+        if not self._building and (self._folder / REBUILD_WANTED).exists():
+            telemetry.warning("a reader met damage in the read model, building anew")
+            self._rebuild()
+        try:
+            records = self._log.read(self._topic, self._writer.meta.position, BATCH, wait)
+        except LogTruncated as error:
+            telemetry.warning("the state topic lost our position, building anew", detail=error.detail)
+            self._rebuild()
+            return 0
+        if records or (not self._writer.meta.complete and self._caught_up(self._writer.meta.position)):
+            try:
+                self._apply(records)
+            except sqlite3.OperationalError:
+                raise  # a full disk or a lock: the file itself is not in doubt
+            except sqlite3.DatabaseError as error:
+                telemetry.warning("the read model is damaged, building anew", detail=str(error))
+                self._rebuild()
+        return len(records)
+
+    def close(self) -> None:
+        self._writer.close()
+
+    def _apply(self, records: Sequence[Record]) -> None:
+        believed = list(self._believed(records))
+        position = records[-1].position + 1 if records else self._writer.meta.position
+        complete = self._writer.meta.complete or self._caught_up(position)
+        began = not self._writer.meta.complete and complete
+        self._writer.apply(
+            [_row(record, value) for record, value in believed if record.key != "heartbeat"],
+            position,
+            as_of=max((instant_text(record.recorded_at) for record, _ in believed), default=None),
+            seq=max((record.seq for record, _ in believed), default=0),
+            complete=complete,
+        )
+        # A crash before this line repeats the batch: the same revisions are then passed over.
+        if began:
+            self._writer.put_in_service()
+            self._building = False
+            with suppress(FileNotFoundError):
+                (self._folder / REBUILD_WANTED).unlink()
+            telemetry.info("read model complete", position=position, file=self._writer.path.name)
+
+    def _caught_up(self, position: int) -> bool:
+        """Everything is in that the topic held when we began, and that was something: an empty topic tells nothing."""
+        return position >= self._target and self._keyring.has_genesis
+
+    def _believed(self, records: Sequence[Record]) -> Iterator[tuple[SealedRecord, bytes]]:
+        for record in records:
+            if not record.value:
+                continue  # ended certificates are states; a tombstone is nobody's word
+            try:
+                sealed = self._keyring.apply(record.value)
+                if sealed.key != record.key:
+                    raise Unreadable("a record stands under another key than the one it is sealed for")
+            except (CertmarkError, Unreadable) as error:
+                self._applied.labels("refused").inc()
+                code = error.slug if isinstance(error, CertmarkError) else "wrong-key"
+                telemetry.warning("a state record is not believed", code=code, position=record.position)
+                continue
+            self._applied.labels("read").inc()
+            yield sealed, record.value
+
+    def _start(self) -> tuple[Keyring, int]:
+        """The keys that the file and the rest of the topic prove, and the end that the topic has now.
+
+        Keys come first: compaction can leave a key's record behind records that it sealed.
+        """
+        keyring = Keyring(self._genesis)
+        keyring.build(stored.sealed for kind in _TRUSTED_KINDS for stored in self._writer.records_under(kind))
+        first, end = self._log.bounds(self._topic)
+        position = self._writer.meta.position
+        if not first <= position <= end:
+            raise LogTruncated(f"the topic holds {first} to {end}, we have reached {position}")
+        while position < end:
+            records = self._log.read(self._topic, position, BATCH)
+            if not records:
+                break
+            for record in records:
+                if record.key.startswith("key/") and record.value:
+                    keyring.learn_key(record.value)
+            position = records[-1].position + 1
+        return keyring, end
+
+    def _open_or_create(self) -> ModelWriter:
+        """The file in service if it is of this register, else a new one."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        try:
+            writer = ModelWriter.open(self._folder / os.readlink(self._folder / LINK))
+        except (OSError, Unreadable):
+            return self._new_file(in_service=True)
+        if (writer.meta.topic, writer.meta.genesis) == (self._topic.name, self._genesis):
+            first, end = self._log.bounds(self._topic)
+            if first <= writer.meta.position <= end:
+                return writer
+            writer.close()
+            return self._new_file(in_service=False)
+        # Another register's file must not answer for ours, not even while ours is being built.
+        writer.close()
+        return self._new_file(in_service=True)
+
+    def _rebuild(self) -> None:
+        self._building = True
+        self._writer.close()
+        self._writer = self._new_file(in_service=False)
+        self._keyring, self._target = self._start()
+
+    def _new_file(self, *, in_service: bool) -> ModelWriter:
+        numbers = [int(path.stem.partition("-")[2]) for path in self._folder.glob("register-*.sqlite")]
+        first, _ = self._log.bounds(self._topic)
+        path = self._folder / f"register-{max(numbers, default=0) + 1}.sqlite"
+        writer = ModelWriter.create(path, self._topic.name, self._genesis, first)
+        if in_service:
+            writer.put_in_service()  # incomplete: readers answer `status_unknown`, and a restart goes on with it
+        return writer
+
+
+def _row(record: SealedRecord, value: bytes) -> Row:
+    """What is stored of a record. One that this version cannot read is kept, and answered with `status_unknown`."""
+    plain = Row(record.key, record.revision, record.seq, value)
+    if not record.key.startswith("certificate/"):
+        return plain
+    try:
+        found = found_in(Stored(record.key, record.revision, record.seq, value))
+    except Unreadable:
+        telemetry.warning("a certificate's state cannot be read by this version", key=record.key)
+        return plain
+    certificate = found.certificate
+    items = [*(certificate.product.items if certificate.product else ())]
+    for mark in certificate.marks:
+        items += mark.products
+    parties = (certificate.holder, certificate.manufacturer, certificate.factory)
+    return Row(
+        record.key,
+        record.revision,
+        record.seq,
+        value,
+        timeline=stored_timeline(found),
+        shown=stored_certificate(found),
+        marks=[mark.mark_no for mark in certificate.marks],
+        gtins=[item.gtin for item in items if item.gtin],
+        usccs=[party.uscc for party in parties if party and party.uscc],
+    )
+
+
+def run(settings: Settings) -> None:
+    """Follow the topic until the process is told to end; trouble with the log is waited out.
+
+    Raises:
+        NotConfigured: no genesis is pinned, or another projector holds the folder.
+    """
+    if not settings.genesis:
+        raise NotConfigured("CERTMARK_GENESIS is empty: there is no first record to trust from")
+    folder = settings.data / "verify"
+    folder.mkdir(parents=True, exist_ok=True)
+    topic = Topics.under(settings.topic_prefix).state
+    with _only_one(folder):
+        failures = 0
+        while True:
+            began = time.monotonic()
+            try:
+                _follow(settings, topic, folder)
+            except (Fault, sqlite3.OperationalError) as error:
+                failures = 0 if time.monotonic() - began > _PAUSES_S[-1] else failures + 1
+                pause = _PAUSES_S[min(failures, len(_PAUSES_S) - 1)]
+                code = error.slug if isinstance(error, Fault) else "read-model"
+                telemetry.warning("cannot follow the log, trying again", code=code, detail=str(error), pause=pause)
+                time.sleep(pause)
+
+
+def _follow(settings: Settings, topic: Topic, folder: Path) -> None:
+    log = open_log(settings)
+    try:
+        projector = Projector(log, topic, settings.genesis, folder)
+        try:
+            while True:
+                projector.step()
+        finally:
+            projector.close()
+    finally:
+        log.close()
+
+
+@contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    """Two projectors on one folder would write over each other.
+
+    Raises:
+        NotConfigured: another process holds the folder.
+    """
+    with (folder / "projector.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise NotConfigured(f"another projector is at work in {folder}") from None
+        yield
+
+
+def _end(_signal: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
+
+
+def main() -> None:
+    signal.signal(signal.SIGTERM, _end)
+    telemetry.log_as_json("verify-projector")
+    try:
+        run(settings_from())
+    except NotConfigured as error:
+        telemetry.error("cannot start", code=error.slug, detail=error.detail)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

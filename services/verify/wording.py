@@ -1,0 +1,448 @@
+"""Every answer in both languages: the one catalogue behind pages, JSON and scanner (docs/decisions/0001)."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Family(StrEnum):
+    """The look of an answer; nothing but YES is ever green."""
+
+    YES = "yes"
+    NO = "no"
+    CANNOT_SAY = "cannot_say"
+    INPUT = "input"
+
+
+class Code(StrEnum):
+    """The closed list of answer codes (contract: Answer codes)."""
+
+    VALID = "valid"
+    SUSPENDED = "suspended"
+    REVOKED = "revoked"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    SUPERSEDED = "superseded"
+    NOT_YET_VALID = "not_yet_valid"
+    UNKNOWN_NUMBER = "unknown_number"
+    MALFORMED_NUMBER = "malformed_number"
+    MARK_NOT_AUTHORIZED = "mark_not_authorized"
+    OUT_OF_SCOPE = "out_of_scope"
+    UNREADABLE = "unreadable"
+    NOT_OURS = "not_ours"
+    IMPOSTOR_HOST = "impostor_host"
+    UNKNOWN_SIGNER = "unknown_signer"
+    BAD_SIGNATURE = "bad_signature"
+    DO_NOT_SELL = "do_not_sell"
+    STATUS_UNKNOWN = "status_unknown"
+
+
+class Note(StrEnum):
+    """What stands beside a code (contract: Answer codes)."""
+
+    SELF_DECLARED = "self_declared"
+    SCOPE_LIMITED = "scope_limited"
+    BODY_DISQUALIFIED = "body_disqualified"
+    UNDER_REVIEW = "under_review"
+    POSSIBLE_COPY = "possible_copy"
+    OVERDUE_SURVEILLANCE = "overdue_surveillance"
+    ALERT = "alert"
+
+
+LANGUAGES = ("zh", "en")
+HTML_LANG = {"zh": "zh-CN", "en": "en"}
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One saying in both languages; `{names}` are filled in by the page."""
+
+    zh: str
+    en: str
+
+    def __getitem__(self, language: str) -> str:
+        return self.en if language == "en" else self.zh
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What a code (or a note that changes it) looks and reads like."""
+
+    family: Family
+    title: Text
+    explanation: Text
+    next_step: Text
+
+
+_HOTLINE = Text(
+    "如已购买或正在销售,可拨打 12315 投诉举报,并保留商品、包装和票据。",
+    "If you have bought it or see it on sale, call 12315 and keep the item, its packaging and the receipt.",
+)
+_COMPARE = Text(
+    "若品牌或型号不一致,请保留商品并向 12315 反映。",
+    "If brand or model differ, keep the item and tell 12315.",
+)
+_NOTHING = Text("无需其他操作。", "Nothing else to do.")
+
+ANSWERS: dict[Code, Wording] = {
+    Code.VALID: Wording(
+        Family.YES,
+        Text("证书有效", "Valid"),
+        Text(
+            "请核对品牌、型号是否与手中商品一致;不一致则此标志不适用。",
+            "Check that brand and model match the item in your hand; if not, this mark does not apply to it.",
+        ),
+        _COMPARE,
+    ),
+    Code.SUSPENDED: Wording(
+        Family.NO,
+        Text("证书已暂停", "Suspended"),
+        Text(
+            "自{since}起暂停{until_clause}。原因:{reason}。期间不得使用证书和标志。",
+            "Suspended since {since}{until_clause}. Reason: {reason}. Certificate and mark may not be used meanwhile.",
+        ),
+        Text(
+            "请暂缓购买或使用,向商家询问;必要时拨打 12315。",
+            "Hold off buying or using it and ask the seller; call 12315 if need be.",
+        ),
+    ),
+    Code.REVOKED: Wording(
+        Family.NO,
+        Text("证书已撤销", "Revoked"),
+        Text(
+            "{body}于{since}撤销。原因:{reason}。",
+            "Revoked on {since} by the certification body ({body}). Reason: {reason}.",
+        ),
+        _HOTLINE,
+    ),
+    Code.CANCELLED: Wording(
+        Family.NO,
+        Text("证书已注销", "Cancelled"),
+        Text(
+            "于{since}注销({reason})。注销不等于产品不合格。",
+            "Cancelled on {since} ({reason}); not by itself a failed product.",
+        ),
+        Text("请向商家索要新的证书编号。", "Ask the seller for the newer certificate."),
+    ),
+    Code.EXPIRED: Wording(
+        Family.NO,
+        Text("证书已过期", "Certificate expired"),
+        Text(
+            "证书有效期至{valid_until}。这是证书期限,不是商品保质期;此前出厂的商品请核对生产日期。",
+            "The certificate ended on {valid_until}. This is not the product's shelf life; "
+            "for goods shipped before that day look at the production date.",
+        ),
+        Text("请核对生产日期,或向商家索要新证书。", "Look at the production date, or ask for the newer certificate."),
+    ),
+    Code.SUPERSEDED: Wording(
+        Family.NO,
+        Text("证书已更换", "Replaced"),
+        Text("已由新证书{superseded_by}代替。", "Replaced by certificate {superseded_by}."),
+        Text("请查询新证书。", "Look up the new certificate."),
+    ),
+    Code.NOT_YET_VALID: Wording(
+        Family.NO,
+        Text("证书未生效", "Not in force yet"),
+        Text("自{valid_from}起生效,在此之前不得使用。", "In force from {valid_from} on; not to be used before."),
+        Text("请在生效日期之后再查询。", "Look again on or after that day."),
+    ),
+    Code.UNKNOWN_NUMBER: Wording(
+        Family.NO,
+        Text("查无此编号", "Number not found"),
+        Text(
+            "截至{as_of}本系统未登记此编号。未登记不等于伪造。",
+            "This register has no such number in data as of {as_of}. Not registered does not mean forged.",
+        ),
+        Text(
+            "请逐字核对证书或包装上的编号后重新输入。",
+            "Check every character against the certificate or packaging and type it again.",
+        ),
+    ),
+    Code.MALFORMED_NUMBER: Wording(
+        Family.INPUT,
+        Text("编号格式不符", "Not a number we know the form of"),
+        Text("输入的内容不是可识别的编号。", "What was typed does not have the form of any number known here."),
+        Text("请在下面修改后重新查询。", "Correct it below and look again."),
+    ),
+    Code.MARK_NOT_AUTHORIZED: Wording(
+        Family.NO,
+        Text("标志未获授权", "Mark not authorised"),
+        Text(
+            "证书在,但目前未授权使用“{mark}”标志。",
+            "The certificate is there, but the “{mark}” mark may not be used at present.",
+        ),
+        _HOTLINE,
+    ),
+    Code.OUT_OF_SCOPE: Wording(
+        Family.NO,
+        Text("不在证书范围", "Outside the certificate's scope"),
+        Text(
+            "证书不覆盖该型号或商家:所查为{asked},证书登记为{registered}。",
+            "The certificate does not cover this model or seller: asked for {asked}, registered {registered}.",
+        ),
+        _HOTLINE,
+    ),
+    Code.UNREADABLE: Wording(
+        Family.INPUT,
+        Text("二维码无法识读", "The code cannot be read"),
+        Text(
+            "此码不完整或已损坏,未能得出任何结论。",
+            "The code is incomplete or damaged; nothing can be concluded from it.",
+        ),
+        Text("请重新扫描,或输入印在旁边的编号。", "Scan again, or type the number printed beside it."),
+    ),
+    Code.NOT_OURS: Wording(
+        Family.INPUT,
+        Text("非认证查询码", "Not a certification code"),
+        Text(
+            "此码或网址不属于本系统,本系统不作评价。",
+            "This code or address does not belong to this register, which says nothing about it.",
+        ),
+        Text("请扫描认证标志旁的二维码,或输入证书编号。", "Scan the code beside the mark, or type the certificate number."),
+    ),
+    Code.IMPOSTOR_HOST: Wording(
+        Family.NO,
+        Text("疑似仿冒网址", "Possible impostor site"),
+        Text(
+            "此网址模仿认证查询地址,但不属于本系统。请勿相信其中显示的结果。",
+            "This address looks like a certification look-up but is not one of this register. "
+            "Do not trust what it shows.",
+        ),
+        _HOTLINE,
+    ),
+    Code.UNKNOWN_SIGNER: Wording(
+        Family.NO,
+        Text("签发者未登记", "Signer not registered"),
+        Text("此码的签发者不在登记之列,其内容不予显示。", "Whoever signed this code is not registered; its content is not shown."),
+        _HOTLINE,
+    ),
+    Code.BAD_SIGNATURE: Wording(
+        Family.NO,
+        Text("二维码验证失败", "This code cannot be trusted"),
+        Text("签名不符,请勿以此码为凭。", "The signature does not match. Do not rely on this code."),
+        _HOTLINE,
+    ),
+    Code.DO_NOT_SELL: Wording(
+        Family.NO,
+        Text("暂停销售使用", "Do not sell or use"),
+        Text("批次{batch}抽查不合格或召回。", "Batch {batch} failed a spot check or is recalled."),
+        Text("请查看召回公告。", "See the recall notice."),
+    ),
+    Code.STATUS_UNKNOWN: Wording(
+        Family.CANNOT_SAY,
+        Text("暂时无法判断", "Cannot check right now"),
+        Text(
+            "数据更新至{as_of}。不表示商品有问题,也不表示没有问题。",
+            "Data as of {as_of}. This says neither that the item is in order nor that it is not.",
+        ),
+        Text("请保留编号,稍后再查。", "Keep the number and try again later."),
+    ),
+}
+
+NOTED: dict[Note, Wording] = {
+    Note.SCOPE_LIMITED: Wording(
+        Family.YES,
+        Text("仅限所列型号", "Valid for the listed models only"),
+        Text(
+            "证书有效,仅适用于下列型号。请核对品牌、型号是否与手中商品一致。",
+            "The certificate is valid, but only for the models listed below. Compare brand and model with the item.",
+        ),
+        Text("请与下列型号逐一核对。", "Compare with the list below."),
+    ),
+    Note.SELF_DECLARED: Wording(
+        Family.YES,
+        Text("自我声明有效", "Self-declaration in force"),
+        Text(
+            "由企业自行声明,非第三方认证。仅适用于下列型号。",
+            "Declared by the company itself, not third-party certified. It holds for the models listed below only.",
+        ),
+        _NOTHING,
+    ),
+    Note.POSSIBLE_COPY: Wording(
+        Family.CANNOT_SAY,
+        Text("标志码疑被复制", "This code may have been copied"),
+        Text(
+            "已查询{n}次,首次{time};多次查询不一定是假货。",
+            "Looked up {n} times, first on {time}; many look-ups do not prove a fake.",
+        ),
+        Text("请核对商品,有疑问请反映。", "Compare the item and report doubts."),
+    ),
+}
+"""Notes that give a valid answer another headline, in the order of NOTE_PRECEDENCE."""
+
+NOTE_PRECEDENCE = (Note.POSSIBLE_COPY, Note.SELF_DECLARED, Note.SCOPE_LIMITED)
+
+BESIDE: dict[Note, Text] = {
+    Note.SELF_DECLARED: Text("由企业自行声明,非第三方认证。", "Declared by the company itself, not third-party certified."),
+    Note.SCOPE_LIMITED: Text("仅适用于所列型号。", "For the models listed only."),
+    Note.BODY_DISQUALIFIED: Text(
+        "发证机构的资质现已被撤销;证书本身未因此自动失效。",
+        "The certification body has since lost its approval; that alone does not end the certificate.",
+    ),
+    Note.UNDER_REVIEW: Text(
+        "此证书有更新正在处理,结果可能随时变化。", "An update of this certificate is being processed; the answer may change."
+    ),
+    Note.POSSIBLE_COPY: Text("标志码疑被复制,请核对商品。", "The code may have been copied; compare the item."),
+    Note.OVERDUE_SURVEILLANCE: Text(
+        "例行监督已过应完成日期({surveillance_due}),尚未收到结果。",
+        "The regular surveillance was due on {surveillance_due}; no result has been received yet.",
+    ),
+    Note.ALERT: Text("有消费警示与此产品有关。", "There is a consumer alert on this product."),
+}
+"""The sentence that a note adds below the answer."""
+
+SYSTEM_EXPLANATION = Text(
+    "该证书证明{holder}的“{scope}”通过认证,不代表其产品通过认证。",
+    "This certificate attests “{scope}” of {holder}; it does not certify its products.",
+)
+DECLARATION_WITHDRAWN = Text("该自我声明已由企业撤回。", "The company has withdrawn this self-declaration.")
+SUSPENSION_PLANNED = Text("至{until}", " until {until}")
+SUSPENSION_OVERDUE = Text(
+    ",原定至{until},期满后未见恢复", ", planned until {until} and not resumed since then"
+)
+NO_REASON = Text("未说明", "none stated")
+SEVERAL = Wording(
+    Family.INPUT,
+    Text("找到多张证书", "Several certificates"),
+    Text(
+        "此编号对应多张证书,请选择与商品相符的一张。总体上不作“有效”的判断。",
+        "Several certificates name this number. Choose the one that matches the item; there is no overall yes.",
+    ),
+    Text("请逐一核对。", "Compare each of them."),
+)
+
+VERDICT: dict[Family, Text] = {
+    Family.YES: Text("是", "Yes"),
+    Family.NO: Text("否", "No"),
+    Family.CANNOT_SAY: Text("无法判断", "Cannot say"),
+    Family.INPUT: Text("请检查输入", "Check the input"),
+}
+
+STATUS_WORD: dict[str, Text] = {
+    "active": Text("有效", "in force"),
+    "suspended": Text("暂停", "suspended"),
+    "revoked": Text("撤销", "revoked"),
+    "cancelled": Text("注销", "cancelled"),
+    "withdrawn": Text("撤回授权", "authorisation withdrawn"),
+    "superseded": Text("已更换", "replaced"),
+    "expired": Text("过期", "expired"),
+    "not_yet_valid": Text("未生效", "not in force yet"),
+    "valid": Text("有效", "valid"),
+}
+
+BODY_WORD: dict[str, Text] = {
+    "approved": Text("已获批准", "approved"),
+    "suspended": Text("批准已暂停", "approval suspended"),
+    "disqualified": Text("资质已撤销", "approval withdrawn"),
+    "ended": Text("批准已到期", "approval ended"),
+    "unknown": Text("未登记", "not registered"),
+}
+
+HISTORY: dict[str, Text] = {
+    "issued": Text("发证", "Issued"),
+    "declared": Text("作出自我声明", "Self-declaration made"),
+    "surveillance": Text("监督审核通过", "Surveillance passed"),
+    "suspended": Text("暂停{until_clause}:{reason}", "Suspended{until_clause}: {reason}"),
+    "resumed": Text("恢复有效", "Back in force"),
+    "revoked": Text("撤销:{reason}", "Revoked: {reason}"),
+    "cancelled": Text("注销:{reason}", "Cancelled: {reason}"),
+    "superseded": Text("由{superseded_by}代替", "Replaced by {superseded_by}"),
+    "withdrawn": Text("企业撤回声明", "Withdrawn by the company"),
+    "expired": Text("证书到期", "Certificate ended"),
+    "ahead": Text("(尚未到日期)", " (still ahead)"),
+}
+
+EXPECTED: dict[str, Text] = {
+    "certificate": Text(
+        "证书编号:4 至 64 位字母和数字,例如 2023990703000117(16 位数字)",
+        "Certificate number: 4 to 64 letters and digits, for example 2023990703000117 (16 digits)",
+    ),
+    "gtin": Text(
+        "商品条码:8、12、13 或 14 位数字,末位为校验码",
+        "Product bar code: 8, 12, 13 or 14 digits, the last one a check digit",
+    ),
+    "check_digit": Text(
+        "商品条码的校验码不对:请逐位核对", "The bar code's check digit is wrong: compare digit by digit"
+    ),
+    "url": Text("认证标志二维码中的网址", "The address in the mark's QR code"),
+}
+
+LABELS: dict[str, Text] = {
+    "site": Text("认证证书与标志查询", "Certificate and mark look-up"),
+    "skip": Text("跳到结果", "Skip to the answer"),
+    "look_up": Text("查询", "Look up"),
+    "look_up_another": Text("查询其他编号", "Look up another number"),
+    "field": Text("证书编号、标志编号、商品条码或二维码网址", "Certificate or mark number, bar code, or the QR's address"),
+    "hint": Text("印在证书、包装或铭牌上;全角数字和空格可以照常输入。", "Printed on certificate, packaging or plate; spaces are fine."),
+    "examples": Text("例如", "For example"),
+    "no_examples": Text("登记册目前没有数据。", "The register holds no data yet."),
+    "demonstration": Text("演示数据:以下内容纯属虚构。", "Demonstration: the data is fictional."),
+    "checked_at": Text("查询时间", "Checked at"),
+    "as_of": Text("数据截至", "Data as of"),
+    "beijing": Text("北京时间", "Beijing time"),
+    "no_data": Text("尚无数据", "no data yet"),
+    "answer": Text("查询结果", "Answer"),
+    "code": Text("结果代码", "Answer code"),
+    "number": Text("证书编号", "Certificate number"),
+    "declaration_no": Text("声明编号", "Declaration number"),
+    "asked": Text("查询内容", "You asked for"),
+    "mark": Text("标志", "Mark"),
+    "mark_no": Text("标志编号", "Mark number"),
+    "mark_standing": Text("标志状态", "Standing of the mark"),
+    "standing": Text("证书状态", "Standing"),
+    "scheme": Text("认证项目", "Scheme"),
+    "holder": Text("证书持有人", "Holder"),
+    "manufacturer": Text("生产者", "Manufacturer"),
+    "factory": Text("生产企业", "Factory"),
+    "uscc": Text("统一社会信用代码", "Credit code"),
+    "product": Text("产品", "Product"),
+    "trademark": Text("商标", "Trademark"),
+    "models": Text("型号", "Models"),
+    "this_item": Text("所查商品", "the item asked for"),
+    "service_scope": Text("认证范围", "Scope of certification"),
+    "basis": Text("认证依据", "Certified against"),
+    "body": Text("发证机构", "Certification body"),
+    "declarant": Text("声明人", "Declared by"),
+    "validity": Text("有效期", "Validity"),
+    "from_to": Text("{from_} 至 {until}", "{from_} to {until}"),
+    "no_end": Text("长期", "no end stated"),
+    "reason": Text("原因", "Reason"),
+    "next": Text("下一步", "What to do"),
+    "history": Text("证书经过", "History"),
+    "proof": Text("自行验证", "Check it yourself"),
+    "proof_text": Text(
+        "本页内容来自登记机构封签的状态记录。登记册第 {seq} 条,事件摘要(SHA-256):",
+        "This page is made from a state record sealed by the registry. Register entry {seq}, event digest (SHA-256):",
+    ),
+    "proof_token": Text(
+        "此二维码的签名已用登记的标志密钥验证。断网时可运行:certmark verify --offline “二维码网址”",
+        "This QR's signature was verified with a registered mark key. Without a network: certmark verify --offline “the QR's address”",
+    ),
+    "proof_command": Text("在任何电脑上可运行:", "On any computer you can run:"),
+    "qr": Text("标志二维码", "The mark's QR code"),
+    "qr_alt": Text("标志 {mark_no} 的二维码", "QR code of mark {mark_no}"),
+    "report": Text("向 12315 反映时可复制", "To copy when reporting to 12315"),
+    "print": Text("可用浏览器的“打印”保存本页为凭证。", "Use your browser's print function to keep this page as a record."),
+    "other_language": Text("English", "中文"),
+    "coverage": Text("本系统收录范围", "What this register covers"),
+    "coverage_unknown": Text("收录范围不完整,未登记不能证明任何事情。", "The register is not complete; not being found proves nothing."),
+    "expected": Text("可识别的内容", "What can be looked up"),
+    "problem": Text("您的输入有问题", "There is a problem with what was typed"),
+    "candidates": Text("相关证书", "Certificates concerned"),
+    "error_404": Text("没有这个页面", "Page not found"),
+    "error_404_text": Text("请检查网址,或在首页输入编号查询。", "Check the address, or look up a number on the front page."),
+    "error_500": Text("系统出错", "Something went wrong here"),
+    "error_500_text": Text("故障已记录。不表示商品有问题,也不表示没有问题。", "It has been logged. This says nothing about any item."),
+    "error_400": Text("请求无法理解", "The request cannot be understood"),
+    "error_400_text": Text("请在首页输入编号查询。", "Look up a number on the front page."),
+    "home": Text("首页", "Front page"),
+    "api": Text("接口文档", "API documentation"),
+}
+
+
+def wording(code: Code, notes: tuple[Note, ...]) -> Wording:
+    """The wording of an answer: its code's, unless a note gives a valid answer another headline."""
+    if code is Code.VALID:
+        for note in NOTE_PRECEDENCE:
+            if note in notes:
+                return NOTED[note]
+    return ANSWERS[code]
