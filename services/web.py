@@ -11,7 +11,7 @@ from flask_smorest import Api
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from services import problems, telemetry
-from services.domain.errors import every_error
+from services.domain.errors import TooLarge, every_error
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -27,6 +27,7 @@ SECURITY_HEADERS = {
 """Put on every answer that does not state its own. Pages have their style inside and no script at all."""
 
 _LARGEST_BODY = 8 * 1024 * 1024 + 64 * 1024
+_DRAINED = 64 * 1024 * 1024
 
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -92,11 +93,23 @@ def service_app(name: str, title: str, *, ready: Callable[[], str | None]) -> tu
 
     @app.after_request
     def add_headers(response: Response) -> Response:
+        if response.status_code == TooLarge.status:
+            _drain()
         for header, value in SECURITY_HEADERS.items():
             response.headers.setdefault(header, value)
         return response
 
     return app, api
+
+
+def _drain() -> None:
+    """Read on, within reason: a client that is still sending would meet a closed connection instead of the 413."""
+    left = _DRAINED
+    while left > 0:
+        read = request.environ["wsgi.input"].read(min(left, 65536))
+        if not read:
+            return
+        left -= len(read)
 
 
 def _service_pages(title: str, ready: Callable[[], str | None], api: Api) -> Blueprint:
