@@ -1,0 +1,187 @@
+"""The demonstration register: fictional bodies, certificates and marks as signed events that go the whole road."""
+
+import hashlib
+import json
+import random
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from services.domain.identifiers import civil_day
+from services.events.author import Author
+from services.events.keys import load_key
+from services.genesis import AUTHORITY, key_file
+from services.settings import Settings
+
+REGISTER: dict[str, Any] = json.loads(Path(__file__).with_name("register.json").read_text(encoding="utf-8"))
+_EVENTS = "demonstration.jws"
+_BACKFILL_DAYS = 3650
+
+
+def demonstration(settings: Settings, now: datetime) -> list[bytes]:
+    """The demonstration's events in order, signed once for this data folder and the same ever after."""
+    file = settings.data / _EVENTS
+    if not file.exists():
+        replacement = file.with_suffix(".new")
+        replacement.write_bytes(b"\n".join(_Demonstration(settings, now).events()) + b"\n")
+        replacement.replace(file)
+    return file.read_bytes().split()
+
+
+class _Demonstration:
+    def __init__(self, settings: Settings, now: datetime) -> None:
+        self.settings = settings
+        self.now = now
+        self.today = civil_day(now)
+        regulator = load_key(settings.keys / "regulator.pem")
+        # The authority's chains about these subjects begin here: the beginning was about others.
+        self.authority = Author(f"urn:certmark:authority:{AUTHORITY}", regulator, "DEMO-0001")
+        self.authors: dict[str, Author] = {}
+
+    def events(self) -> Iterator[bytes]:
+        for body in REGISTER["bodies"]:
+            yield from self._approve(body)
+        for alliance in REGISTER["alliances"]:
+            yield from self._establish(alliance)
+        yield from self._declarants()
+        for _, event in sorted(self._dated(), key=lambda pair: pair[0]):
+            yield event()
+
+    def _approve(self, body: dict[str, Any]) -> Iterator[bytes]:
+        number = body["approval_no"]
+        approved = {
+            "effective_at": body["approved_from"],
+            "name": body["name"],
+            "schemes": [{"scheme": scheme, "from": body["approved_from"]} for scheme in body["schemes"]],
+        }
+        yield self.authority.write("body.approved", number, approved, self.now)
+        until = (self.today + timedelta(days=_BACKFILL_DAYS)).isoformat()
+        yield self.authority.write("backfill.opened", number, {"body": number, "until": until}, self.now)
+        yield self._key(f"urn:certmark:body:{number}", number, "event", f"{number[-4:]}-0042")
+
+    def _establish(self, alliance: dict[str, Any]) -> Iterator[bytes]:
+        name = alliance["id"]
+        first = REGISTER["bodies"][0]["approved_from"]
+        established = {"effective_at": first, "name": alliance["name"], "mark": alliance["mark"]}
+        yield self.authority.write("alliance.established", name, established, self.now)
+        for member in alliance["members"]:
+            admitted = {"effective_at": first, "body": member}
+            yield self.authority.write("alliance.member_admitted", name, admitted, self.now)
+        yield self._key(f"urn:certmark:alliance:{name}", name, "event", "SHB-0001")
+
+    def _declarants(self) -> Iterator[bytes]:
+        for certificate in REGISTER["certificates"]:
+            if certificate["history"][0]["event"] == "declaration.made":
+                uscc = certificate["holder"]["uscc"]
+                yield self._key(f"urn:certmark:declarant:{uscc}", uscc, "declaration", "DOC-0001")
+
+    def _key(self, source: str, file: str, purpose: str, signatory: str) -> bytes:
+        key = key_file(self.settings.keys / f"{file}.pem")
+        self.authors[source] = Author(source, key, signatory)
+        added = {
+            "owner": source,
+            "purpose": purpose,
+            "key": dict(key.public.jwk),
+            "from": self.today.isoformat(),
+        }
+        return self.authority.write("key.added", key.public.kid, added, self.now)
+
+    def _dated(self) -> Iterator[tuple[tuple[str, int], Any]]:
+        """(date and place in the day, how to write it): histories are appended in the order of their dates."""
+        place = 0
+        for certificate in REGISTER["certificates"]:
+            for said in certificate["history"]:
+                place += 1
+                yield (said["on"], place), lambda c=certificate, s=said: self._say(c, s)
+        for body in REGISTER["bodies"]:
+            if "disqualified_on" in body:
+                place += 1
+                data = {"effective_at": body["disqualified_on"], "instrument": "示范监管决定(虚构)"}
+                yield (
+                    (body["disqualified_on"], place),
+                    lambda n=body["approval_no"], d=data: self.authority.write("body.disqualified", n, d, self.now),
+                )
+
+    def _say(self, certificate: dict[str, Any], said: dict[str, Any]) -> bytes:
+        event = said["event"] if "." in said["event"] else f"certificate.{said['event']}"
+        declared = event.startswith("declaration.")
+        speaker = f"urn:certmark:declarant:{certificate['holder']['uscc']}" if declared else _body(certificate)
+        source = said.get("by", speaker)
+        write = {
+            "certificate.issued": self._issued,
+            "declaration.made": self._issued,
+            "certificate.amended": self._amended,
+            "mark.authorized": self._authorized,
+            "mark.codes_issued": self._codes,
+        }.get(event, _as_said)
+        return self.authors[source].write(event, certificate["number"], write(certificate, said), self.now)
+
+    def _issued(self, certificate: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
+        later = {model for event in certificate["history"] for model in event.get("items_added", [])}
+        product = certificate.get("product")
+        if product is not None:
+            product = {**product, "items": [item for item in product["items"] if item["model"] not in later]}
+        names = "scheme certification_mode basis holder manufacturer factory valid_from valid_until first_issued_on"
+        data = {
+            "effective_at": said["on"],
+            **{name: certificate[name] for name in names.split() if certificate.get(name) is not None},
+            "issued_on": said["on"],
+        }
+        if product is not None:
+            data["product"] = product
+        if said["event"] == "declaration.made":
+            return data
+        more = ("service_scope", "sites", "headcount", "organic", "green")
+        approver = f"{certificate['body'][-4:]}-0007"
+        return data | {name: certificate[name] for name in more if name in certificate} | {"approver": approver}
+
+    def _amended(self, certificate: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
+        items = [
+            {"op": "added", **item} for item in certificate["product"]["items"] if item["model"] in said["items_added"]
+        ]
+        return {"effective_at": said["on"], "items": items, "note": "增加型号"}
+
+    def _authorized(self, certificate: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
+        green = certificate.get("green", {})
+        return {
+            "effective_at": said["on"],
+            "mark_no": said["mark_no"],
+            "mark": said["mark"],
+            "family": said.get("family"),
+            "products": (certificate.get("product") or {"items": []})["items"],
+            "media": ["product", "package", "web"],
+            "route": green.get("route"),
+            "attributes": green.get("attributes", []),
+            "valid_from": said["on"],
+            "valid_until": certificate["valid_until"],
+        }
+
+    def _codes(self, certificate: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
+        codes = unit_codes(said["mark_no"], said["quantity"], said["codes"])
+        return {
+            "effective_at": said["on"],
+            "mark_no": said["mark_no"],
+            "product": said["product"],
+            "quantity": said["quantity"],
+            "rule_version": said["rule_version"],
+            "digest": hashlib.sha256("\n".join(codes).encode("ascii")).hexdigest(),
+        }
+
+
+def unit_codes(mark_no: str, quantity: int, named: list[str]) -> list[str]:
+    """The demonstration's set of unit codes of one mark, sorted: those that the samples name, and made-up ones."""
+    chance = random.Random(mark_no)  # noqa: S311  # fictional codes that must come out the same every time
+    codes = set(named)
+    while len(codes) < quantity:
+        codes.add(f"{named[0][:6]}{chance.randrange(10**12):012d}")
+    return sorted(codes)
+
+
+def _body(certificate: dict[str, Any]) -> str:
+    return f"urn:certmark:body:{certificate['body']}"
+
+
+def _as_said(certificate: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
+    names = ("determined_on", "reason", "until")
+    return {"effective_at": said["on"]} | {name: said[name] for name in names if name in said}
