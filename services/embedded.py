@@ -22,8 +22,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import closing, contextmanager, suppress
 from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -32,7 +32,7 @@ from urllib.parse import quote
 
 from services.domain.errors import NotConfigured
 from services.embedded_supervisor import Orders, become
-from services.postgres import URL_FILE, DatabaseUnavailable, connect, transaction
+from services.postgres import URL_FILE, DatabaseUnavailable, connect
 
 READY_WITHIN_S = 60.0
 PORT = 5432
@@ -208,16 +208,14 @@ class EmbeddedPostgres:
     def _prepare_database(self, run: Path, secret: bytes) -> None:
         """The role and the database that certmark uses; the role may make databases and is no superuser."""
         password = _password(secret, "certmark")
-        with closing(
-            connect(_url(run, "postgres", _password(secret, "postgres"), "postgres"), autocommit=True)
-        ) as connection:
-            with connection.cursor() as cur:
-                cur.execute("SELECT 1 FROM pg_roles WHERE rolname = 'certmark'")
-                if cur.fetchone() is None:
-                    cur.execute("CREATE ROLE certmark LOGIN CREATEDB PASSWORD %s", (password,))
-                cur.execute("SELECT 1 FROM pg_database WHERE datname = 'certmark'")
-                if cur.fetchone() is None:
-                    cur.execute("CREATE DATABASE certmark OWNER certmark")
+        superuser = _url(run, "postgres", _password(secret, "postgres"), "postgres")
+        with closing(connect(superuser, autocommit=True)) as connection, connection.cursor() as cur:
+            cur.execute("SELECT 1 FROM pg_roles WHERE rolname = 'certmark'")
+            if cur.fetchone() is None:
+                cur.execute("CREATE ROLE certmark LOGIN CREATEDB PASSWORD %s", (password,))
+            cur.execute("SELECT 1 FROM pg_database WHERE datname = 'certmark'")
+            if cur.fetchone() is None:
+                cur.execute("CREATE DATABASE certmark OWNER certmark")
 
 
 @contextmanager
@@ -236,7 +234,7 @@ def _locked(data: Path) -> Iterator[int]:
                 break
             except BlockingIOError:
                 owner = os.pread(file, 20, 0).decode("ascii", "replace").strip()
-                if owner.isdigit() and _alive(int(owner)) or time.monotonic() > deadline:
+                if (owner.isdigit() and _alive(int(owner))) or time.monotonic() > deadline:
                     raise NotConfigured(
                         f"the embedded PostgreSQL of {data} is already run by process {owner or 'unknown'}",
                         hint="end that one, or choose another CERTMARK_DATA",
@@ -281,13 +279,13 @@ def _write_private(file: Path, text: str) -> None:
 
 
 def _running(cluster: Path) -> int | None:
-    """The pid of the server that works in this folder, if there is one. A pid file alone proves nothing: pids come again."""
+    """The pid of the server that works in this folder, if there is one; a pid file alone proves nothing."""
     try:
         pid = int((cluster / "postmaster.pid").read_text(encoding="utf-8", errors="replace").split("\n", 1)[0])
-        works_in = os.readlink(f"/proc/{pid}/cwd")
+        works_in = Path(f"/proc/{pid}/cwd").readlink()
     except (OSError, ValueError):
         return None
-    return pid if works_in == str(cluster) and _alive(pid) else None
+    return pid if works_in == cluster and _alive(pid) else None
 
 
 def _end_leftover(cluster: Path) -> None:
@@ -304,7 +302,7 @@ def _end_leftover(cluster: Path) -> None:
 
 
 def _server_uid(cluster: Path) -> int | None:
-    """None for an ordinary user. As root the uid that the cluster belongs to, or for a new one a uid that no user has."""
+    """None for an ordinary user. As root the uid of the cluster, or for a new one a uid that no user has."""
     if os.geteuid() != 0:
         return None
     if cluster.exists():
@@ -332,7 +330,7 @@ def _run_folder(data: Path, uid: int | None) -> Path:
             shutil.rmtree(former)
         if not former.exists() and former.parent.is_dir():
             return _own_folder(former, uid)
-    places = [Path(tempfile.gettempdir()), Path("/var/tmp"), Path("/run")]
+    places = [Path(tempfile.gettempdir()), Path("/var/tmp"), Path("/run")]  # noqa: S108 (the name is drawn)
     if uid is None:
         places.insert(0, data)
     for place in places:
@@ -419,7 +417,7 @@ def _make_cluster(binaries: Binaries, data: Path, uid: int | None, password: str
                 for name in (*folders, *files):
                     os.chown(os.path.join(folder, name), uid, uid, follow_symlinks=False)
             os.chown(cluster, uid, uid)
-        os.rename(cluster, data / "postgres")
+        cluster.rename(data / "postgres")
     finally:
         for number in descriptors:
             os.close(number)

@@ -47,7 +47,7 @@ def die_with_parent(stop: int) -> None:
 
 
 def become(uid: int | None) -> None:
-    """Drop to `uid` with the group of the same number and no others; a kernel death signal has to be asked for after."""
+    """Drop to `uid` with the group of the same number and no others. A death signal has to be asked for after it."""
     if uid is not None:
         os.setgroups([])
         os.setresgid(uid, uid, uid)
@@ -80,10 +80,11 @@ def supervise(orders: Orders) -> int:
             if orphaned.poll(pause * 1000) or os.getppid() != orders.owner:
                 stopping = True
     for name in orders.remove:
-        if os.path.isdir(name):
-            shutil.rmtree(name, ignore_errors=True)
+        path = Path(name)
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
         else:
-            Path(name).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
     return 0
 
 

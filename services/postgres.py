@@ -40,7 +40,7 @@ UniqueViolation = psycopg2_errors.UniqueViolation
 URL_FILE = "postgres.url"
 IDLE_IN_TRANSACTION_S = 10
 LOCK_TIMEOUT_S = 15
-"""Longer than IDLE_IN_TRANSACTION_S, so that who waits for a stopped writer's lock outlives that writer's transaction."""
+"""Longer than IDLE_IN_TRANSACTION_S: who waits for the lock of a stopped writer outlives that writer's transaction."""
 
 
 class DatabaseUnavailable(Fault):

@@ -125,7 +125,7 @@ class PostgresLog:
                 return cur.fetchall()
 
     def _heard(self, topic: Topic, seconds: float) -> bool:
-        """Whether a notification of this topic has come. The first call starts to listen and says yes: look once more."""
+        """Whether a notification of this topic has come. The first call starts to listen and says yes: look again."""
         with self._faults():
             if self._listener is None or self._listener.closed:
                 self._listener = self._open()

@@ -1,0 +1,37 @@
+#!/bin/sh
+# Installs the Debian packages behind the given needs (java maven chromium fonts) where they are missing, as root or by sudo.
+set -eu
+missing=
+java_is_new_enough() {
+    command -v java >/dev/null 2>&1 && java -version 2>&1 | head -1 | grep -Eq '"(1[7-9]|[2-9][0-9])'
+}
+for need in "$@"; do
+    case $need in
+    java) java_is_new_enough || missing="$missing openjdk-17-jre-headless" ;;
+    maven) command -v mvn >/dev/null 2>&1 || missing="$missing maven" ;;
+    chromium) command -v chromium >/dev/null 2>&1 || missing="$missing chromium" ;;
+    fonts) fc-list ':lang=zh-cn' 2>/dev/null | grep -q . || missing="$missing fontconfig fonts-noto-cjk" ;;
+    *) echo "certmark: no such need: $need" >&2 && exit 2 ;;
+    esac
+done
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" = 0 ]; then
+    as_root=
+elif command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then
+    as_root=sudo
+else
+    as_root=none
+fi
+if [ "$as_root" = none ] || ! command -v apt-get >/dev/null 2>&1; then
+    echo "certmark: these tests need$missing, which this user cannot install. Install them (Debian's names), then try again." >&2
+    exit 1
+fi
+echo "Installing$missing …"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+install() { $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing >"$log" 2>&1; }
+install || { $as_root apt-get update >"$log" 2>&1 && install; } || {
+    tail -20 "$log" >&2
+    echo "certmark: apt-get could not install$missing" >&2
+    exit 1
+}
