@@ -10,8 +10,9 @@ from typing import Any
 
 from services.domain.identifiers import civil_day
 from services.events.author import Author
+from services.events.envelope import open_envelope, read_event
 from services.events.keys import load_key
-from services.genesis import AUTHORITY, key_file
+from services.genesis import AUTHORITY, beginning, key_file
 from services.settings import Settings
 
 REGISTER: dict[str, Any] = json.loads(Path(__file__).with_name("register.json").read_text(encoding="utf-8"))
@@ -35,8 +36,12 @@ class _Demonstration:
         self.now = now
         self.today = civil_day(now)
         regulator = load_key(settings.keys / "regulator.pem")
-        # The authority's chains about these subjects begin here: the beginning was about others.
-        self.authority = Author(f"urn:certmark:authority:{AUTHORITY}", regulator, "DEMO-0001")
+        # A scheme and an alliance may share their id, and so the authority's chain about it.
+        begun = [read_event(open_envelope(jws)) for jws in beginning(settings, now)]
+        heads = {event.subject: (event.sequence, event.digest) for event in begun}
+        self.authority = Author(
+            f"urn:certmark:authority:{AUTHORITY}", regulator, "DEMO-0001", lambda subject: heads.get(subject, (0, None))
+        )
         self.authors: dict[str, Author] = {}
 
     def events(self) -> Iterator[bytes]:

@@ -121,7 +121,7 @@ def _check_competence(said: Said, world: World, moment: Moment, scheme: str, day
 
 def _change(said: Said, world: World, moment: Moment) -> Changes:
     certificate = _responsible_for(said, world)
-    verb = Verb(said.type.rpartition(".")[2])
+    verb = Verb(said.type.split(".")[2])
     _, rules = _scheme(world, certificate.scheme, date.fromisoformat(said.data["effective_at"]))
     after = change(certificate, verb, said, rules, moment)
     if verb is Verb.RESUME:
