@@ -1,0 +1,441 @@
+"""The command line `certmark`: exit 0 done, 1 the answer is no, 2 wrong use."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from services import genesis
+from services.domain.errors import BadRequest, CertmarkError, Malformed, NotConfigured
+from services.events import client, drafts
+from services.events.keys import ED25519, ES256, load_key, new_key, save_key
+from services.problems import problem
+from services.settings import Settings, settings_from
+
+OUT = Console(highlight=False, soft_wrap=True)
+ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+NO = 1
+WRONG = 2
+
+
+class Program(click.Group):
+    """Turns every error that we know into a sentence and an exit code; a trace is for us, never for a user."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except CertmarkError as error:
+            _fail(error)
+        except BrokenPipeError:
+            # The reader has gone (`certmark … | head`); Python would complain once more when it closes the stream.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
+
+
+def _fail(error: CertmarkError) -> NoReturn:
+    code = getattr(error, "code", error.slug)
+    if _wants_json():
+        click.echo(json.dumps(problem(error) | {"code": code}, ensure_ascii=False))
+    else:
+        ERR.print(f"[bold red]{code}[/]: ", end="")
+        ERR.print(error.detail + (f"  ({error.pointer})" if error.pointer else ""), markup=False)
+        if error.hint:
+            ERR.print(f"→ {error.hint}", markup=False)
+    sys.exit(WRONG if isinstance(error, Malformed | NotConfigured) else NO)
+
+
+def _wants_json() -> bool:
+    context = click.get_current_context(silent=True)
+    while context is not None:
+        if context.meta.get("certmark.json"):
+            return True
+        context = context.parent
+    return "--json" in sys.argv[1:]
+
+
+def as_json(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--json` on a command: one JSON document (or one a line) on standard output, nothing else."""
+
+    def note(ctx: click.Context, _param: click.Parameter, value: bool) -> bool:
+        ctx.meta["certmark.json"] = value
+        return value
+
+    return click.option("--json", "json_", is_flag=True, callback=note, help="Answer in JSON.")(command)
+
+
+def say_json(value: object) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False))
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="certmark")
+def main() -> None:
+    """A register of product certifications and quality marks."""
+
+
+# --- keys ------------------------------------------------------------------------------------------------
+
+
+@main.group()
+def keys() -> None:
+    """Signing keys: PEM files that only their owner can read."""
+
+
+@keys.command("new")
+@click.argument("name")
+@click.option("--alg", type=click.Choice([ED25519, ES256]), default=ED25519, show_default=True)
+@click.option("--dir", "folder", type=click.Path(file_okay=False, path_type=Path), help="Default: $CERTMARK_DATA/keys.")
+@as_json
+def keys_new(name: str, alg: str, folder: Path | None, json_: bool) -> None:
+    """Make a key and write it to NAME.pem (PKCS#8); an existing file is never overwritten."""
+    path = (folder or settings_from().keys) / f"{_file_name(name)}.pem"
+    key = new_key(alg)
+    try:
+        save_key(key, path)
+    except FileExistsError:
+        raise BadRequest(f"{path} exists; a key is never overwritten") from None
+    except OSError as error:
+        raise NotConfigured(f"{path} cannot be written: {error.strerror}") from None
+    _show_key(path, dict(key.public.jwk), key.public.kid, key.public.alg, json_)
+
+
+@keys.command("show")
+@click.argument("name")
+@as_json
+def keys_show(name: str, json_: bool) -> None:
+    """Show the public half of a key: a name under $CERTMARK_DATA/keys, or a PEM file."""
+    path = _key_path(settings_from(), name)
+    key = load_key(path)
+    _show_key(path, dict(key.public.jwk), key.public.kid, key.public.alg, json_)
+
+
+def _show_key(path: Path, jwk: dict[str, str], kid: str, alg: str, json_: bool) -> None:
+    if json_:
+        say_json({"file": str(path), "alg": alg, "kid": kid, "key": jwk})
+        return
+    OUT.print(f"file  {path}", markup=False)
+    OUT.print(f"alg   {alg}\nkid   {kid}\nkey   {json.dumps(jwk)}", markup=False)
+
+
+def _file_name(name: str) -> str:
+    if name in ("", ".", "..") or "/" in name or "\\" in name or "\0" in name:
+        raise BadRequest(f"{name!r} is not a name for a key file", hint="name the folder with --dir")
+    return name
+
+
+def _key_path(settings: Settings, name: str) -> Path:
+    path = Path(name)
+    return path if path.suffix == ".pem" else settings.keys / f"{_file_name(name)}.pem"
+
+
+# --- sign and publish ------------------------------------------------------------------------------------
+
+
+@main.command()
+@click.option("--as", "as_", metavar="SOURCE", help="Approval number, credit code, regulator, alliance:<id>, or URN.")
+@click.option("--key", "key_file", metavar="FILE", help="Key file. Default: $CERTMARK_DATA/keys/<source>.pem.")
+@click.option("--signatory", default=drafts.SIGNATORY, show_default=True, help="Staff number of who signs.")
+@click.option("--registry", metavar="URL", help="Where to ask for the heads of chains. Default: the local registry.")
+@click.option("--first", is_flag=True, help="Each chain begins here: ask no registry.")
+@click.argument("words", nargs=-1, metavar="[FILE | TYPE SUBJECT NAME=VALUE...]")
+@as_json
+def sign(
+    as_: str | None,
+    key_file: str | None,
+    signatory: str,
+    registry: str | None,
+    first: bool,
+    words: tuple[str, ...],
+    json_: bool,
+) -> None:
+    """Sign events and write them to standard output, one JWS a line, for `certmark publish`.
+
+    Drafts come from a FILE (JSON object, array, or one object a line; - is standard input), or one is
+    spelt out:
+
+    \b
+      certmark sign --as CNCA-R-2019-7901 certificate.suspended 2023990703000117 \\
+          reason=S03 determined_on=2026-11-22 until=2026-12-14 | certmark publish
+    """
+    settings = settings_from()
+    found = _drafts(words)
+    signers: dict[str, drafts.Signer] = {}
+    service = None if first else client.Service(registry or settings.service_url("registry"))
+    now = datetime.now(UTC)
+    for draft in found:
+        source = str(draft["source"]) if "source" in draft else _source(as_)
+        if source not in signers:
+            path = Path(key_file) if key_file else _default_key(settings, source, as_)
+            signers[source] = drafts.Signer(source, load_key(path), signatory, _heads(service))
+        jws = signers[source].sign(draft, now).decode("ascii")
+        if json_:
+            say_json({"digest": client.digest_of(jws.encode("ascii")), "jws": jws})
+        else:
+            click.echo(jws)
+
+
+def _drafts(words: Sequence[str]) -> list[drafts.Draft]:
+    if len(words) > 1:
+        return [drafts.draft_of(words[0], words[1], words[2:])]
+    return drafts.drafts_in(_read(words[0] if words else "-"))
+
+
+def _source(as_: str | None) -> str:
+    if as_ is None:
+        raise BadRequest("a draft names no source", hint="say who speaks with --as")
+    return drafts.source_of(as_, genesis.AUTHORITY)
+
+
+def _default_key(settings: Settings, source: str, as_: str | None) -> Path:
+    if as_ is not None and not as_.startswith("urn:") and drafts.source_of(as_, genesis.AUTHORITY) == source:
+        return settings.keys / f"{_file_name(as_.rpartition(':')[2])}.pem"
+    kind, _, name = source.removeprefix("urn:certmark:").partition(":")
+    if kind == "authority" and name == genesis.AUTHORITY:
+        name = "regulator"
+    return settings.keys / f"{_file_name(name)}.pem"
+
+
+def _heads(service: client.Service | None) -> drafts.Heads:
+    if service is None:
+        return lambda source, subject: (0, None)
+    return lambda source, subject: client.head_of(service, source, subject)
+
+
+def _read(name: str) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        raise BadRequest(f"{name} cannot be read: {error.strerror}") from None
+
+
+@main.command()
+@click.option("--to", metavar="URL", help="http://… or kafka://host:port. Default: the local events service.")
+@click.option("--wait", is_flag=True, help="Wait for the registry's decisions.")
+@click.option("--seconds", default=60.0, show_default=True, help="How long to wait for decisions.")
+@click.option("--registry", metavar="URL", help="Where to ask for decisions. Default: the local registry.")
+@click.argument("files", nargs=-1)
+@as_json
+def publish(
+    to: str | None, wait: bool, seconds: float, registry: str | None, files: tuple[str, ...], json_: bool
+) -> None:
+    """Publish signed events (a JWS a line) from FILES or standard input, in order.
+
+    What ends in 429 or 503 is sent again, the same bytes. With --wait, the exit code is 0 only when every
+    event was accepted.
+    """
+    settings = settings_from()
+    events = [event for name in files or ("-",) for event in client.events_in(_read(name))]
+    if not events:
+        raise BadRequest("there is nothing to publish")
+    publisher = client.Publisher(to or settings.service_url("events"), topic_prefix=settings.topic_prefix)
+    with _progress("published", len(events), json_) as advance:
+        sent = publisher.publish(events, advance)
+    publisher.close()
+    decisions: dict[str, dict[str, Any]] = {}
+    stored = [s.digest for s in sent if s.stored]
+    if wait and stored:
+        service = client.Service(registry or settings.service_url("registry"))
+        with _progress("decided", len(stored), json_) as advance:
+            decisions = client.await_decisions(service, stored, seconds, advance)
+    _report(sent, decisions, wait, json_)
+    good = all(s.stored for s in sent) and (
+        not wait or all(decisions.get(d, {}).get("decision") == "accepted" for d in stored)
+    )
+    sys.exit(0 if good else NO)
+
+
+def _report(sent: Sequence[client.Sent], decisions: dict[str, dict[str, Any]], wait: bool, json_: bool) -> None:
+    if json_:
+        for s in sent:
+            say_json(asdict(s) | ({"decision": decisions.get(s.digest)} if wait else {}))
+        return
+    wrong = [s for s in sent if not s.stored]
+    other = [(d, decisions.get(d)) for d in (s.digest for s in sent if s.stored)] if wait else []
+    bad = [(d, found) for d, found in other if (found or {}).get("decision") != "accepted"]
+    OUT.print(
+        f"{len(sent) - len(wrong)} of {len(sent)} in the log" + (f", {len(other) - len(bad)} accepted" if wait else "")
+    )
+    if len(sent) == 1 and sent[0].stored:
+        OUT.print(f"digest {sent[0].digest}", markup=False)
+    if not wrong and not bad:
+        return
+    table = Table("digest", "answer", "why", box=None, pad_edge=False)
+    for s in wrong:
+        why = s.problem or {}
+        table.add_row(s.digest[:16], str(why.get("code", s.status)), _plain(why))
+    for digest, found in bad:
+        answer = f"{found['decision']}: {found.get('code')}" if found else "no decision yet"
+        table.add_row(digest[:16], answer, _plain(found or {}))
+    OUT.print(table)
+
+
+def _plain(found: dict[str, Any]) -> str:
+    told = " ".join(str(found[name]) for name in ("detail", "pointer", "hint") if found.get(name))
+    return told.replace("[", "\\[")
+
+
+@contextmanager
+def _progress(words: str, total: int, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal when the work is long, nothing in a pipe."""
+    if quiet or total < 50 or not ERR.is_terminal:
+        yield lambda done: None
+        return
+    columns = (TextColumn(words), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=ERR, transient=True) as bar:
+        task = bar.add_task(words, total=total)
+        yield lambda done: bar.advance(task, done)
+
+
+# --- asking ------------------------------------------------------------------------------------------------
+
+
+@main.command()
+@click.argument("digest")
+@click.option("--registry", metavar="URL", help="Default: the local registry.")
+@as_json
+def decision(digest: str, registry: str | None, json_: bool) -> None:
+    """What the registry decided on an event, by its digest."""
+    service = client.Service(registry or settings_from().service_url("registry"))
+    found = client.decision_on(service, digest.removeprefix("sha256:"))
+    if found is None:
+        found = {"decision": "unknown", "detail": "no event with this digest has been decided"}
+    if json_:
+        say_json(found)
+    else:
+        for name, value in found.items():
+            if value not in (None, ""):
+                OUT.print(f"{name:12} {value}", markup=False)
+    sys.exit(0 if found.get("decision") == "accepted" else NO)
+
+
+@main.command()
+@click.argument("question", metavar="NUMBER|URL|IMAGE")
+@click.option("--service", "url", metavar="URL", help="The verify service. Default: the local one.")
+@as_json
+def verify(question: str, url: str | None, json_: bool) -> None:
+    """Look up a certificate number, a mark's address, or an image with a mark's QR; 0 only when valid."""
+    service = client.Service(url or settings_from().service_url("verify"))
+    text = _qr_text(Path(question)) if _is_image(question) else question
+    answer = service.get("/v1/verify", q=text)
+    if json_:
+        say_json(answer)
+    else:
+        _show_answer(answer)
+    sys.exit(0 if answer.get("code") == "valid" else NO)
+
+
+def _is_image(question: str) -> bool:
+    return Path(question).suffix.lower() in (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif") and "://" not in question
+
+
+def _qr_text(path: Path) -> str:
+    """The text of the first QR code in an image.
+
+    Raises:
+        BadRequest: no such file, no image, or no QR code in it.
+    """
+    import zxingcpp
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            found = zxingcpp.read_barcodes(image.convert("RGB"), formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode))
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise BadRequest(f"{path} cannot be read as an image: {error}") from None
+    if not found:
+        raise BadRequest(f"there is no QR code in {path}")
+    return str(found[0].text)
+
+
+_SIGNS = {"yes": "[green]✓[/]", "no": "[red]✗[/]", "cannot_say": "?", "input": "✎"}
+
+
+def _show_answer(answer: dict[str, Any]) -> None:
+    from services.verify.wording import ANSWERS, Code
+
+    code = str(answer.get("code"))
+    wording = ANSWERS.get(Code(code)) if code in set(Code) else None
+    if wording:
+        OUT.print(_SIGNS[wording.family], end=" ")
+        OUT.print(f"{wording.title.zh} {wording.title.en} ({code})", markup=False)
+    else:
+        OUT.print(code, markup=False)
+    certificate = answer.get("certificate") or {}
+    for label, value in (
+        ("证书 certificate", certificate.get("certificate_no")),
+        ("持证人 holder", (certificate.get("holder") or {}).get("name")),
+        ("机构 body", certificate.get("body")),
+        ("有效期 valid", _span(certificate)),
+        ("说明 notes", "、".join(str(note) for note in answer.get("notes") or [])),
+        ("数据 as of", answer.get("as_of")),
+    ):
+        if value:
+            OUT.print(f"  {label}: {value}", markup=False)
+
+
+def _span(certificate: dict[str, Any]) -> str | None:
+    since = certificate.get("valid_from")
+    return f"{since} – {certificate.get('valid_until') or '…'}" if since else None
+
+
+# --- running -----------------------------------------------------------------------------------------------
+
+
+@main.command()
+@click.option("--demo", is_flag=True, help="Load the demonstration register.")
+@as_json
+def up(demo: bool, json_: bool) -> None:
+    """Start all services on the embedded PostgreSQL (or on what the environment names); Ctrl-C ends them."""
+    from services.up import run
+
+    sys.exit(run(settings_from(), demo=demo))
+
+
+@main.command()
+@as_json
+def demo(json_: bool) -> None:
+    """Publish the demonstration register's events to the running services."""
+    from services.demo import demonstration
+
+    settings = settings_from()
+    events = demonstration(settings, datetime.now(UTC))
+    publisher = client.Publisher(settings.service_url("events"), topic_prefix=settings.topic_prefix)
+    with _progress("published", len(events), json_) as advance:
+        sent = publisher.publish(events, advance)
+    publisher.close()
+    _report(sent, {}, False, json_)
+    sys.exit(0 if all(s.stored for s in sent) else NO)
+
+
+@main.command()
+@as_json
+def migrate(json_: bool) -> None:
+    """Bring the database of $CERTMARK_DATABASE_URL to the present schema."""
+    from services import migrate as migrations
+    from services.postgres import connect, database_url
+
+    connection = connect(database_url(settings_from()))
+    done: list[str] = []
+    try:
+        for folder in ("registry", "events"):
+            done += migrations.migrate(connection, Path(__file__).parent / folder / "migrations")
+    finally:
+        connection.close()
+    if json_:
+        say_json({"applied": done})
+    else:
+        OUT.print("\n".join(done) or "nothing to do", markup=False)
+
+
+if __name__ == "__main__":
+    main()

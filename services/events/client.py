@@ -1,0 +1,304 @@
+"""What a certification body uses: publish signed events and learn what became of them."""
+
+import http.client
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from services.domain.errors import BadRequest, CertmarkError, Fault, NotFound
+from services.events.envelope import open_envelope, read_event
+from services.events.log import Log, Topics
+from services.events.strict_json import loads
+
+LINES = 500
+"""Events a request: half of what ingest takes, so that a request stays well under its time limit."""
+BYTES = 4 * 1024 * 1024
+PATIENCE = 120.0
+"""Seconds that one portion is sent again and again while the answer is 429, 503 or nothing at all."""
+_TRY_AGAIN = (429, 503)
+
+
+class Unreachable(Fault):
+    slug = "unreachable"
+    title = "The service does not answer"
+
+
+class Refused(CertmarkError):
+    """A problem that a service answered with; it keeps the service's own words."""
+
+    slug = "refused-by-service"
+    title = "The service refused the request"
+    status = 400
+
+    def __init__(self, problem: dict[str, Any], status: int) -> None:
+        super().__init__(
+            str(problem.get("detail") or problem.get("title") or f"HTTP {status}"),
+            pointer=str(problem.get("pointer", "")),
+            hint=str(problem.get("hint", "")),
+        )
+        self.code = str(problem.get("code", f"http-{status}"))
+        self.answered = status
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of one event on its way into the log: `status` is 202, or that of the problem."""
+
+    digest: str
+    status: int
+    problem: dict[str, Any] | None = None
+
+    @property
+    def stored(self) -> bool:
+        return self.status == 202
+
+
+class Service:
+    """One service over one connection that is kept open; not for several threads at once."""
+
+    def __init__(self, url: str, timeout: float = 30.0) -> None:
+        """Raises BadRequest where the URL is not http(s)://host[:port]."""
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise BadRequest(f"{url!r} is not the http:// or https:// address of a service")
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        try:
+            self._connection = kind(parts.hostname, parts.port, timeout=timeout)
+        except ValueError:
+            raise BadRequest(f"{url!r} has no readable port") from None
+        self._base = parts.path.rstrip("/")
+        self.url = url
+
+    def request(
+        self, method: str, path: str, body: bytes | None = None, content_type: str | None = None
+    ) -> tuple[int, http.client.HTTPMessage, bytes]:
+        """One request and its answer. A connection that the other side had closed meanwhile is made anew once.
+
+        Raises:
+            Unreachable: no answer; unknown whether the request took effect.
+        """
+        headers = {"Content-Type": content_type} if content_type else {}
+        headers["Accept"] = "application/json, application/x-ndjson, application/problem+json"
+        reused = self._connection.sock is not None
+        for last_try in (not reused, True):
+            try:
+                self._connection.request(method, self._base + path, body, headers)
+                answer = self._connection.getresponse()
+                return answer.status, answer.headers, answer.read()
+            except (OSError, http.client.HTTPException) as error:
+                self._connection.close()
+                if last_try:
+                    raise Unreachable(f"{self.url}: {str(error) or type(error).__name__}") from None
+        raise AssertionError("unreachable")
+
+    def get(self, path: str, **query: str) -> dict[str, Any]:
+        """A JSON object by GET.
+
+        Raises:
+            NotFound; Refused: the service answered with a problem. Unreachable.
+        """
+        status, _, body = self.request("GET", path + (f"?{urlencode(query)}" if query else ""))
+        document = _object(body)
+        if status == 404:
+            raise NotFound(str(document.get("detail", path)), hint=str(document.get("hint", "")))
+        if status >= 400 and "code" in document and "title" in document:
+            raise Refused(document, status)
+        if status >= 500:
+            raise Unreachable(f"{self.url} answers {status}")
+        return document
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+# --- publishing ------------------------------------------------------------------------------------------
+
+
+class Publisher:
+    """Sends signed events, in order, over HTTP or straight to Kafka; the same bytes again until an answer is known."""
+
+    def __init__(self, to: str, *, topic_prefix: str = "certmark", patience: float = PATIENCE) -> None:
+        """`to` is the events service's address, or `kafka://host:port[,host:port]`.
+
+        Raises:
+            BadRequest: neither.
+        """
+        self._patience = patience
+        self._log: Log | None = None
+        self._service: Service | None = None
+        if to.startswith("kafka://"):
+            from services.events.kafka_log import KafkaLog
+
+            self._log = KafkaLog(to.removeprefix("kafka://"))
+        else:
+            self._service = Service(to)
+        self._topic = Topics.under(topic_prefix).events
+
+    def publish(self, events: Sequence[bytes], progress: Callable[[int], None] = lambda done: None) -> list[Sent]:
+        """One result an event, in order. `progress` is called with how many more are done."""
+        results: list[Sent] = []
+        for portion in portions(events):
+            results += self._to_kafka(portion) if self._log else self._to_http(portion)
+            progress(len(portion))
+        return results
+
+    def close(self) -> None:
+        if self._log:
+            self._log.close()
+        if self._service:
+            self._service.close()
+
+    def _to_http(self, portion: Sequence[bytes]) -> list[Sent]:
+        results: list[Sent | None] = [None] * len(portion)
+        open_places = list(range(len(portion)))
+        deadline = time.monotonic() + self._patience
+        while open_places:
+            answers, wait = self._post([portion[place] for place in open_places])
+            for place, answer in zip(open_places, answers, strict=True):
+                results[place] = answer
+            open_places = [p for p, answer in zip(open_places, answers, strict=True) if answer.status in _TRY_AGAIN]
+            if open_places and time.monotonic() + wait > deadline:
+                break  # they keep their 429 or 503: unknown, and the caller is told so
+            if open_places:
+                time.sleep(wait)
+        return [result for result in results if result is not None]
+
+    def _post(self, events: Sequence[bytes]) -> tuple[list[Sent], float]:
+        assert self._service is not None
+        digests = [digest_of(event) for event in events]
+        try:
+            status, headers, body = self._service.request(
+                "POST", "/v1/events", b"\n".join(events) + b"\n", "application/x-ndjson"
+            )
+        except Unreachable as error:
+            return [Sent(d, 503, {"code": error.slug, "detail": error.detail}) for d in digests], 1.0
+        wait = _seconds(headers.get("Retry-After"))
+        lines = [_object(line) for line in body.splitlines() if line]
+        if status == 200 and len(lines) == len(digests):
+            return [_sent(d, line) for d, line in zip(digests, lines, strict=True)], wait
+        problem = _object(body) or {"code": f"http-{status}", "detail": f"the service answered {status}"}
+        return [Sent(d, status if status >= 400 else 503, problem) for d in digests], wait
+
+    def _to_kafka(self, portion: Sequence[bytes]) -> list[Sent]:
+        assert self._log is not None
+        records = [(subject_of(event), event) for event in portion]
+        deadline = time.monotonic() + self._patience
+        while True:
+            try:
+                self._log.append(self._topic, records)
+                return [Sent(digest_of(event), 202) for event in portion]
+            except Fault as error:
+                if time.monotonic() > deadline:
+                    problem = {"code": error.slug, "detail": error.detail}
+                    return [Sent(digest_of(event), 503, problem) for event in portion]
+                time.sleep(1.0)
+
+
+def _sent(digest: str, line: dict[str, Any]) -> Sent:
+    status = line.get("status")
+    if status == 202:
+        return Sent(digest, 202)
+    return Sent(digest, status if isinstance(status, int) else 503, line)
+
+
+def _seconds(text: str | None) -> float:
+    return min(60.0, float(text)) if text and text.isascii() and text.isdigit() else 1.0
+
+
+def portions(events: Sequence[bytes]) -> Iterator[list[bytes]]:
+    """The events in order, in parts that one request takes."""
+    part: list[bytes] = []
+    size = 0
+    for event in events:
+        if part and (len(part) == LINES or size + len(event) > BYTES):
+            yield part
+            part, size = [], 0
+        part.append(event)
+        size += len(event) + 1
+    if part:
+        yield part
+
+
+def digest_of(event: bytes) -> str:
+    """Raises Malformed where it is not a JWS of ours: better here than a thousand lines later."""
+    return open_envelope(event).digest
+
+
+def subject_of(event: bytes) -> str:
+    return read_event(open_envelope(event)).subject
+
+
+def events_in(raw: bytes) -> list[bytes]:
+    """The events of a file: a JWS a line, bare or as a JSON string.
+
+    Raises:
+        Malformed: a line is neither; the detail names it.
+    """
+    events = []
+    for number, line in enumerate(raw.splitlines(), 1):
+        bare = line.strip()
+        if not bare:
+            continue
+        if bare.startswith(b'"'):
+            bare = str(loads(b'{"jws":' + bare + b"}")["jws"]).encode("ascii", "replace")
+        try:
+            digest_of(bare)
+        except CertmarkError as error:
+            raise BadRequest(
+                f"line {number}: {error.detail}", hint="publish takes what `certmark sign` writes"
+            ) from None
+        events.append(bare)
+    return events
+
+
+# --- asking ------------------------------------------------------------------------------------------------
+
+
+def head_of(registry: Service, source: str, subject: str) -> tuple[int, str | None]:
+    """(sequence, digest) of the last event of a chain; (0, None) where it has none."""
+    head = registry.get("/v1/heads", source=source, subject=subject)
+    previous = head.get("previous")
+    return int(head["sequence"]), str(previous).removeprefix("sha256:") if previous else None
+
+
+def decision_on(registry: Service, digest: str) -> dict[str, Any] | None:
+    """The registry's decision, `pending` included; None while it has none."""
+    try:
+        return registry.get(f"/v1/decisions/{digest}")
+    except NotFound:
+        return None
+
+
+def await_decisions(
+    registry: Service, digests: Sequence[str], seconds: float, progress: Callable[[int], None] = lambda done: None
+) -> dict[str, dict[str, Any]]:
+    """The decisions that came within the time; a digest that is missing had none."""
+    deadline = time.monotonic() + seconds
+    found: dict[str, dict[str, Any]] = {}
+    waiting = list(dict.fromkeys(digests))
+    while waiting:
+        still = []
+        for digest in waiting:
+            decision = decision_on(registry, digest)
+            if decision is not None and decision.get("decision") != "pending":
+                found[digest] = decision
+                progress(1)
+            else:
+                still.append(digest)
+            if time.monotonic() > deadline:
+                return found
+        waiting = still
+        if waiting:
+            time.sleep(0.05)
+    return found
