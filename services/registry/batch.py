@@ -3,14 +3,12 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from typing import cast
 
-import rfc8785
-
-from services.domain.body import AllianceState, AuthorityState, BodyState, KeyState, Purpose, key_from_state
+from services.domain.body import AllianceState, AuthorityState, BodyState, Key, KeyState, Purpose, key_from_state
 from services.domain.certificate import Certificate, CertificateState, from_state, to_state
 from services.domain.decision import Changes, Value, decide
 from services.domain.errors import (
@@ -29,11 +27,12 @@ from services.domain.errors import (
 from services.domain.identifiers import certificate_number, civil_day, instant_text
 from services.domain.said import EventData, Moment, Said
 from services.domain.scheme import SchemeState
+from services.events.canonical import canonical
 from services.events.envelope import Event, check_signature, check_source, open_envelope, read_event
 from services.events.keys import PrivateKey, PublicKey, public_key
 from services.postgres import Cursor
 from services.registry import store
-from services.registry.intake import Prepared, read_checked
+from services.registry.intake import Prepared
 from services.registry.store import Entry, Head, Pending, Quarantined, StoredRecord
 from services.registry.tokens import TokenRecord, sign, tokens_due
 
@@ -54,6 +53,7 @@ class Register:
         self._values: dict[str, Value] = {}
         self._certificates: dict[str, StoredRecord] = {}
         self._mark_owners: dict[str, str] = {}
+        self._keys: dict[str, tuple[KeyState, Key]] = {}
 
     def reload(self, cur: Cursor) -> None:
         """Everything but the certificates, as it was committed."""
@@ -116,6 +116,16 @@ class Register:
     def key(self, kid: str) -> KeyState | None:
         return cast(KeyState | None, self._values.get(f"key/{kid}"))
 
+    def signing_key(self, kid: str) -> Key | None:
+        """A key with its dates parsed, kept until its record changes."""
+        state = self.key(kid)
+        if state is None:
+            return None
+        known = self._keys.get(kid)
+        if known is None or known[0] is not state:
+            known = self._keys[kid] = (state, key_from_state(state))
+        return known[1]
+
     def thumbprint(self, jwk: Mapping[str, str]) -> str:
         return public_key(jwk).kid
 
@@ -170,10 +180,8 @@ class Batch:
 
     def take(self, prepared: Prepared) -> None:
         """Decide one record: an entry, a parked event, a duplicate, or quarantine. Poison never stops the batch."""
-        digest: str | None = None
+        record = prepared.record
         try:
-            if prepared.envelope is not None:
-                digest = prepared.envelope.digest
             event = self._trusted(prepared)
             known = self.ids.get((event.source, event.id))
             if known == event.digest:
@@ -182,7 +190,7 @@ class Batch:
             if known is not None:
                 raise IdConflict(f"{event.source} has used the id {event.id} for other content", pointer="/id")
         except (Malformed, Untrusted) as error:
-            self._quarantine(prepared, digest, error)
+            self._quarantine(prepared, error)
             return
         self.ids[event.source, event.id] = event.digest
         arrived = Pending(
@@ -191,9 +199,9 @@ class Batch:
             subject_of(event),
             event.sequence,
             event.id,
-            prepared.position,
-            prepared.received_at,
-            prepared.value,
+            record.position,
+            record.appended_at,
+            record.value.decode("ascii"),
         )
         if self._decide_in_chain(event, arrived):
             self._drain(arrived.source, arrived.subject)
@@ -204,33 +212,29 @@ class Batch:
         Raises:
             Malformed, Untrusted: what is wrong with it.
         """
-        envelope = prepared.envelope
-        if envelope is None:
+        if prepared.kid is None:
             assert prepared.error is not None
             raise prepared.error
         if not self.register.established:
             # Nothing is known yet: the pinned event vouches for itself by its digest, and holds its own key.
-            if envelope.digest != self.genesis:
+            if prepared.digest != self.genesis or prepared.event is None:
                 raise UnknownKey("the register has not been established, and this is not the pinned first event")
-            event = prepared.event or read_checked(envelope)
-            check_signature(envelope, public_key(event.data["key"]))
+            event = prepared.event
+            check_signature(open_envelope(prepared.record.value), public_key(event.data["key"]))
             check_source(event, f"urn:certmark:authority:{event.subject}")
             return event
-        state = self.register.key(envelope.kid)
-        if state is None:
-            raise UnknownKey(f"no key {envelope.kid[:64]!r} is registered")
+        key = self.register.signing_key(prepared.kid)
+        if key is None:
+            raise UnknownKey(f"no key {prepared.kid[:64]!r} is registered")
         if prepared.error is not None and not prepared.verified:
             raise prepared.error
-        if not prepared.verified:
-            check_signature(envelope, public_key_of(state))
-        key = key_from_state(state)
-        if key.purpose not in (Purpose.EVENT, Purpose.DECLARATION) or not key.valid_at(prepared.received_at):
-            raise KeyNotValid(f"key {key.kid} ({key.purpose}) was not valid for events at {prepared.received_at}")
+        if not key.purpose.speaks or not key.valid_at(prepared.record.appended_at):
+            raise KeyNotValid(f"key {key.kid} ({key.purpose}) was not valid for events when this was appended")
         if prepared.error is not None:
             raise prepared.error
-        event = prepared.event or read_checked(envelope)
-        check_source(event, key.owner)
-        return event
+        assert prepared.event is not None  # verified and without error: the worker has prepared it with this key
+        check_source(prepared.event, key.owner)
+        return prepared.event
 
     def _decide_in_chain(self, event: Event, arrived: Pending) -> bool:
         """Decide an event at its place in its chain; True where the chain has moved."""
@@ -278,7 +282,7 @@ class Batch:
                 if self.parked.pop(parked.digest, None) is None:
                     self.drained.add(parked.digest)
                 self.reviewed.add(subject)
-                self._decide_in_chain(read_event(open_envelope(parked.jws)), parked)
+                self._decide_in_chain(read_event(open_envelope(parked.jws.encode())), parked)
 
     # --- what is to be saved --------------------------------------------------------------------------
 
@@ -298,7 +302,7 @@ class Batch:
             stored.digest, stored.seq, stored.state = event.digest, seq, text
             if key.startswith("key/"):
                 if stored.event is None:
-                    stored.event = arrived.jws.decode("ascii")
+                    stored.event = arrived.jws
                 self.new_keys.append(cast(KeyState, value)["key"])
             self.new_marks += self.register.put(key, value)
         effective_at = event.data.get("effective_at")
@@ -322,7 +326,7 @@ class Batch:
                 position=arrived.position,
                 state_digest=hashlib.sha256(state.encode()).hexdigest() if state else None,
                 state=state,
-                leaf=b"",
+                leaf="",
                 jws=arrived.jws,
             )
         )
@@ -361,7 +365,7 @@ class Batch:
                     position=None,
                     state_digest=None,
                     state=None,
-                    leaf=b"",
+                    leaf="",
                     jws=None,
                 )
             )
@@ -369,26 +373,28 @@ class Batch:
     def _valid_mark_key(self) -> PrivateKey | None:
         if self.mark_key is None:
             return None
-        state = self.register.key(self.mark_key.public.kid)
-        if state is None or state["purpose"] != Purpose.MARK:
+        key = self.register.signing_key(self.mark_key.public.kid)
+        if key is None or key.purpose is not Purpose.MARK or not key.valid_at(self.recorded_at):
             return None
-        return self.mark_key if key_from_state(state).valid_at(self.recorded_at) else None
+        return self.mark_key
 
     def _append(self, entry: Entry) -> None:
-        self.entries.append(replace(entry, leaf=leaf_of(entry)))
+        entry.leaf = leaf_of(entry)
+        self.entries.append(entry)
 
-    def _quarantine(self, prepared: Prepared, digest: str | None, error: CertmarkError) -> None:
+    def _quarantine(self, prepared: Prepared, error: CertmarkError) -> None:
+        record = prepared.record
         self.quarantine.append(
             Quarantined(
-                position=prepared.position,
-                digest=digest,
+                position=record.position,
+                digest=prepared.digest,
                 code=error.slug,
                 detail=_printable(error.detail),
                 pointer=_printable(error.pointer),
-                received_at=prepared.received_at,
+                received_at=record.appended_at,
                 recorded_at=self.recorded_at,
-                record_key=_printable(prepared.key),
-                value=prepared.value,
+                record_key=_printable(record.key),
+                value=record.value,
             )
         )
 
@@ -443,13 +449,15 @@ def public_key_of(state: KeyState) -> PublicKey:
 
 def canonical_state(value: Value) -> str:
     """`state/v1` as canonical JSON (RFC 8785)."""
-    state = to_state(value) if isinstance(value, Certificate) else value
-    return rfc8785.dumps(state).decode()  # type: ignore[arg-type]  # TypedDicts are dicts of what it takes
+    if not isinstance(value, Certificate):
+        return canonical(value, floats=False).decode()
+    measured = value.green is not None or value.organic is not None or any(m.attributes for m in value.marks)
+    return canonical(to_state(value), floats=measured).decode()
 
 
-def leaf_of(entry: Entry) -> bytes:
+def leaf_of(entry: Entry) -> str:
     """The public log's leaf (transparency.md: frozen from the first entry on)."""
-    return rfc8785.dumps(
+    return canonical(
         {
             "v": 1,
             "kind": entry.kind,
@@ -463,8 +471,9 @@ def leaf_of(entry: Entry) -> bytes:
             "received_at": instant_text(entry.received_at) if entry.received_at else None,
             "recorded_at": instant_text(entry.recorded_at),
             "state": entry.state_digest,
-        }
-    )
+        },
+        floats=False,
+    ).decode()
 
 
 def milliseconds(instant: datetime) -> datetime:

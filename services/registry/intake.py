@@ -6,7 +6,6 @@ import os
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from multiprocessing.connection import Connection as Pipe
 
 from services.domain.errors import CertmarkError, Fault
@@ -27,11 +26,9 @@ class Prepared:
     a fact about the bytes; whether the key counts is the worker's to judge. `event` is there only after that.
     """
 
-    position: int
-    key: str
-    value: bytes
-    received_at: datetime
-    envelope: Envelope | None
+    record: Record
+    kid: str | None
+    digest: str | None
     event: Event | None
     verified: bool
     error: CertmarkError | None
@@ -52,7 +49,8 @@ def prepare(record: Record, keys: Mapping[str, PublicKey]) -> Prepared:
             event = read_checked(envelope)
     except CertmarkError as found:
         error = found
-    return Prepared(record.position, record.key, record.value, record.appended_at, envelope, event, verified, error)
+    kid, digest = (envelope.kid, envelope.digest) if envelope else (None, None)
+    return Prepared(record, kid, digest, event, verified, error)
 
 
 def read_checked(envelope: Envelope) -> Event:

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any, cast
 
 from services.domain.certificate import CertificateState
-from services.postgres import Cursor, execute_values
+from services.postgres import Cursor, copy_rows, execute_values
 
 CHANNEL = "certmark_records"
 """Notified with each batch, as a hint for the relay."""
@@ -30,8 +30,10 @@ class Head:
     now: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entry:
+    """One entry. Its leaf is made of the rest."""
+
     seq: int
     kind: str
     digest: str
@@ -50,8 +52,8 @@ class Entry:
     position: int | None
     state_digest: str | None
     state: str | None
-    leaf: bytes
-    jws: bytes | None
+    leaf: str
+    jws: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class Pending:
     event_id: str
     position: int
     received_at: datetime
-    jws: bytes
+    jws: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,7 @@ def pending_of(cur: Cursor, subjects: Collection[str]) -> list[Pending]:
         " WHERE subject = ANY(%s) ORDER BY position",
         (list(subjects),),
     )
-    return [Pending(*row[:7], bytes(row[7])) for row in _rows(cur)]
+    return [Pending(*row) for row in cur.fetchall()]
 
 
 def records_of(cur: Cursor, keys: Collection[str]) -> dict[str, StoredRecord]:
@@ -204,11 +206,17 @@ def mark_owners(cur: Cursor, mark_nos: Collection[str]) -> dict[str, str]:
 # --- saving a batch ----------------------------------------------------------------------------------------
 
 
+_ENTRY = (
+    "seq, kind, digest, event_id, source, type, subject, sequence, decision, detail, pointer, hint, effective_at,"
+    " received_at, recorded_at, position, state_digest, state, leaf, jws"
+)
+
+
 def save_entries(cur: Cursor, entries: Sequence[Entry]) -> None:
-    execute_values(
+    copy_rows(
         cur,
-        "INSERT INTO entries (seq, kind, digest, event_id, source, type, subject, sequence, decision, detail, pointer,"
-        " hint, effective_at, received_at, recorded_at, position, state_digest, state, leaf, jws) VALUES %s",
+        "entries",
+        _ENTRY,
         [
             (
                 e.seq,
@@ -234,7 +242,6 @@ def save_entries(cur: Cursor, entries: Sequence[Entry]) -> None:
             )
             for e in entries
         ],
-        page_size=1000,
     )
 
 
@@ -254,7 +261,7 @@ def save_records(cur: Cursor, records: Iterable[StoredRecord]) -> None:
 
 
 def save_marks(cur: Cursor, owners: Iterable[tuple[str, str]]) -> None:
-    execute_values(cur, "INSERT INTO marks (mark_no, certificate_no) VALUES %s", list(owners), page_size=1000)
+    copy_rows(cur, "marks", "mark_no, certificate_no", owners)
 
 
 def save_chains(cur: Cursor, chains: Iterable[tuple[str, str, int, str]]) -> None:
@@ -427,4 +434,4 @@ def _one(cur: Cursor) -> tuple[Any, ...]:
     row = cur.fetchone()
     if row is None:
         raise LookupError("the row that the migrations made is gone")
-    return cast(tuple[Any, ...], row)
+    return row

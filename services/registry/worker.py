@@ -15,7 +15,7 @@ from services.domain.errors import CertmarkError, Fault, LogMisconfigured, LogTr
 from services.domain.identifiers import normalised
 from services.events.envelope import open_envelope, read_event
 from services.events.keys import PrivateKey, load_key
-from services.events.log import Record, Topics, open_log
+from services.events.log import Topics, open_log
 from services.postgres import Connection, Cursor, connect, database_url, transaction
 from services.registry import store
 from services.registry.batch import Batch, Register, public_key_of, subject_of
@@ -89,12 +89,11 @@ class Worker:
                 self._lead(cur)
             return 0
         if records:
-            self._reading().ask(records[-1].position + 1, IDLE)
-            self._apply(connection, records)
-        else:
-            with transaction(connection) as cur:
-                self._reading().ask(self._lead(cur).position, IDLE)
-        return len(records)
+            self._reading().ask(records[-1].record.position + 1, IDLE)
+            return self._apply(connection, records)
+        with transaction(connection) as cur:
+            self._reading().ask(self._lead(cur).position, IDLE)
+        return 0
 
     def _lead(self, cur: Cursor) -> Head:
         """Renew the lease, or take it, under the head's lock."""
@@ -117,19 +116,19 @@ class Worker:
             self.size = head.size
         return head
 
-    def _apply(self, connection: Connection, records: list[Prepared]) -> None:
+    def _apply(self, connection: Connection, records: list[Prepared]) -> int:
         started = time.perf_counter()
         with transaction(connection) as cur:
             expected = self.size
             head = self._head(cur)  # the fence: a second writer waits here and then finds itself behind
-            if expected != head.size or records[0].position < head.position:
+            if expected != head.size or records[0].record.position < head.position:
                 # Somebody wrote since we read: what was read ahead may lie on either side of it. Start over.
                 self.size = None
-                return
+                return 0
             ready = self._readable(records)
             batch = self._decide(cur, head, ready)
             saved = batch.records()
-            save(cur, batch, saved, ready[-1].position + 1, self.name)
+            save(cur, batch, saved, ready[-1].record.position + 1, self.name)
             self.size = None  # unknown until the commit is known to have happened
         # A crash before the commit repeats the batch; after it, the position has moved with it.
         self.size = head.size + len(batch.entries)
@@ -137,10 +136,11 @@ class Worker:
         for jwk in batch.new_keys:
             self._reading().learn(jwk)
         if len(ready) < len(records):
-            self._reading().ask(ready[-1].position + 1, IDLE)
+            self._reading().ask(ready[-1].record.position + 1, IDLE)
         _BATCH_SECONDS.observe(time.perf_counter() - started)
         _EVENTS.inc(len(ready))
         _QUARANTINED.inc(len(batch.quarantine))
+        return len(ready)
 
     def _readable(self, records: list[Prepared]) -> list[Prepared]:
         """The records up to the first whose key only this batch brings: nothing unverified is ever parsed.
@@ -149,20 +149,18 @@ class Worker:
         """
         if not self.register.established:
             first = records[0]
-            if first.envelope is not None and first.envelope.digest == self.genesis:
-                first = replace(first, event=read_checked(first.envelope))
+            if first.digest == self.genesis:
+                first = replace(first, event=read_checked(open_envelope(first.record.value)))
             return [first]
         ready: list[Prepared] = []
         brings_keys = False
         for record in records:
-            if record.envelope is not None and record.event is None and record.error is None:
-                state = self.register.key(record.envelope.kid)
+            if record.kid is not None and record.event is None and record.error is None:
+                state = self.register.key(record.kid)
                 if state is None and brings_keys:
                     break
-                if state is not None:
-                    key = public_key_of(state)
-                    again = Record(record.position, record.key, record.value, record.received_at)
-                    record = prepare(again, {key.kid: key})  # noqa: PLW2901  # the helper had not met this key yet
+                if state is not None:  # the helper had not met this key yet
+                    record = prepare(record.record, {record.kid: public_key_of(state)})  # noqa: PLW2901
             if record.event is not None and record.event.type == "certmark.key.added.v1":
                 brings_keys = True
             ready.append(record)
@@ -173,7 +171,7 @@ class Worker:
         events = [r.event for r in records if r.event is not None]
         subjects = {subject_of(e) for e in events}
         pending = store.pending_of(cur, subjects) if subjects else []
-        parked = [read_event(open_envelope(p.jws)) for p in pending]
+        parked = [read_event(open_envelope(p.jws.encode())) for p in pending]
         mark_nos = {normalised(str(e.data["mark_no"])) for e in (*events, *parked) if "mark_no" in e.data}
         self.register.load(cur, subjects, mark_nos)
         ids, sources = {e.id for e in events}, {e.source for e in events}

@@ -34,10 +34,12 @@ CREATE TABLE entries (
     position bigint,
     state_digest text,
     state text,                                 -- state/v1 after this entry, canonical JSON; null where nothing changed
-    leaf bytea NOT NULL,                        -- the log's leaf, canonical JSON, as published
-    jws bytea                                   -- the evidence: the event's exact bytes
-);
-CREATE UNIQUE INDEX entries_digest ON entries (digest);
+    leaf text NOT NULL,                         -- the log's leaf, canonical JSON, as published
+    jws text                                    -- the evidence: the event's exact bytes, which are ASCII
+)
+-- Rows stay in one piece up to a page: compressing base64 gains nothing and costs a third of the time of a batch.
+WITH (toast_tuple_target = 8160);
+CREATE UNIQUE INDEX entries_digest ON entries (digest) WHERE kind = 'event';
 CREATE UNIQUE INDEX entries_event_id ON entries (event_id, source) WHERE event_id IS NOT NULL;
 CREATE INDEX entries_subject ON entries (subject, seq);
 
@@ -51,7 +53,8 @@ CREATE TABLE records (
     tokens text NOT NULL,                       -- JSON list
     under_review boolean NOT NULL,
     event text                                  -- the signed event, on key/… records
-);
+)
+WITH (toast_tuple_target = 8160, fillfactor = 80);
 CREATE UNIQUE INDEX records_revision ON records (revision);
 
 CREATE TABLE marks (
@@ -75,7 +78,7 @@ CREATE TABLE pending (
     event_id text NOT NULL,
     position bigint NOT NULL,
     received_at timestamptz(3) NOT NULL,
-    jws bytea NOT NULL
+    jws text NOT NULL
 );
 CREATE INDEX pending_subject ON pending (subject);
 CREATE INDEX pending_event_id ON pending (event_id);

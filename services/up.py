@@ -1,0 +1,224 @@
+"""Everything on one machine: the embedded PostgreSQL and all services as child processes, restarted when they die."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from rich.console import Console
+
+from services.demo import demonstration
+from services.domain.errors import CertmarkError, Fault
+from services.embedded import EmbeddedPostgres
+from services.events.envelope import open_envelope
+from services.events.log import Topics, open_log
+from services.genesis import beginning
+from services.marks.qr import terminal_lines
+from services.migrate import migrate
+from services.postgres import connect, database_url, transaction
+from services.registry.worker import pinned_genesis
+from services.settings import Settings
+
+READY_SECONDS = 60
+TO_TRY = (
+    ("2023990703000117", "有效 valid"),
+    ("2022990201000204", "暂停 suspended"),
+    ("2024990714000458", "撤销 revoked"),
+)
+MARK_TO_SCAN = "M-SHB-P-2024-0031"
+
+
+class NotComingUp(Fault):
+    slug = "not-coming-up"
+    title = "A service did not become ready"
+
+
+@dataclass(slots=True)
+class Child:
+    """A service's process, and when it may be started again after it died."""
+
+    name: str
+    command: list[str]
+    process: "subprocess.Popen[bytes] | None" = None
+    deaths: int = 0
+    not_before: float = 0.0
+
+
+class Supervisor:
+    """Starts the children, starts again those that die (at most once a second each), ends them all."""
+
+    def __init__(self, children: list[Child], environment: dict[str, str], logs: Path) -> None:
+        self.children = children
+        self.environment = environment
+        self.logs = logs
+        self.stopping = False
+
+    def tend(self) -> None:
+        """Start what is not running and may be."""
+        for child in self.children:
+            if child.process is not None and child.process.poll() is None:
+                continue
+            now = time.monotonic()
+            if child.process is not None:
+                child.process, child.deaths = None, child.deaths + 1
+                child.not_before = now + min(5.0, 0.2 * child.deaths)
+            if now >= child.not_before:
+                child.process = self._start(child)
+
+    def _start(self, child: Child) -> "subprocess.Popen[bytes]":
+        with (self.logs / f"{child.name}.log").open("ab") as log:
+            return subprocess.Popen(  # noqa: S603  # our own modules, no shell
+                child.command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+
+    def stop(self) -> None:
+        """SIGTERM to all in reverse order, SIGKILL to who has not ended after ten seconds."""
+        running = [c.process for c in reversed(self.children) if c.process is not None and c.process.poll() is None]
+        for process in running:
+            process.terminate()
+        deadline = time.monotonic() + 10
+        for process in running:
+            try:
+                process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def run(settings: Settings, *, demo: bool) -> int:
+    """Bring everything up and keep it up until SIGINT or SIGTERM; what to open and to try is printed."""
+    console = Console()
+    stopping: list[int] = []
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        stopping.append(signum)
+        if len(stopping) == 1 and not up:
+            raise KeyboardInterrupt
+
+    up = False
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    with contextlib.ExitStack() as stack:
+        try:
+            settings = prepare(settings, stack)
+            supervisor = Supervisor(children(settings), environment(settings), _folder(settings.data / "logs"))
+            stack.callback(supervisor.stop)
+            with console.status("starting the services …"):
+                wait_until_ready(settings, supervisor)
+            if demo:
+                publish_demonstration(settings, console)
+            announce(settings, console, demo=demo)
+        except KeyboardInterrupt:
+            return 0
+        up = True
+        while not stopping:
+            supervisor.tend()
+            time.sleep(0.2)
+        console.print("ending …")
+    return 0
+
+
+def prepare(settings: Settings, stack: contextlib.ExitStack) -> Settings:
+    """The database up and migrated, the topics made and checked, the beginning in the log; the settings completed."""
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not settings.database_url:
+        server = stack.enter_context(EmbeddedPostgres.start(settings.data))
+        settings = replace(settings, database_url=server.url)
+    with contextlib.closing(connect(database_url(settings))) as connection:
+        for part in ("events", "registry"):
+            migrate(connection, Path(__file__).parent / part / "migrations")
+    with contextlib.closing(open_log(settings)) as log:
+        topics = Topics.under(settings.topic_prefix)
+        log.ensure(topics.all())
+        if not settings.genesis:
+            begun = settings.data / "begun"
+            events = beginning(settings, datetime.now(UTC))
+            if not begun.exists():
+                # A crash before the mark is set appends these events again: the registry drops them as duplicates.
+                log.append(topics.events, [(_subject(jws), jws) for jws in events])
+                begun.touch()
+            settings = replace(settings, genesis=pinned_genesis(settings))
+    return settings
+
+
+def _subject(jws: bytes) -> str:
+    return str(json.loads(open_envelope(jws).payload)["subject"])
+
+
+def children(settings: Settings) -> list[Child]:
+    """What runs, in the order of starting."""
+    python = sys.executable
+
+    def web(name: str, factory: str, port: int) -> Child:
+        options = f"--interface wsgi --factory --host {settings.host} --port {port} --workers {settings.workers}"
+        options += " --blocking-threads 1 --workers-kill-timeout 5 --no-ws --log-level warning"
+        return Child(name, [python, "-m", "granian", *options.split(), factory])
+
+    return [
+        Child("registry-worker", [python, "-m", "services.registry.worker"]),
+        Child("registry-relay", [python, "-m", "services.registry.relay"]),
+        Child("verify-projector", [python, "-m", "services.verify.projector"]),
+        web("registry", "services.registry.api:create_app", settings.registry_port),
+        web("events", "services.events.ingest:create_app", settings.events_port),
+        web("verify", "services.verify.api:create_app", settings.verify_port),
+    ]
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """What the children are told: this process's environment, completed."""
+    return os.environ | {
+        "CERTMARK_DATA": str(settings.data),
+        "CERTMARK_DATABASE_URL": settings.database_url,
+        "CERTMARK_GENESIS": settings.genesis,
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def wait_until_ready(settings: Settings, supervisor: Supervisor) -> None:
+    """Until every service says that it can do its work.
+
+    Raises:
+        NotComingUp: one does not, for a minute.
+    """
+    deadline = time.monotonic() + READY_SECONDS
+    waiting = ["registry", "events", "verify"]
+    reason = ""
+    while waiting:
+        supervisor.tend()
+        try:
+            with urllib.request.urlopen(f"{settings.service_url(waiting[0])}/readyz", timeout=5):  # noqa: S310
+                waiting.pop(0)
+                continue
+        except urllib.error.HTTPError as error:
+            reason = error.read().decode("utf-8", "replace")[:300]
+        except OSError as error:
+            reason = str(error)
+        if time.monotonic() > deadline:
+            raise NotComingUp(f"{waiting[0]}: {reason}", hint=f"see {supervisor.logs}")
+        time.sleep(0.05)
+
+
+def publish_demonstration(settings: Settings, console: Console) -> None:
+    """The demonstration's events by HTTP, and the wait until the last of them can be looked up."""
+    from services.events.client import Publisher
+
+    done = settings.data / "demonstrated"
+    if done.exists():
+        return
+    events = demonstration(settings, datetime.now(UTC))
+    with console.status(f"publishing the demonstration's {len(events)} events …"):
+        with contextlib.closing(Publisher(settings.service_url("events"))) as publisher:
+            publisher.publish(events)
+        _until(lambda: _decided(settings, events[-1]) and _seen(settings, MARK_TO_SCAN))
+    done.touch()
