@@ -31,7 +31,7 @@ from typing import Self
 from urllib.parse import quote
 
 from services.domain.errors import NotConfigured
-from services.embedded_supervisor import Orders, become
+from services.embedded_supervisor import Orders
 from services.postgres import URL_FILE, DatabaseUnavailable, connect
 
 READY_WITHIN_S = 60.0
@@ -99,7 +99,14 @@ class Binaries:
         """Whether that user may run them where they lie; asked by trying, which counts every folder and every rule."""
         try:
             ran = subprocess.run(
-                [self.initdb, "--version"], preexec_fn=lambda: become(uid), capture_output=True, timeout=30, check=False
+                [self.initdb, "--version"],
+                user=uid,
+                group=uid,
+                extra_groups=[],
+                cwd="/",
+                capture_output=True,
+                timeout=30,
+                check=False,
             )
         except (PermissionError, FileNotFoundError, subprocess.SubprocessError):
             return False
@@ -371,7 +378,7 @@ def _make_cluster(binaries: Binaries, data: Path, uid: int | None, password: str
     cluster.mkdir(mode=0o700)
     _write_private(word, password)
     descriptors: list[int] = []
-    helper = None
+    helper: int | None = None
     try:
         if uid is not None:
             helper = _named_user()
@@ -381,14 +388,6 @@ def _make_cluster(binaries: Binaries, data: Path, uid: int | None, password: str
             cluster_name, word_name = (f"/proc/self/fd/{number}" for number in descriptors)
         else:
             cluster_name, word_name = str(cluster), str(word)
-
-        def prepare() -> None:
-            if helper is not None and uid is not None:
-                os.setgroups([])
-                os.setresgid(uid, uid, uid)
-                os.setresuid(helper, helper, helper)
-            os.umask(0o077)
-
         made = subprocess.run(
             [
                 str(binaries.initdb),
@@ -403,7 +402,10 @@ def _make_cluster(binaries: Binaries, data: Path, uid: int | None, password: str
                 "--no-instructions",
             ],
             pass_fds=descriptors,
-            preexec_fn=prepare,
+            user=helper,
+            group=uid,
+            extra_groups=None if uid is None else [],
+            umask=0o077,
             cwd="/",
             env=_environment(binaries),
             capture_output=True,

@@ -1,0 +1,274 @@
+"""The log port on Apache Kafka: one partition a topic, acknowledged by every replica, read by position."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.errors import (
+    AuthorizationError,
+    InvalidReplicationFactorError,
+    KafkaError,
+    LogTruncationError,
+    MessageSizeTooLargeError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+    RecordListTooLargeError,
+    TopicAlreadyExistsError,
+    UnknownTopicOrPartitionError,
+)
+
+from services.domain.errors import LogMisconfigured, LogTruncated, LogUnavailable, TooLarge
+from services.events.log import MAX_RECORD, Record, Topic
+
+REPLICATION = 3
+"""Copies of a topic where the cluster has so many brokers; then a write needs all but one of them."""
+STALL_S = 10.0
+"""How long a reader may see nothing although the log's end lies ahead, before it is built anew."""
+SETTLE_S = 10.0
+DELIVERY_S = 20.0
+ANSWER_MS = 5_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CLIENT = {
+    "client_id": "certmark",
+    "request_timeout_ms": 10_000,
+    "bootstrap_timeout_ms": 5_000,
+    "reconnect_backoff_ms": 50,
+    "reconnect_backoff_max_ms": 1_000,
+}
+_PRODUCER = {
+    "acks": "all",
+    "enable_idempotence": True,
+    "linger_ms": 0,
+    "batch_size": 65_536,
+    "delivery_timeout_ms": round(DELIVERY_S * 1000),
+    "max_block_ms": 5_000,
+    "max_request_size": 1_048_576,
+    "allow_auto_create_topics": False,
+}
+_CONSUMER = {
+    "group_id": None,
+    "enable_auto_commit": False,
+    "auto_offset_reset": "none",
+    "check_crcs": True,
+    "fetch_min_bytes": 1,
+    "fetch_max_wait_ms": 500,
+    "allow_auto_create_topics": False,
+}
+
+
+@dataclass(slots=True)
+class _Reader:
+    """A consumer of one topic. `position` is what it would hand out next."""
+
+    consumer: Any
+    partition: Any
+    position: int
+
+
+class KafkaLog:
+    """Clients are made at their first use (so after a fork) and made anew after any trouble.
+
+    `appended_at` is the broker's LogAppendTime as stored. It never decreases as long as no leader's clock is set back.
+    """
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap.split(",")
+        self._producer: Any = None
+        self._asker: Any = None
+        self._readers: dict[str, _Reader] = {}
+
+    def ensure(self, topics: Sequence[Topic]) -> None:
+        with self._faults():
+            admin = KafkaAdminClient(bootstrap_servers=self._bootstrap, **_CLIENT)
+            try:
+                replication = min(REPLICATION, len(admin.describe_cluster()["brokers"]))
+                present = set(admin.list_topics())
+                for topic in topics:
+                    if topic.name not in present:
+                        _create(admin, topic, replication)
+                complaints = [c for topic in topics for c in _complaints(admin, topic, replication)]
+            finally:
+                admin.close()
+        if complaints:
+            raise LogMisconfigured("; ".join(complaints), hint="change the topic's settings with Kafka's own tools")
+
+    def append(self, topic: Topic, records: Sequence[tuple[str, bytes]]) -> list[int]:
+        if not records:
+            return []
+        for key, value in records:
+            if len(key.encode()) + len(value) > MAX_RECORD:
+                raise TooLarge(f"a record of {len(value)} bytes: the log takes at most {MAX_RECORD}")
+        with self._faults(topic):
+            if self._producer is None:
+                self._producer = KafkaProducer(bootstrap_servers=self._bootstrap, **_CLIENT, **_PRODUCER)
+            waiting = [
+                self._producer.send(topic.name, key=key.encode(), value=value, partition=0) for key, value in records
+            ]
+            self._producer.flush(timeout=DELIVERY_S + 1)
+            # Every record has its own acknowledgement; one that is still open after the flush counts as unknown.
+            return [int(future.get(timeout=0).offset) for future in waiting]
+
+    def read(self, topic: Topic, position: int, limit: int, wait: float = 0.0) -> list[Record]:
+        with self._faults(topic):
+            reader = self._reader_at(topic, position)
+            records = _poll(reader, limit, wait)
+            if records:
+                return records
+            # Nothing came. That is an answer only where the log's end confirms it: a fetch may still be under way, and
+            # a client that has silently stopped would look just like a quiet topic.
+            end = self._end(topic)
+            if position == end:
+                return []
+            if position > end:
+                raise LogTruncated(f"topic {topic.name} ends at {end}, and we have reached {position}")
+            records = _poll(reader, limit, STALL_S)
+            if not records:
+                raise LogUnavailable(f"topic {topic.name} ends at {end}, but nothing comes from {position} on")
+            return records
+
+    def bounds(self, topic: Topic) -> tuple[int, int]:
+        with self._faults(topic):
+            partition = TopicPartition(topic.name, 0)
+            return int(self._asking().beginning_offsets([partition], timeout_ms=ANSWER_MS)[partition]), self._end(topic)
+
+    def _end(self, topic: Topic) -> int:
+        partition = TopicPartition(topic.name, 0)
+        return int(self._asking().end_offsets([partition], timeout_ms=ANSWER_MS)[partition])
+
+    def _asking(self) -> Any:
+        """A client of its own for questions: on a reader's connection they would wait behind its open fetch."""
+        if self._asker is None:
+            self._asker = KafkaConsumer(bootstrap_servers=self._bootstrap, **_CLIENT, **_CONSUMER)
+        return self._asker
+
+    def close(self) -> None:
+        producer, self._producer = self._producer, None
+        consumers = [reader.consumer for reader in self._readers.values()]
+        if self._asker is not None:
+            consumers.append(self._asker)
+        self._asker, self._readers = None, {}
+        with suppress(KafkaError):
+            if producer is not None:
+                producer.close(timeout=0)
+        for consumer in consumers:
+            with suppress(KafkaError):
+                consumer.close(autocommit=False, timeout_ms=0)
+
+    def _reader_at(self, topic: Topic, position: int) -> _Reader:
+        reader = self._readers.get(topic.name)
+        if reader is None:
+            consumer = KafkaConsumer(bootstrap_servers=self._bootstrap, **_CLIENT, **_CONSUMER)
+            partition = TopicPartition(topic.name, 0)
+            consumer.assign([partition])
+            reader = self._readers[topic.name] = _Reader(consumer, partition, -1)
+        if reader.position != position:
+            if position < 0:
+                raise LogTruncated(f"topic {topic.name} has no position {position}")
+            reader.consumer.seek(reader.partition, position)
+            reader.position = position
+        return reader
+
+    @contextmanager
+    def _faults(self, topic: Topic | None = None) -> Iterator[None]:
+        """Every trouble of the client becomes one of ours, and all clients are made anew at the next call."""
+        name = topic.name if topic else "the topics"
+        try:
+            yield
+        except (OffsetOutOfRangeError, NoOffsetForPartitionError, LogTruncationError) as error:
+            self.close()
+            raise LogTruncated(f"topic {name}: the position lies outside of what the log holds: {error}") from error
+        except (MessageSizeTooLargeError, RecordListTooLargeError) as error:
+            self.close()
+            raise TooLarge(f"topic {name}: the broker takes no record of this size: {error}") from error
+        except (AuthorizationError, UnknownTopicOrPartitionError) as error:
+            self.close()
+            raise LogMisconfigured(f"topic {name} does not exist, or the broker does not let us: {error}") from error
+        except (KafkaError, OSError) as error:
+            self.close()
+            raise LogUnavailable(f"{name}: {type(error).__name__}: {error}") from error
+        except (LogUnavailable, LogTruncated):
+            self.close()
+            raise
+
+
+def _poll(reader: _Reader, limit: int, seconds: float) -> list[Record]:
+    deadline = time.monotonic() + seconds
+    while True:
+        remaining = max(0.0, deadline - time.monotonic())
+        batch = reader.consumer.poll(timeout_ms=round(remaining * 1000), max_records=limit)
+        found = batch.get(reader.partition)
+        if found:
+            reader.position = found[-1].offset + 1
+            return [
+                Record(
+                    r.offset,
+                    (r.key or b"").decode("utf-8", "replace"),
+                    r.value or b"",
+                    _EPOCH + timedelta(milliseconds=r.timestamp),
+                )
+                for r in found
+            ]
+        if time.monotonic() >= deadline:
+            return []
+
+
+def _settings(topic: Topic, replication: int) -> dict[str, str]:
+    """What a topic is made with, and has to have ever after.
+
+    Without compression by us the broker unpacks what others packed, so that a codec we lack cannot block the topic.
+    A single node has no second copy: it puts every record on disk before it acknowledges.
+    """
+    return {
+        "cleanup.policy": "compact" if topic.compacted else "delete",
+        "retention.ms": "-1",
+        "retention.bytes": "-1",
+        "message.timestamp.type": "LogAppendTime",
+        "compression.type": "uncompressed",
+        "unclean.leader.election.enable": "false",
+        "min.insync.replicas": str(max(1, replication - 1)),
+    } | ({"flush.messages": "1"} if replication == 1 else {})
+
+
+def _create(admin: Any, topic: Topic, replication: int) -> None:
+    wanted = {
+        "num_partitions": 1,
+        "replication_factor": replication,
+        "configs": _settings(topic, replication) | {"max.message.bytes": "1048588"},
+    }
+    deadline = time.monotonic() + SETTLE_S
+    while True:
+        try:
+            admin.create_topics({topic.name: wanted}, timeout_ms=10_000, wait_for_metadata=True)
+        except TopicAlreadyExistsError:
+            return  # another process was faster; the check that follows is for both
+        except InvalidReplicationFactorError:
+            if time.monotonic() > deadline:  # a broker that has just started is not counted at once
+                raise
+            time.sleep(0.2)
+        else:
+            return
+
+
+def _complaints(admin: Any, topic: Topic, replication: int) -> list[str]:
+    """What is wrong with a topic, in words that name the topic, the setting and both values."""
+    partitions = admin.describe_topics([topic.name])[0]["partitions"]
+    copies = min(len(partition["replica_nodes"]) for partition in partitions)
+    resource = ConfigResource(ConfigResourceType.TOPIC, topic.name)
+    configured = admin.describe_configs([resource], config_filter="all")["topic"][topic.name]
+    found = {name: str(setting["value"]) for name, setting in configured.items()}
+    found |= {"partitions": str(len(partitions)), "replication": str(copies)}
+    # Brokers that are down at this moment are not counted; a topic with more copies than that is judged by its own.
+    wanted = {"partitions": "1", "replication": str(replication)} | _settings(topic, max(replication, copies))
+    return [
+        f"topic {topic.name}: {name} is {found.get(name)}, and has to be {value}"
+        for name, value in wanted.items()
+        if found.get(name) != value and not (name in _AT_LEAST and int(found.get(name) or 0) > int(value))
+    ]
+
+
+_AT_LEAST = ("replication", "min.insync.replicas")
