@@ -16,7 +16,7 @@ from services.events.strict_json import loads
 LINES = 500
 """Events a request: half of what ingest takes, so that a request stays well under its time limit."""
 BYTES = 4 * 1024 * 1024
-PATIENCE = 120.0
+PATIENCE = 30.0
 """Seconds that one portion is sent again and again while the answer is 429, 503 or nothing at all."""
 _TRY_AGAIN = (429, 503)
 

@@ -81,12 +81,12 @@ def open_envelope(jws: bytes) -> Envelope:
     if "crit" in header or "b64" in header:
         raise NotAnEnvelope("the header asks for an extension (crit, b64) that this register does not have")
     alg, kid, typ = header.get("alg"), header.get("kid"), header.get("typ")
-    if alg not in _ALGORITHMS:
+    if not isinstance(alg, str) or alg not in _ALGORITHMS:
         raise AlgorithmNotAllowed(f"alg {str(alg)[:32]!r}: only {', '.join(sorted(_ALGORITHMS))}")
     if typ != TYP or not isinstance(kid, str):
         raise NotAnEnvelope(f"the header needs kid and typ {TYP!r}")
     signing_input = jws[: len(parts[0]) + 1 + len(parts[1])]
-    return Envelope(jws, str(alg), kid, payload, signing_input, signature)
+    return Envelope(jws, alg, kid, payload, signing_input, signature)
 
 
 def _unbase64(part: bytes, name: str, limit: int) -> bytes:

@@ -1,0 +1,91 @@
+"""Writes the reference parts of docs/events.md and docs/cli.md from the schemas and the program themselves."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from services.cli import main as program  # the path above comes first
+from services.domain.decision import HANDLERS
+from services.events.event_types import EVENT_TYPES, EventType, resolved
+
+BEGIN = "<!-- reference: written by docs/reference.py, do not edit below -->"
+DOCS = Path(__file__).parent
+
+
+def events_reference() -> str:
+    """Every event type: its subject, who may say it, and its members."""
+    parts = [_event(kind) for kind in EVENT_TYPES.values()]
+    return "\n".join(parts)
+
+
+def _event(kind: EventType) -> str:
+    short = kind.name.removeprefix("certmark.").removesuffix(".v1")
+    sources = ", ".join(HANDLERS[kind.name][0]) if kind.name in HANDLERS else ""
+    lines = [
+        f"## `{short}`",
+        "",
+        f"{kind.schema['title']}. Subject: {kind.subject}. From: {sources}. "
+        f"Schema: [`schemas/events/{short}.v1.json`](../schemas/events/{short}.v1.json).",
+        "",
+        "| member | form | |",
+        "|---|---|---|",
+    ]
+    required = kind.schema.get("required", [])
+    for name, part in kind.schema["properties"].items():
+        must = "required" if name in required else ""
+        lines.append(f"| `{name}` | {_form(part, kind.schema)} | {must} |")
+    return "\n".join([*lines, ""])
+
+
+def _form(part: dict[str, Any], whole: dict[str, Any]) -> str:
+    if "anyOf" in part:
+        return _form(part["anyOf"][0], whole) + " or null"
+    name = part.get("$ref", "").removeprefix("#/$defs/")
+    part = resolved(part, whole)
+    if "enum" in part:
+        return ", ".join(f"`{value}`" for value in part["enum"])
+    if name and part.get("type") != "array":
+        return name.replace("_", " ")
+    kinds = part["type"] if isinstance(part["type"], list) else [part["type"]]
+    if "array" in kinds:
+        item = _form(part["items"], whole) if "items" in part else "nothing"
+        return f"list of {item}" + (", or null" if "null" in kinds else "")
+    if "properties" in part:
+        return "{" + ", ".join(f"`{member}`" for member in part["properties"]) + "}"
+    return " or ".join(str(kind) for kind in kinds)
+
+
+def cli_reference() -> str:
+    """Every command with its help."""
+    context = click.Context(program, info_name="certmark", terminal_width=98)
+    return "\n".join(_commands(program, context))
+
+
+def _commands(command: click.Command, context: click.Context) -> list[str]:
+    if isinstance(command, click.Group):
+        found = []
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            inner = click.Context(below, info_name=name, parent=context, terminal_width=98)
+            found += _commands(below, inner)
+        return found
+    return [f"## `{context.command_path}`", "", "```text", command.get_help(context), "```", ""]
+
+
+PAGES = {"events.md": events_reference, "cli.md": cli_reference}
+
+
+def page(name: str) -> str:
+    """The page as it should be: what people wrote above the line, the reference below it."""
+    written = (DOCS / name).read_text(encoding="utf-8").partition(BEGIN)[0]
+    return f"{written}{BEGIN}\n\n{PAGES[name]()}"
+
+
+if __name__ == "__main__":
+    for file in PAGES:
+        (DOCS / file).write_text(page(file), encoding="utf-8")
