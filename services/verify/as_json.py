@@ -8,7 +8,7 @@ from typing import Any
 from services.domain.certificate import Certificate, Mark, StatusInterval, to_state
 from services.domain.identifiers import instant_text
 from services.domain.reasons import REASONS
-from services.domain.standing import own_mark_standing
+from services.domain.standing import Standing
 from services.verify.answer import Answer, Judgement, body_on, judge
 from services.verify.register import Directory, Found
 from services.verify.wording import EXPECTED, SEVERAL, Code, Note, Text, wording
@@ -24,7 +24,7 @@ def as_json(answer: Answer) -> dict[str, Any]:
         **_head(answer.code, answer.standing, answer.interval, answer.notes),
         "certificate": shown_certificate(found) if found else None,
         "body": _body(answer),
-        "mark": _mark(answer.mark, answer.day) if answer.mark else None,
+        "mark": _mark(answer.mark, answer.mark_standing) if answer.mark else None,
         "item": {"model": answer.item.model, "gtin": answer.item.gtin} if answer.item else None,
         "signature": "valid" if answer.signed else None,
         "candidates": [_candidate(one) for one in answer.candidates],
@@ -73,7 +73,7 @@ def shown_certificate(found: Found) -> dict[str, Any]:
     }
 
 
-def _mark(mark: Mark, day: date) -> dict[str, Any]:
+def _mark(mark: Mark, standing: Standing | None) -> dict[str, Any]:
     return {
         "mark_no": mark.mark_no,
         "mark": mark.mark,
@@ -82,7 +82,7 @@ def _mark(mark: Mark, day: date) -> dict[str, Any]:
         "products": [{"model": product.model, "gtin": product.gtin} for product in mark.products],
         "valid_from": mark.valid_from.isoformat(),
         "valid_until": mark.valid_until.isoformat() if mark.valid_until else None,
-        "standing": own_mark_standing(mark, day),
+        "standing": standing,
     }
 
 
@@ -159,8 +159,7 @@ def spliced(
     timeline: bytes, shown: bytes, day: date, bodies: "BodyParts", as_of: datetime, seq: int, checked_at: datetime
 ) -> bytes:
     """The answer to a certificate's number out of stored bytes: equal to `dumps(as_json(...))` byte for byte."""
-    today = day.isoformat().encode()
-    head = next(line for line in reversed(timeline.split(b"\n")) if line[:10] <= today)[10:]
+    head = _line_on(timeline, day)
     approval_no, _, certificate = shown.partition(b"\n")
     note, body = bodies.of(approval_no, day)
     if note:
@@ -177,6 +176,17 @@ def spliced(
             % (instant_text(as_of).encode(), seq, instant_text(checked_at).encode()),
         )
     )
+
+
+def code_on(timeline: bytes, day: date) -> tuple[Code, tuple[Note, ...]]:
+    """The answer's code and notes on a day, from the stored timeline."""
+    head = json.loads(_line_on(timeline, day) + b"]}")
+    return Code(head["code"]), tuple(Note(note) for note in head["notes"])
+
+
+def _line_on(timeline: bytes, day: date) -> bytes:
+    today = day.isoformat().encode()
+    return next(line for line in reversed(timeline.split(b"\n")) if line[:10] <= today)[10:]
 
 
 class BodyParts:

@@ -4,7 +4,7 @@ import hashlib
 import re
 import threading
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,14 @@ class QuickPath:
     `headers` are those that every JSON answer bears.
     """
 
-    def __init__(self, wsgi: _Wsgi, folder: Path, stale_after: timedelta, headers: Iterable[tuple[str, str]]) -> None:
+    def __init__(
+        self, wsgi: _Wsgi, folder: Path, stale_after: timedelta, headers: Iterable[tuple[str, str]], clock: Callable[[], datetime]
+    ) -> None:
         self._wsgi = wsgi
         self._folder = folder
         self._stale_after = stale_after
         self._headers = [("Content-Type", "application/json"), *headers]
+        self._clock = clock
         self._mine = threading.local()
         self._counted = telemetry.counter(
             "certmark_requests_total", "Requests answered", "service", "endpoint", "status"
@@ -42,7 +45,7 @@ class QuickPath:
         if environ["PATH_INFO"] == "/v1/verify" and environ["REQUEST_METHOD"] == "GET":
             asked = _PLAIN.fullmatch(environ["QUERY_STRING"])
             if asked and "HTTP_IF_NONE_MATCH" not in environ:
-                body, lifetime = self._answer(asked[1], datetime.now(UTC))
+                body, lifetime = self._answer(asked[1], self._clock())
                 if body:
                     headers = [
                         *self._headers,
@@ -72,7 +75,7 @@ class QuickPath:
             bodies.use(register.directory(), day)
         except Unreadable:
             return b"", 0
-        body = spliced(*row, day, bodies, meta.as_of, meta.seq, now)
+        body = spliced(row[0], row[1], day, bodies, meta.as_of, meta.seq, now)
         return body, shared_seconds(now, meta.as_of, self._stale_after)
 
 

@@ -185,6 +185,13 @@ class ReadModel:
                 raise DamagedRow(number)
             return row[0], row[1]
 
+    def first_timelines(self, limit: int) -> list[tuple[str, bytes]]:
+        """(number, timeline) of some certificates, for the examples of the front page."""
+        self.meta()
+        assert self._connection is not None
+        with _damage_told(self._folder):
+            return self._connection.execute("SELECT number, timeline FROM quick LIMIT ?", (limit,)).fetchall()
+
     def certificates_with(self, kind: str, name: str, limit: int = 50) -> list[str]:
         """The numbers of the certificates that name a `mark`, `gtin` or `uscc`, in order of number."""
         sql = {

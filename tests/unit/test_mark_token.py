@@ -1,5 +1,6 @@
 """The mark token, byte for byte and against an independent COSE library."""
 
+import base64
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -59,9 +60,8 @@ def ring(*keys: PrivateKey) -> list[MarkKey]:
 
 def test_the_test_vector_comes_out_byte_for_byte() -> None:
     key = seed_key()
-    assert key.handle.public_key().public_bytes_raw().hex() == (
-        "03a107bff3ce10be1d70dd18e74bc09967e4d6309ba50d5f1ddc8664125531b8"
-    )
+    x = base64.urlsafe_b64decode(key.public.jwk["x"] + "=")
+    assert x.hex() == "03a107bff3ce10be1d70dd18e74bc09967e4d6309ba50d5f1ddc8664125531b8"
     assert mark_kid(key.public).hex() == "be5de2f4"
     assert protected_header(1, mark_kid(key.public)).hex() == "a201320444be5de2f4"
     assert PATH.aad == b"0106901234567892"

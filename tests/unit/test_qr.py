@@ -1,6 +1,7 @@
 """The printed symbol: its size, and that a reader gets back what was put in."""
 
 import io
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -10,7 +11,7 @@ from PIL import Image
 from services.events.keys import new_key
 from services.marks import qr
 from services.marks.token import MarkPath, mark_url, sign_token
-from tests.unit.test_mark_token import CLAIMS, GTIN, PATH, VECTOR, replace
+from tests.unit.test_mark_token import CLAIMS, GTIN, PATH, VECTOR
 
 HOST = "https://v.example.cn"
 

@@ -1,0 +1,521 @@
+"""The verify service's HTTP interface: verdict pages and their JSON, look-ups one by one or in bulk, QR images."""
+
+import base64
+import threading
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import marshmallow as ma
+from flask import Flask, Response, redirect, request
+from flask_smorest import Api
+from werkzeug.datastructures import LanguageAccept
+
+from services import telemetry
+from services.domain.errors import CertmarkError, Fault, NotFound, TooLarge
+from services.domain.identifiers import certificate_number, civil_day, gtin14
+from services.domain.standing import Standing, mark_standing
+from services.marks import qr
+from services.marks.token import MarkPath, decimal
+from services.problems import MEDIA_TYPE
+from services.settings import Settings, settings_from
+from services.verify import pages
+from services.verify.answer import Answer, decide
+from services.verify.as_json import as_json, code_on, dumps
+from services.verify.pages import SILENT, Frame
+from services.verify.quick import QuickPath, cache_control, etag, shared_seconds
+from services.verify.read_model import Unreadable
+from services.verify.recognise import Question, of_certificate, of_gtin, of_mark, recognise
+from services.verify.register import Found, Register, Token
+from services.verify.wording import HTML_LANG, LANGUAGES, Code, Note
+from services.web import SECURITY_HEADERS, Blueprint, service_app
+
+HTML, JSON, LINKSET = "text/html", "application/json", "application/linkset+json"
+MANY = 1000
+_HSTS = ("Strict-Transport-Security", "max-age=31536000")
+_RETRY_S = 10
+_ENDED = (Standing.REVOKED, Standing.CANCELLED, Standing.SUPERSEDED, Standing.EXPIRED)
+_EXAMPLES = (Code.VALID, Code.SUSPENDED, Code.REVOKED, Code.EXPIRED)
+
+
+class MarkEnded(CertmarkError):
+    slug = "mark-ended"
+    title = "The mark's authorization has ended; no code is made for it any more"
+    status = 409
+
+
+class NotYetSigned(CertmarkError):
+    slug = "not-yet-signed"
+    title = "There is no signed token for this mark and product"
+    status = 409
+
+
+class CannotSay(Fault):
+    slug = "status-unknown"
+    title = "This node's data is missing, incomplete or too old to answer from"
+
+
+# --- what the documentation says -----------------------------------------------------------------------------
+
+
+class WordsSchema(ma.Schema):
+    zh = ma.fields.String(required=True)
+    en = ma.fields.String(required=True)
+
+
+class ReasonSchema(WordsSchema):
+    code = ma.fields.String(required=True, metadata={"description": "S01–S12, R01–R11, C01–C06"})
+
+
+class BodySchema(ma.Schema):
+    approval_no = ma.fields.String(required=True)
+    name = ma.fields.String(required=True, allow_none=True)
+    status = ma.fields.String(
+        required=True,
+        validate=ma.validate.OneOf(["approved", "suspended", "disqualified", "ended", "unknown"]),
+        metadata={"description": "On the day of the answer"},
+    )
+
+
+class HeadSchema(ma.Schema):
+    """The verdict."""
+
+    code = ma.fields.String(
+        required=True,
+        allow_none=True,
+        validate=ma.validate.OneOf([code.value for code in Code]),
+        metadata={"description": "Null only where `candidates` lists several certificates: there is no overall yes"},
+    )
+    standing = ma.fields.String(
+        required=True, allow_none=True, validate=ma.validate.OneOf([standing.value for standing in Standing])
+    )
+    family = ma.fields.String(required=True, validate=ma.validate.OneOf(["yes", "no", "cannot_say", "input"]))
+    title = ma.fields.Nested(WordsSchema, required=True)
+    since = ma.fields.Date(required=True, allow_none=True)
+    until = ma.fields.Date(required=True, allow_none=True)
+    reason = ma.fields.Nested(ReasonSchema, required=True, allow_none=True)
+    notes = ma.fields.List(
+        ma.fields.String(validate=ma.validate.OneOf([note.value for note in Note])), required=True
+    )
+
+
+class CandidateSchema(HeadSchema):
+    certificate_no = ma.fields.String(required=True)
+    scheme = ma.fields.String(required=True)
+    body = ma.fields.String(required=True, allow_none=True)
+    holder = ma.fields.String(required=True)
+
+
+class ItemSchema(ma.Schema):
+    model = ma.fields.String(required=True)
+    gtin = ma.fields.String(required=True, allow_none=True)
+
+
+class MarkSchema(ma.Schema):
+    mark_no = ma.fields.String(required=True)
+    mark = ma.fields.String(required=True)
+    family = ma.fields.String(required=True, allow_none=True)
+    authorized_by = ma.fields.String(required=True)
+    products = ma.fields.List(ma.fields.Nested(ItemSchema), required=True)
+    valid_from = ma.fields.Date(required=True)
+    valid_until = ma.fields.Date(required=True, allow_none=True)
+    standing = ma.fields.String(required=True, metadata={"description": "The worse of the mark's own and its certificate's"})
+
+
+class AnswerSchema(HeadSchema):
+    """The answer to one number, address or QR text."""
+
+    certificate = ma.fields.Dict(
+        required=True, allow_none=True, metadata={"description": "The public members of schemas/state.v1.json"}
+    )
+    body = ma.fields.Nested(BodySchema, required=True, allow_none=True)
+    mark = ma.fields.Nested(MarkSchema, required=True, allow_none=True)
+    item = ma.fields.Nested(ItemSchema, required=True, allow_none=True)
+    signature = ma.fields.String(
+        required=True, allow_none=True, metadata={"description": "`valid` where a QR's signature was verified"}
+    )
+    candidates = ma.fields.List(ma.fields.Nested(CandidateSchema), required=True)
+    expected = ma.fields.List(ma.fields.Nested(WordsSchema), required=True)
+    coverage = ma.fields.List(ma.fields.Dict(), required=True)
+    as_of = ma.fields.String(required=True, allow_none=True, metadata={"description": "RFC 3339, UTC"})
+    seq = ma.fields.Integer(required=True, allow_none=True, metadata={"description": "Last register entry held"})
+    checked_at = ma.fields.String(required=True, metadata={"description": "RFC 3339, UTC"})
+
+
+class AnswersSchema(ma.Schema):
+    items = ma.fields.List(ma.fields.Nested(AnswerSchema), required=True)
+    next = ma.fields.String(required=True, allow_none=True)
+
+
+class VerifyQuery(ma.Schema):
+    q = ma.fields.String(required=True, metadata={"description": "Any number, address or QR text"})
+
+
+class ManySchema(ma.Schema):
+    q = ma.fields.List(ma.fields.String(), required=True, metadata={"description": f"At most {MANY}"})
+
+
+class QrQuery(ma.Schema):
+    gtin = ma.fields.String(load_default=None, metadata={"description": "The product; the first where absent"})
+
+
+# --- the application --------------------------------------------------------------------------------------------
+
+
+def create_app() -> Flask:
+    """The application for the server, with the settings of the environment."""
+    telemetry.log_as_json("verify")
+    return app_for(settings_from(), _now)
+
+
+def app_for(settings: Settings, clock: Callable[[], datetime]) -> Flask:
+    node = Node(settings, clock)
+    app, api = service_app("verify", "certmark verify", ready=node.why_not_ready)
+    _add_routes(api, node)
+    app.after_request(node.finish)
+    headers = [*SECURITY_HEADERS.items(), _HSTS, ("Vary", "Accept, Accept-Language")]
+    app.wsgi_app = QuickPath(  # type: ignore[method-assign]
+        app.wsgi_app, settings.data / "verify", node.stale_after, headers, node.clock
+    )
+    return app
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Node:
+    """What the routes share: the settings, the clock, and a register for each thread."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], datetime]) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.stale_after = timedelta(hours=settings.stale_after_hours)
+        self._mine = threading.local()
+        self._examples: tuple[tuple[int, date], list[tuple[str, Code, tuple[Note, ...]]]] | None = None
+
+    @property
+    def register(self) -> Register:
+        try:
+            register: Register = self._mine.register
+        except AttributeError:
+            register = self._mine.register = Register(self.settings.data / "verify")
+        return register
+
+    def decide(self, question: Question) -> Answer:
+        return decide(question, self.register, self.clock(), self.stale_after)
+
+    def why_not_ready(self) -> str | None:
+        try:
+            meta = self.register.meta()
+        except Unreadable as reason:
+            return f"the read model cannot be used: {reason}"
+        if not meta.complete or meta.as_of is None:
+            return "the read model is still being built"
+        if self.clock() - meta.as_of > self.stale_after:
+            return f"the data is older than {self.settings.stale_after_hours} hours"
+        return None
+
+    def frame(self, *, other_language: bool = True) -> Frame:
+        """The page's language and what every page shows."""
+        explicit = _language(request.args.get("lang", ""))
+        language = explicit or _accepted_language(request.accept_languages)
+        other = "zh" if language == "en" else "en"
+        href = ""
+        if other_language:
+            kept = [(name, value) for name, value in request.args.items(multi=True) if name != "lang"]
+            href = "?" + urlencode([*kept, ("lang", other)])
+        try:
+            demonstration = self.register.directory().demonstration
+        except Unreadable:
+            demonstration = False
+        return Frame(language, bool(explicit), href, demonstration)
+
+    def examples(self) -> list[tuple[str, Code, tuple[Note, ...]]]:
+        """A number for each of a few verdicts; only demonstration data is held up as an example."""
+        meta, day = self.register.meta(), civil_day(self.clock())
+        if not self.register.directory().demonstration:
+            return []
+        if self._examples is None or self._examples[0] != (meta.revision, day):
+            found: dict[Code, tuple[str, Code, tuple[Note, ...]]] = {}
+            for number, timeline in self.register.model.first_timelines(200):
+                code, notes = code_on(timeline, day)
+                found.setdefault(code, (number, code, notes))
+            self._examples = (meta.revision, day), [found[code] for code in _EXAMPLES if code in found]
+        return self._examples[1]
+
+    # --- an answer as a response ------------------------------------------------------------------------------
+
+    def respond(self, question: Question, *, only_json: bool = False) -> Response:
+        answer = self.decide(question)
+        kind = JSON if only_json else _wanted()
+        if kind == LINKSET and answer.code not in SILENT:
+            content = dumps(_linkset(answer, self.settings.public_url))
+            response, tagged = Response(content, content_type=LINKSET), content
+        elif kind == JSON or kind == LINKSET:
+            content = dumps(as_json(answer))
+            response, tagged = Response(content, content_type=JSON), content[: content.rindex(b',"checked_at"')]
+        else:
+            frame = self.frame(other_language=answer.code not in SILENT)
+            page, tagged = pages.verdict_page(answer, frame, self.settings.public_url)
+            response = self.html(page, frame)
+        return self._cached(response, answer, tagged)
+
+    def html(self, page: bytes, frame: Frame, status: int = 200) -> Response:
+        response = Response(page, status, content_type=f"{HTML}; charset=utf-8")
+        response.headers["Content-Security-Policy"] = pages.CONTENT_SECURITY_POLICY
+        response.headers["Content-Language"] = HTML_LANG[frame.language]
+        return response
+
+    def _cached(self, response: Response, answer: Answer, tagged: bytes) -> Response:
+        if answer.code is Code.STATUS_UNKNOWN:
+            response.status_code = 503
+            response.headers["Retry-After"] = str(_RETRY_S)
+            response.headers["Cache-Control"] = "no-store"
+            return response
+        if answer.question.serial is not None:
+            response.headers["Cache-Control"] = "no-store"
+            return response
+        shared = shared_seconds(answer.checked_at, answer.as_of, self.stale_after)
+        response.headers["Cache-Control"] = cache_control(shared)
+        response.headers["ETag"] = etag(tagged)
+        response.make_conditional(request)
+        return response
+
+    def finish(self, response: Response) -> Response:
+        """Headers of every answer; and what is a problem document to a program is a page to a person."""
+        response.headers.setdefault(*_HSTS)
+        if not request.path.startswith("/qr/"):
+            response.headers["Vary"] = "Accept, Accept-Language"
+        machine = request.path.startswith(("/v1/", "/qr/"))
+        if response.content_type == MEDIA_TYPE and not machine and _wanted() == HTML:
+            frame = self.frame(other_language=False)
+            page = self.html(pages.error_page(response.status_code, frame), frame, response.status_code)
+            for name, value in page.headers.items():
+                response.headers[name] = value
+            response.set_data(page.get_data())
+        return response
+
+
+def _language(text: str) -> str:
+    """`zh` or `en` of a language tag, empty for any other."""
+    primary = text.lower().partition("-")[0]
+    return primary if primary in LANGUAGES else ""
+
+
+def _accepted_language(accepted: LanguageAccept) -> str:
+    """The first language that we have; Chinese where none is named, English for those who read neither."""
+    for tag, quality in accepted:
+        if quality > 0 and (tag == "*" or _language(tag)):
+            return _language(tag) or "zh"
+    return "en" if accepted else "zh"
+
+
+def _wanted() -> str:
+    if request.args.get("linkType") == "linkset":
+        return LINKSET
+    return request.accept_mimetypes.best_match([HTML, JSON, LINKSET], default=HTML)
+
+
+def _linkset(answer: Answer, base: str) -> dict[str, Any]:
+    """RFC 9264: where more is to be had about what was asked for."""
+    anchor = base + request.path
+    certificate = answer.certificate
+    entry: dict[str, Any] = {"anchor": anchor}
+    if certificate is not None:
+        href = base + pages.certificate_path(certificate.certificate_no)
+        titles = [{"value": certificate.certificate_no, "language": "zh"}]
+        entry["https://ref.gs1.org/voc/certificationInfo"] = [
+            {"href": href, "type": HTML, "hreflang": ["zh", "en"], "title*": titles},
+            {"href": href, "type": JSON, "title*": titles},
+        ]
+    for one in answer.candidates:
+        assert one.certificate is not None
+        href = base + pages.certificate_path(one.certificate.certificate_no)
+        entry.setdefault("https://ref.gs1.org/voc/certificationInfo", []).append({"href": href, "type": HTML})
+    return {"linkset": [entry]}
+
+
+# --- the routes --------------------------------------------------------------------------------------------------
+
+_FORMS = {
+    200: {
+        "description": "The verdict, every decided code included; by `Accept` a page, JSON (as /v1/verify) or a linkset",
+        "content": {HTML: {}, JSON: {}, LINKSET: {}},
+    },
+    503: {"description": "`status_unknown`: this node cannot say at present", "content": {HTML: {}, JSON: {}}},
+}
+_M = {"name": "m", "in": "query", "schema": {"type": "string"}, "description": "The mark's signed token, in decimal"}
+_LANG = {"name": "lang", "in": "query", "schema": {"type": "string", "enum": list(LANGUAGES)}}
+
+
+def _add_routes(api: Api, node: Node) -> None:
+    public = Blueprint("verify", __name__, description="Look-ups by numbers, addresses and QR texts")
+
+    @public.get("/")
+    @public.doc(
+        summary="The page with one field; with `q` the verdict",
+        parameters=[{"name": "q", "in": "query", "schema": {"type": "string"}}, _LANG],
+        responses={200: {"description": "A page", "content": {HTML: {}}}, 303: {"description": "To the verdict's page"}},
+    )
+    def front() -> Response:
+        typed = request.args.get("q", "").strip()
+        return _typed(node, typed) if typed else _front(node)
+
+    @public.get("/c/<path:number>")
+    @public.doc(summary="Verdict on a certificate or declaration", parameters=[_M, _LANG], responses=_FORMS)
+    def certificate(number: str) -> Response:
+        return node.respond(of_certificate(number, _token()))
+
+    @public.get("/m/<path:mark_no>")
+    @public.doc(summary="Verdict on a mark authorization", parameters=[_LANG], responses=_FORMS)
+    def mark(mark_no: str) -> Response:
+        return node.respond(of_mark(mark_no))
+
+    @public.get("/01/<gtin>")
+    @public.doc(summary="Verdict on a product (GS1 Digital Link)", parameters=[_M, _LANG], responses=_FORMS)
+    def product(gtin: str) -> Response:
+        return node.respond(of_gtin(gtin, None, _token()))
+
+    @public.get("/01/<gtin>/21/<serial>")
+    @public.doc(summary="Verdict on one unit of a product", parameters=[_M, _LANG], responses=_FORMS)
+    def unit(gtin: str, serial: str) -> Response:
+        return node.respond(of_gtin(gtin, serial, _token()))
+
+    @public.get("/v1/verify")
+    @public.arguments(VerifyQuery, location="query")
+    @public.response(200, AnswerSchema, description="The answer, every decided code included")
+    @public.alt_response(503, schema=AnswerSchema, description="`status_unknown`: this node cannot say at present")
+    @public.doc(summary="Look up one number, address or QR text")
+    def verify(arguments: dict[str, Any]) -> Response:
+        return node.respond(recognise(arguments["q"], node.settings.hosts), only_json=True)
+
+    @public.post("/v1/verify")
+    @public.arguments(ManySchema)
+    @public.response(200, AnswersSchema, description="One answer for each text, in their order")
+    @public.alt_response(503, schema=AnswersSchema, description="The same, where this node cannot say at present")
+    @public.doc(summary=f"Look up to {MANY} numbers, addresses or QR texts")
+    def verify_many(arguments: dict[str, Any]) -> Response:
+        return _many(node, arguments["q"])
+
+    @public.get("/qr/<path:mark_no>.<any(svg, png):form>")
+    @public.arguments(QrQuery, location="query")
+    @public.doc(
+        summary="The mark's signed QR code",
+        responses={
+            200: {"description": "The image", "content": {"image/svg+xml": {}, "image/png": {}}},
+            404: {"description": "No such mark, or not for this product"},
+            409: {"description": "The authorization has ended, or no token is signed yet"},
+        },
+    )
+    def qr_image(arguments: dict[str, Any], mark_no: str, form: str) -> Response:
+        return _qr(node, mark_no, form, arguments["gtin"])
+
+    api.register_blueprint(public)
+
+
+def _token() -> str | None:
+    return request.args.get("m")
+
+
+def _front(node: Node) -> Response:
+    frame = node.frame()
+    try:
+        as_of, examples = node.register.meta().as_of, node.examples()
+    except Unreadable:
+        as_of, examples = None, []
+    response = node.html(pages.front_page(frame, as_of, examples), frame)
+    response.headers["Cache-Control"] = "no-cache"
+    response.headers["ETag"] = etag(response.get_data())
+    response.make_conditional(request)
+    return response
+
+
+def _typed(node: Node, typed: str) -> Response:
+    """What was put into the field: on to the page that has an address of its own, or the verdict in place."""
+    question = recognise(typed, node.settings.hosts)
+    answer = node.decide(question)
+    path = ""
+    if question.path is not None and question.token is not None and question.token.isascii():
+        path = f"{question.path.url_path}?m={quote(question.token, safe='')}"
+    elif question.decided is None and question.token is None:
+        if answer.mark is not None and question.gtin is None:
+            path = pages.mark_path(answer.mark.mark_no)
+        elif question.gtin is not None and (answer.item is not None or answer.candidates):
+            serial = f"/21/{quote(question.serial, safe='')}" if question.serial else ""
+            path = f"/01/{question.gtin}{serial}"
+        elif answer.certificate is not None:
+            path = pages.certificate_path(answer.certificate.certificate_no)
+    if not path:
+        return node.respond(question)
+    frame = node.frame()
+    if frame.explicit:
+        path += f"{'&' if '?' in path else '?'}lang={frame.language}"
+    response = redirect(path, 303)
+    response.headers["Cache-Control"] = "no-store"
+    assert isinstance(response, Response)
+    return response
+
+
+def _many(node: Node, texts: list[str]) -> Response:
+    if len(texts) > MANY:
+        raise TooLarge(f"{len(texts)} texts; one request takes at most {MANY}", pointer="/q")
+    answers = [node.decide(recognise(text, node.settings.hosts)) for text in texts]
+    content = dumps({"items": [as_json(answer) for answer in answers], "next": None})
+    response = Response(content, content_type=JSON)
+    response.headers["Cache-Control"] = "no-store"
+    if any(answer.code is Code.STATUS_UNKNOWN for answer in answers):
+        response.status_code = 503
+        response.headers["Retry-After"] = str(_RETRY_S)
+    return response
+
+
+def _qr(node: Node, mark_no: str, form: str, gtin: str | None) -> Response:
+    number = certificate_number(mark_no)
+    try:
+        found = next(iter(node.register.certificates_with("mark", number)), None)
+        complete = node.register.meta().complete
+    except Unreadable as reason:
+        raise CannotSay(str(reason)) from None
+    mark = found.certificate.mark(number) if found else None
+    if found is None or mark is None:
+        if not complete:
+            raise CannotSay("the read model is still being built")
+        raise NotFound(f"no mark {number}")
+    standing = mark_standing(found.certificate, mark, civil_day(node.clock()))
+    if standing in _ENDED:
+        raise MarkEnded(f"mark {number} is {standing}")
+    token = _token_for(found, number, gtin14(gtin) if gtin else None)
+    path = MarkPath.of_product(token.gtin) if token.gtin else MarkPath.of_certificate(found.certificate.certificate_no)
+    url = f"{node.settings.public_url.lower()}{path.url_path}?m={_decimal(token)}"
+    image, kind = _drawn(url, number, form), "image/svg+xml" if form == "svg" else "image/png"
+    response = Response(image, content_type=kind)
+    response.headers["Cache-Control"] = "no-cache"  # it ends with the authorization
+    response.headers["ETag"] = etag(image)
+    response.make_conditional(request)
+    return response
+
+
+def _token_for(found: Found, mark_no: str, gtin: str | None) -> Token:
+    tokens = [token for token in found.tokens if token.mark_no == mark_no]
+    mark = found.certificate.mark(mark_no)
+    if gtin is not None:
+        if mark is None or all(product.gtin != gtin for product in mark.products):
+            raise NotFound(f"mark {mark_no} is not authorized for {gtin}", pointer="/gtin")
+        tokens = [token for token in tokens if token.gtin == gtin]
+    if not tokens:
+        raise NotYetSigned(f"mark {mark_no} has no signed token", hint="try again in a moment")
+    return tokens[0]
+
+
+def _decimal(token: Token) -> str:
+    return decimal(base64.urlsafe_b64decode(token.token + "=" * (-len(token.token) % 4)))
+
+
+@lru_cache(maxsize=128)
+def _drawn(url: str, mark_no: str, form: str) -> bytes:
+    """Drawing takes far longer than everything else, and the same mark is asked for again."""
+    drawn = qr.symbol(url)
+    return qr.svg(drawn, mark_no) if form == "svg" else qr.png(drawn)

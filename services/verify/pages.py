@@ -1,0 +1,582 @@
+"""The pages that people see: an answer in words, by one template each, in either language."""
+
+import base64
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from services.domain.certificate import Certificate, Mark, Party, Status, StatusInterval
+from services.domain.identifiers import CHINA, instant_text
+from services.domain.reasons import REASONS
+from services.domain.standing import Standing, mark_standing
+from services.verify.answer import Answer
+from services.verify.wording import (
+    BESIDE,
+    BODY_WORD,
+    DECLARATION_WITHDRAWN,
+    EXPECTED,
+    HISTORY,
+    HTML_LANG,
+    LABELS,
+    NO_REASON,
+    SEVERAL,
+    STATUS_WORD,
+    SUSPENSION_OVERDUE,
+    SUSPENSION_PLANNED,
+    SYSTEM_EXPLANATION,
+    VERDICT,
+    Code,
+    Family,
+    Note,
+    wording,
+)
+
+_FOLDER = Path(__file__).parent / "templates"
+_CSS = (_FOLDER / "page.css").read_text(encoding="utf-8").replace("\n", "")
+_CSS_HASH = base64.b64encode(hashlib.sha256(_CSS.encode()).digest()).decode("ascii")
+
+CONTENT_SECURITY_POLICY = (
+    f"default-src 'none'; style-src 'sha256-{_CSS_HASH}'; img-src 'self' data:; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""No script and nothing from elsewhere; the one style is named by its hash, so nothing injected has a look either."""
+
+SILENT = (Code.BAD_SIGNATURE, Code.UNKNOWN_SIGNER, Code.UNREADABLE, Code.IMPOSTOR_HOST)
+"""Codes after which nothing that the scanned code said is shown, not even in a link or a field."""
+
+_CHECKED_ISO, _CHECKED_TEXT = "\ue000iso\ue000", "\ue000text\ue000"
+
+_environment = Environment(
+    loader=FileSystemLoader(_FOLDER), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
+)
+_labels = {
+    language: {name: text[language] for name, text in LABELS.items()} for language in HTML_LANG
+}
+_verdict = _environment.get_template("verdict.html")
+_front = _environment.get_template("front.html")
+_error = _environment.get_template("error.html")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What a page needs beside its content. `explicit` means that the address names the language.
+
+    `other_href` is the address of the same page in the other language, empty where there is none to give.
+    """
+
+    language: str
+    explicit: bool = False
+    other_href: str = ""
+    demonstration: bool = False
+
+    def link(self, path: str) -> str:
+        return path + self.query
+
+    @property
+    def query(self) -> str:
+        return f"?lang={self.language}" if self.explicit else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One entry of a list inside a row."""
+
+    text: str
+    sub: str = ""
+    href: str = ""
+    here: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FactRow:
+    """One row of the summary list: a text or a list of lines."""
+
+    label: str
+    text: str = ""
+    sub: str = ""
+    tag: str = ""
+    family: str = ""
+    items: Sequence[Line] = ()
+
+
+@dataclass(slots=True)
+class _View:
+    """Everything that the verdict template prints."""
+
+    family: str
+    word: str
+    title: str
+    explanation: str
+    next_step: str
+    code: str
+    as_of: str
+    has_data: bool
+    checked_iso: str = _CHECKED_ISO
+    checked_at: str = _CHECKED_TEXT
+    replacement: Mapping[str, str] | None = None
+    notes: Sequence[str] = ()
+    coverage: Sequence[str] = ()
+    expected: Sequence[str] = ()
+    candidates: Sequence[Mapping[str, str]] = ()
+    rows: list[FactRow] = field(default_factory=list)
+    rows_heading: str = ""
+    history: Sequence[Mapping[str, str]] = ()
+    signed: bool = False
+    digest: str = ""
+    proof_text: str = ""
+    number: str = ""
+    report: str = ""
+    typed: str = ""
+    problem: str = ""
+
+
+def verdict_page(answer: Answer, frame: Frame, public_url: str) -> tuple[bytes, bytes]:
+    """(page, what its tag is made of): the second is the page without the time it was checked at."""
+    view = _view(answer, frame, public_url)
+    title = view.title
+    if view.number:
+        title += f" – {view.number}"
+    html = _verdict.render(v=view, title=f"{title} – {LABELS['site'][frame.language]}", robots="noindex", **_frame(frame))
+    page = html.replace(_CHECKED_ISO, instant_text(answer.checked_at)).replace(
+        _CHECKED_TEXT, beijing(answer.checked_at)
+    )
+    return page.encode(), html.encode()
+
+
+def front_page(frame: Frame, as_of: datetime | None, examples: Sequence[tuple[str, Code, tuple[Note, ...]]]) -> bytes:
+    """The page with the one field. `examples` are numbers with their answers today."""
+    language = frame.language
+    shown = [
+        {
+            "number": number,
+            "href": frame.link(certificate_path(number)),
+            "title": wording(code, notes).title[language],
+            "family": wording(code, notes).family.value,
+        }
+        for number, code, notes in examples
+    ]
+    return _front.render(
+        title=LABELS["site"][language],
+        robots="index",
+        examples=shown,
+        as_of=beijing(as_of) if as_of else LABELS["no_data"][language],
+        has_data=as_of is not None,
+        **_frame(frame),
+    ).encode()
+
+
+def error_page(status: int, frame: Frame) -> bytes:
+    """A page for when something is wrong with the request or with us; it needs no data."""
+    kind = "error_404" if status == 404 else "error_500" if status >= 500 else "error_400"
+    heading = LABELS[kind][frame.language]
+    return _error.render(
+        title=f"{heading} – {LABELS['site'][frame.language]}",
+        robots="noindex",
+        heading=heading,
+        text=LABELS[f"{kind}_text"][frame.language],
+        **_frame(frame),
+    ).encode()
+
+
+def _frame(frame: Frame) -> dict[str, Any]:
+    other = "zh" if frame.language == "en" else "en"
+    return {
+        "language": frame.language,
+        "html_lang": HTML_LANG[frame.language],
+        "label": _labels[frame.language],
+        "colon": LABELS["colon"][frame.language],
+        "css": Markup(_CSS),  # our own file, not anybody's input
+        "other_href": frame.other_href,
+        "other_lang": HTML_LANG[other],
+        "lang_query": frame.query,
+        "demonstration": frame.demonstration,
+    }
+
+
+def beijing(instant: datetime) -> str:
+    return instant.astimezone(CHINA).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def certificate_path(number: str) -> str:
+    return f"/c/{quote(number, safe='')}"
+
+
+def mark_path(mark_no: str) -> str:
+    return f"/m/{quote(mark_no, safe='')}"
+
+
+# --- the verdict in words --------------------------------------------------------------------------------
+
+
+def _view(answer: Answer, frame: Frame, public_url: str) -> _View:
+    language = frame.language
+    worded = wording(answer.code, answer.notes) if answer.code else SEVERAL
+    facts = _Facts(answer, language)
+    view = _View(
+        family=worded.family.value,
+        word=VERDICT[worded.family][language],
+        title=worded.title[language],
+        explanation=_explanation(answer, facts),
+        next_step=worded.next_step[language],
+        code=answer.code.value if answer.code else "several",
+        as_of=facts["as_of"],
+        has_data=answer.as_of is not None,
+        notes=_notes(answer, facts),
+        coverage=_coverage(answer, language),
+        expected=_expected(answer, language),
+        candidates=[_candidate(one, frame) for one in answer.candidates],
+        signed=answer.signed,
+    )
+    certificate = answer.certificate
+    if certificate is not None:
+        assert answer.found is not None
+        view.number = certificate.certificate_no
+        view.rows_heading = LABELS["declaration_details" if certificate.declaration else "details"][language]
+        view.rows = list(_rows(answer, certificate, frame))
+        view.history = _history(certificate, answer.day, facts)
+        view.digest = answer.found.digest or ""
+        view.proof_text = LABELS["proof_text"][language].format(seq=answer.found.seq)
+        if answer.code is Code.SUPERSEDED and certificate.superseded_by:
+            number = certificate.superseded_by
+            view.replacement = {"number": number, "href": frame.link(certificate_path(number))}
+    elif answer.code not in SILENT and answer.code is not Code.NOT_OURS:
+        view.rows_heading = LABELS["asked"][language]
+        asked = answer.question.number or answer.question.gtin or ""
+        if answer.code is Code.MALFORMED_NUMBER:
+            view.typed, view.problem = answer.question.text[:200], view.explanation
+        elif asked:
+            view.rows = [FactRow(LABELS["asked"][language], asked)]
+            view.typed = asked
+    if worded.family is not Family.INPUT:
+        view.report = _report(answer, view, language, public_url)
+    return view
+
+
+class _Facts(dict[str, str]):
+    """The names that the catalogue's sentences may use, for one answer in one language."""
+
+    def __init__(self, answer: Answer, language: str) -> None:
+        super().__init__()
+        self.language = language
+        self["as_of"] = beijing(answer.as_of) if answer.as_of else LABELS["no_data"][language]
+        certificate, interval = answer.certificate, answer.interval
+        if certificate is None:
+            return
+        self["holder"] = certificate.holder.name
+        self["scope"] = certificate.service_scope or (certificate.product.name if certificate.product else "")
+        self["valid_from"] = certificate.valid_from.isoformat()
+        self["valid_until"] = certificate.valid_until.isoformat() if certificate.valid_until else ""
+        self["superseded_by"] = certificate.superseded_by or ""
+        self["surveillance_due"] = certificate.surveillance_due.isoformat() if certificate.surveillance_due else ""
+        self["body"] = _body_name(answer)
+        self["mark"] = _mark_name(answer, answer.mark.mark if answer.mark else None, language)
+        asked = answer.question
+        self["asked"] = asked.gtin or asked.number or ""
+        items = certificate.product.items if certificate.product else ()
+        self["registered"] = LABELS["and"][language].join(item.model for item in items) or self["scope"]
+        if interval is not None:
+            self["since"] = interval.since.isoformat()
+            self["reason"] = reason_text(interval.reason, language)
+            self["until_clause"] = _until_clause(interval, answer.day, language)
+
+    def fill(self, sentence: str) -> str:
+        return sentence.format_map(self)
+
+    def __missing__(self, name: str) -> str:
+        return "–"
+
+
+def reason_text(code: str | None, language: str) -> str:
+    """A reason code in words, the code behind it."""
+    if not code:
+        return NO_REASON[language]
+    zh, en = REASONS.get(code, (code, code))
+    return f"{en if language == 'en' else zh} ({code})"
+
+
+def _until_clause(interval: StatusInterval, day: date, language: str) -> str:
+    if interval.until is None:
+        return ""
+    sentence = SUSPENSION_PLANNED if day <= interval.until else SUSPENSION_OVERDUE
+    return sentence[language].format(until=interval.until.isoformat())
+
+
+def _explanation(answer: Answer, facts: _Facts) -> str:
+    language = facts.language
+    certificate = answer.certificate
+    if answer.code is Code.VALID and answer.scheme and answer.scheme["class"] in ("service", "system"):
+        return facts.fill(SYSTEM_EXPLANATION[language])
+    if answer.code is Code.CANCELLED and certificate and certificate.declaration and not _reason_of(answer):
+        return DECLARATION_WITHDRAWN[language]
+    worded = wording(answer.code, answer.notes) if answer.code else SEVERAL
+    text = facts.fill(worded.explanation[language])
+    if answer.code is Code.MARK_NOT_AUTHORIZED and answer.interval and answer.interval.status is not Status.ACTIVE:
+        colon = LABELS["colon"][language]
+        status = STATUS_WORD[answer.interval.status][language]
+        text += f" {status}{colon}{facts.fill(LABELS['since'][language])}"
+        if answer.interval.reason:
+            text += f" ({facts['reason']})"
+    return text
+
+
+def _reason_of(answer: Answer) -> str | None:
+    return answer.interval.reason if answer.interval else None
+
+
+def _notes(answer: Answer, facts: _Facts) -> list[str]:
+    """The sentences of the notes that the headline does not already say."""
+    if answer.code is None:
+        return []
+    said = wording(answer.code, answer.notes)
+    headline = [note for note in (Note.SCOPE_LIMITED, Note.SELF_DECLARED) if answer.code is Code.VALID]
+    return [
+        facts.fill(BESIDE[note][facts.language])
+        for note in answer.notes
+        if note not in headline or said.family is not Family.YES
+    ]
+
+
+def _coverage(answer: Answer, language: str) -> list[str]:
+    if answer.code is not Code.UNKNOWN_NUMBER:
+        return []
+    lines = [
+        LABELS["complete" if coverage["complete"] else "incomplete"][language].format(
+            name=name["en" if language == "en" else "zh"], text=coverage["en" if language == "en" else "zh"]
+        )
+        for name, coverage in answer.coverage
+    ]
+    if not any(coverage["complete"] for _, coverage in answer.coverage):
+        lines.append(LABELS["coverage_unknown"][language])
+    return list(dict.fromkeys(lines))
+
+
+def _expected(answer: Answer, language: str) -> list[str]:
+    if answer.code is not Code.MALFORMED_NUMBER:
+        return []
+    hints = [hint["en" if language == "en" else "zh"] for hint in answer.hints]
+    return list(dict.fromkeys([*(EXPECTED[kind][language] for kind in answer.question.expected), *hints]))
+
+
+def _candidate(answer: Answer, frame: Frame) -> dict[str, str]:
+    certificate, language = answer.certificate, frame.language
+    assert certificate is not None and answer.code is not None
+    worded = wording(answer.code, answer.notes)
+    return {
+        "number": certificate.certificate_no,
+        "href": frame.link(certificate_path(certificate.certificate_no)),
+        "title": worded.title[language],
+        "family": worded.family.value,
+        "product": certificate.product.name if certificate.product else certificate.service_scope or "",
+        "scheme": _scheme_name(answer, language),
+        "holder": certificate.holder.name,
+        "body": _body_name(answer),
+    }
+
+
+# --- the facts ------------------------------------------------------------------------------------------
+
+
+def _rows(answer: Answer, certificate: Certificate, frame: Frame) -> Iterable[FactRow]:
+    language = frame.language
+
+    def label(name: str) -> str:
+        return LABELS[name][language]
+
+    yield FactRow(label("declaration_no" if certificate.declaration else "number"), certificate.certificate_no)
+    yield FactRow(label("standing"), STATUS_WORD[_certificate_standing(answer)][language])
+    yield FactRow(label("scheme"), _scheme_name(answer, language), sub=certificate.certification_mode or "")
+    if certificate.product is not None:
+        trademark = certificate.product.trademark
+        yield FactRow(
+            label("product"),
+            certificate.product.name,
+            sub=f"{label('trademark')}{label('colon')}{trademark}" if trademark else "",
+        )
+        if certificate.product.items:
+            models = [
+                Line(
+                    item.model,
+                    sub=f"GTIN {item.gtin}" if item.gtin else "",
+                    here=label("this_item") if item == answer.item else "",
+                )
+                for item in certificate.product.items
+            ]
+            yield FactRow(label("models"), items=models)
+    if certificate.service_scope:
+        yield FactRow(label("service_scope"), certificate.service_scope)
+    yield from _parties(certificate, language)
+    yield _body_row(answer, certificate, language)
+    from_to = label("from_to").format(
+        from_=certificate.valid_from, until=certificate.valid_until or label("no_end")
+    )
+    first = certificate.first_issued_on
+    yield FactRow(
+        label("validity"),
+        from_to,
+        sub=f"{label('first_issued')}{label('colon')}{first}" if first != certificate.issued_on else "",
+    )
+    if certificate.basis:
+        yield FactRow(
+            label("basis"),
+            label("and").join(f"{one.standard}{f'-{one.edition}' if one.edition else ''}" for one in certificate.basis),
+        )
+    marks = [_mark_line(answer, certificate, mark, frame) for mark in certificate.marks]
+    if marks:
+        yield FactRow(label("mark"), items=marks)
+    printable = [(mark, line) for mark in certificate.marks for line in _qr_lines(answer, mark, frame)]
+    if printable:
+        yield FactRow(label("qr"), items=[line for _, line in printable])
+
+
+def _certificate_standing(answer: Answer) -> str:
+    """Of the certificate itself, whatever its mark's."""
+    if answer.code is Code.MARK_NOT_AUTHORIZED:
+        return Standing.VALID
+    return answer.standing or Standing.VALID
+
+
+def _parties(certificate: Certificate, language: str) -> Iterable[FactRow]:
+    holder = certificate.holder
+
+    def row(name: str, party: Party) -> FactRow:
+        uscc = f"{LABELS['uscc'][language]} {party.uscc}" if party.uscc else ""
+        return FactRow(LABELS[name][language], party.name, sub=uscc)
+
+    yield row("declarant" if certificate.declaration else "holder", holder)
+    if certificate.manufacturer and certificate.manufacturer.name != holder.name:
+        yield row("manufacturer", certificate.manufacturer)
+    if certificate.factory and certificate.factory.name != holder.name:
+        yield row("factory", certificate.factory)
+
+
+def _body_row(answer: Answer, certificate: Certificate, language: str) -> FactRow:
+    if certificate.body is None:
+        return FactRow(LABELS["body"][language], BESIDE[Note.SELF_DECLARED][language])
+    status = answer.body_status or "unknown"
+    return FactRow(
+        LABELS["body"][language],
+        _body_name(answer),
+        sub=certificate.body,
+        tag=BODY_WORD[status][language],
+        family="" if status == "approved" else Family.NO.value,
+    )
+
+
+def _mark_line(answer: Answer, certificate: Certificate, mark: Mark, frame: Frame) -> Line:
+    language = frame.language
+    name = _mark_name(answer, mark.mark, language)
+    name = f"{name} · {mark.family}" if mark.family else name
+    word = STATUS_WORD[mark_standing(certificate, mark, answer.day)][language]
+    until = mark.valid_until or LABELS["no_end"][language]
+    span = LABELS["from_to"][language].format(from_=mark.valid_from, until=until)
+    number = "" if mark.mark_no == certificate.certificate_no else f"{mark.mark_no} · "
+    return Line(
+        name,
+        sub=f"{number}{word} · {span}",
+        href="" if not number else frame.link(mark_path(mark.mark_no)),
+        here=LABELS["this_mark"][language] if answer.mark is mark else "",
+    )
+
+
+def _qr_lines(answer: Answer, mark: Mark, frame: Frame) -> Iterable[Line]:
+    """Links to the QR images of a mark that stands."""
+    if answer.found is None or mark_standing(answer.found.certificate, mark, answer.day) is not Standing.VALID:
+        return
+    for token in answer.found.tokens:
+        if token.mark_no == mark.mark_no:
+            query = f"?gtin={token.gtin}" if token.gtin else ""
+            text = token.model or token.gtin or mark.mark_no
+            yield Line(text, href=f"/qr/{quote(mark.mark_no, safe='')}.svg{query}")
+
+
+def _scheme_name(answer: Answer, language: str) -> str:
+    if answer.scheme:
+        return answer.scheme["name"]["en" if language == "en" else "zh"]
+    return answer.certificate.scheme if answer.certificate else ""
+
+
+def _mark_name(answer: Answer, mark: str | None, language: str) -> str:
+    sign = answer.scheme["mark"] if answer.scheme else None
+    if sign and mark in (None, sign["id"]):
+        return sign["name"]["en" if language == "en" else "zh"]
+    return mark or _scheme_name(answer, language)
+
+
+def _body_name(answer: Answer) -> str:
+    certificate = answer.certificate
+    if answer.body:
+        return answer.body["name"]
+    return (certificate.body if certificate else None) or "–"
+
+
+# --- the history ----------------------------------------------------------------------------------------
+
+
+def _history(certificate: Certificate, day: date, facts: _Facts) -> list[dict[str, str]]:
+    """What happened, newest first, in plain words."""
+    language = facts.language
+    entries: list[tuple[date, str]] = []
+    first = certificate.statuses[0].since if certificate.statuses else certificate.issued_on
+    if certificate.first_issued_on < first:
+        entries.append((certificate.first_issued_on, LABELS["first_issued"][language]))
+    for passed in certificate.surveillances:
+        entries.append((passed, HISTORY["surveillance"][language]))
+    for number, interval in enumerate(certificate.statuses):
+        entries.append((interval.since, _happened(certificate, interval, number == 0, day, facts)))
+    end = certificate.valid_until
+    last = certificate.statuses[-1].status if certificate.statuses else Status.ACTIVE
+    if end is not None and end < day and last in (Status.ACTIVE, Status.SUSPENDED):
+        entries.append((end, HISTORY["expired"][language]))
+    entries.sort(key=lambda entry: entry[0])  # stable: what was accepted later on the same day stays later
+    ahead = HISTORY["ahead"][language]
+    return [{"day": when.isoformat(), "text": text + (ahead if when > day else "")} for when, text in reversed(entries)]
+
+
+def _happened(certificate: Certificate, interval: StatusInterval, first: bool, day: date, facts: _Facts) -> str:
+    language = facts.language
+    kind = interval.status.value
+    if interval.status is Status.ACTIVE:
+        kind = ("declared" if certificate.declaration else "issued") if first else "resumed"
+    elif interval.status is Status.CANCELLED and certificate.superseded_by:
+        kind = "superseded"
+    elif interval.status is Status.CANCELLED and certificate.declaration and not interval.reason:
+        kind = "withdrawn"
+    return HISTORY[kind][language].format(
+        until_clause=_until_clause(interval, interval.since, language),
+        reason=reason_text(interval.reason, language),
+        superseded_by=certificate.superseded_by or "",
+    )
+
+
+# --- the block for 12315 ----------------------------------------------------------------------------------
+
+
+def _report(answer: Answer, view: _View, language: str, public_url: str) -> str:
+    colon = LABELS["colon"][language]
+    certificate = answer.certificate
+    lines = []
+    if certificate is not None:
+        lines.append((LABELS["number"][language], certificate.certificate_no))
+    elif view.rows:
+        lines.append((LABELS["asked"][language], view.rows[0].text))
+    lines.append((LABELS["answer"][language], f"{view.title} ({view.code})"))
+    if certificate is not None:
+        product = certificate.product.name if certificate.product else certificate.service_scope or ""
+        lines += [
+            (LABELS["product"][language], product),
+            (LABELS["holder"][language], certificate.holder.name),
+            (LABELS["body"][language], _body_name(answer)),
+        ]
+        if view.digest:
+            lines.append(("SHA-256", view.digest))
+        lines.append(("URL", public_url + certificate_path(certificate.certificate_no)))
+    lines.append((LABELS["checked_at"][language], _CHECKED_TEXT))
+    lines.append((LABELS["as_of"][language], view.as_of))
+    return "\n".join(f"{name}{colon}{text}" for name, text in lines)

@@ -1,0 +1,357 @@
+"""The verdict pages in a real browser: words, form, accessibility, and nothing fetched beside the page itself."""
+
+import gzip
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from services.domain.certificate import Certificate, Status, StatusInterval
+from services.marks.token import MarkPath, decimal, mark_url
+from services.verify.projector import Projector
+from services.verify.wording import ANSWERS, LABELS, NOTED, SEVERAL, Code, Note, Text
+from tests.sealed_register import ROOT, STATE, ListLog, SealedRegister, demonstration
+
+pytestmark = pytest.mark.e2e
+
+SHOTS = ROOT / "tests" / "shots"
+AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+CHROMIUM = {
+    "executable_path": "/usr/bin/chromium",
+    "args": [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--no-first-run",
+    ],
+}
+
+
+@dataclass(frozen=True)
+class Served:
+    """Two nodes over the same register: one up to date, one whose data is two days old."""
+
+    fresh: str
+    stale: str
+    register: SealedRegister
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    register = a_register(datetime.now(UTC) - timedelta(seconds=5))
+    old = a_register(datetime.now(UTC) - timedelta(days=2))
+    fresh_data, stale_data = tmp_path_factory.mktemp("fresh"), tmp_path_factory.mktemp("stale")
+    fill(fresh_data, register)
+    fill(stale_data, old)
+    ports = [free_port(), free_port()]
+    nodes = [serve(data, port) for data, port in zip((fresh_data, stale_data), ports, strict=True)]
+    try:
+        urls = [f"http://127.0.0.1:{port}" for port in ports]
+        for url in urls:
+            wait_for(url)
+        yield Served(urls[0], urls[1], register)
+    finally:
+        for node in nodes:
+            node.terminate()
+        for node in nodes:
+            node.wait(10)
+
+
+def a_register(now: datetime) -> SealedRegister:
+    """The demonstration, and what it lacks: a certificate for every standing whatever the day, and a withdrawn mark."""
+    register = SealedRegister()
+    register.now = now
+    register.publish_all()
+    for certificate in special_certificates(now.date()):
+        register.publish_certificate(certificate)
+    register.heartbeat()
+    return register
+
+
+def special_certificates(day: date) -> Iterator[Certificate]:
+    base = replace(demonstration("PZB-2025-00217"), valid_from=date(2024, 1, 1), valid_until=date(2099, 12, 31))
+    active = StatusInterval(Status.ACTIVE, date(2024, 1, 1), None, None, None, "a" * 64)
+    mark = replace(base.marks[0], valid_until=base.valid_until)
+
+    def named(number: str, **changes: object) -> Certificate:
+        marks = (replace(mark, mark_no=f"M-{number}"),)
+        changes = {"statuses": (active,), "marks": marks, **changes}
+        return replace(base, certificate_no=number, **changes)  # type: ignore[arg-type]
+
+    def ended(status: Status, reason: str | None, until: date | None = None) -> tuple[StatusInterval, ...]:
+        return (active, StatusInterval(status, day - timedelta(days=30), until, reason, day, "b" * 64))
+
+    yield named("E2E-VALID-000001")
+    yield named("E2E-SUSPENDED-01", statuses=ended(Status.SUSPENDED, "S03", day + timedelta(days=30)))
+    yield named("E2E-REVOKED-0001", statuses=ended(Status.REVOKED, "R07"))
+    yield named("E2E-CANCELLED-01", statuses=ended(Status.CANCELLED, "C04"))
+    yield named("E2E-REPLACED-001", statuses=ended(Status.CANCELLED, None), superseded_by="E2E-VALID-000001")
+    yield named("E2E-EXPIRED-0001", valid_until=day - timedelta(days=1))
+    yield named("E2E-AHEAD-000001", valid_from=day + timedelta(days=9))
+    yield named("E2E-OVERDUE-0001", surveillance_due=day - timedelta(days=1))
+    withdrawn = (mark.statuses[0], StatusInterval(Status.WITHDRAWN, day - timedelta(days=3), None, None, None, "c" * 64))
+    yield named("E2E-NOMARK-00001", marks=(replace(mark, mark_no="M-E2E-NOMARK-00001", statuses=withdrawn),))
+
+
+def fill(data: Path, register: SealedRegister) -> None:
+    projector = Projector(ListLog(register.values), STATE, register.genesis, data / "verify")
+    while projector.step():
+        pass
+    projector.close()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def serve(data: Path, port: int) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "services.verify.api:create_app"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--blocking-threads", "1"]
+    environment = os.environ | {"CERTMARK_DATA": str(data), "CERTMARK_VERIFY_PORT": str(port)}
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
+
+
+def wait_for(url: str) -> None:
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            urllib.request.urlopen(f"{url}/healthz", timeout=1).close()
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(**CHROMIUM)  # type: ignore[arg-type]
+        yield browser
+        browser.close()
+
+
+@dataclass(frozen=True)
+class Case:
+    """A verdict, the address that leads to it, and the headline that it must have."""
+
+    name: str
+    path: str
+    title: Text
+    stale: bool = False
+    silent: bool = False
+
+
+def cases(register: SealedRegister) -> list[Case]:
+    soap = demonstration("SHB-P-2024-0031")
+    item = soap.product.items[0] if soap.product else None
+    genuine = register.url(soap, item, "")
+    digits = genuine[-1]
+    tampered = genuine[:-1] + ("1" if digits != "1" else "2")
+    stranger = SealedRegister()
+    foreign = stranger.url(soap, item, "")
+    stray_path = MarkPath.of_product("06909900123007")
+    nomark = next(c for c in special_certificates(register.now.date()) if c.certificate_no == "E2E-NOMARK-00001")
+    nomark = replace(nomark, marks=(replace(nomark.marks[0], products=nomark.marks[0].products),))
+    return [
+        Case("valid_by_qr", genuine, ANSWERS[Code.VALID].title),
+        Case("scope_limited", "/c/2023990703000117", NOTED[Note.SCOPE_LIMITED].title),
+        Case("self_declared", "/c/SDOC-2025-000731", NOTED[Note.SELF_DECLARED].title),
+        Case("system", "/c/790826Q00031R0S", ANSWERS[Code.VALID].title),
+        Case("overdue", "/c/E2E-OVERDUE-0001", NOTED[Note.SCOPE_LIMITED].title),
+        Case("suspended", "/c/E2E-SUSPENDED-01", ANSWERS[Code.SUSPENDED].title),
+        Case("revoked", "/c/E2E-REVOKED-0001", ANSWERS[Code.REVOKED].title),
+        Case("cancelled", "/c/E2E-CANCELLED-01", ANSWERS[Code.CANCELLED].title),
+        Case("superseded", "/c/E2E-REPLACED-001", ANSWERS[Code.SUPERSEDED].title),
+        Case("expired", "/c/E2E-EXPIRED-0001", ANSWERS[Code.EXPIRED].title),
+        Case("not_yet_valid", "/c/E2E-AHEAD-000001", ANSWERS[Code.NOT_YET_VALID].title),
+        Case("mark_not_authorized", "/m/M-E2E-NOMARK-00001", ANSWERS[Code.MARK_NOT_AUTHORIZED].title),
+        Case("unknown_number", "/c/2023990703999999", ANSWERS[Code.UNKNOWN_NUMBER].title),
+        Case("malformed_number", f"/?q={quote('<b>证书?</b>')}", ANSWERS[Code.MALFORMED_NUMBER].title),
+        Case("several", "/01/06909900126701", SEVERAL.title),
+        Case("bad_signature", tampered, ANSWERS[Code.BAD_SIGNATURE].title, silent=True),
+        Case("unknown_signer", foreign, ANSWERS[Code.UNKNOWN_SIGNER].title, silent=True),
+        Case("unreadable", "/01/06909900123007?m=123", ANSWERS[Code.UNREADABLE].title, silent=True),
+        Case("not_ours", f"/?q={quote('https://example.org/news')}", ANSWERS[Code.NOT_OURS].title),
+        Case(
+            "impostor_host",
+            f"/?q={quote(mark_url('https://v-example.cn', stray_path, register.values[0][1][:111]))}",
+            ANSWERS[Code.IMPOSTOR_HOST].title,
+            silent=True,
+        ),
+        Case("status_unknown", "/c/2023990703000117", ANSWERS[Code.STATUS_UNKNOWN].title, stale=True),
+    ]
+
+
+NAMES = [case.name for case in cases(SealedRegister())]
+
+
+def case_of(served: Served, name: str) -> tuple[str, Case]:
+    case = next(case for case in cases(served.register) if case.name == name)
+    base = served.stale if case.stale else served.fresh
+    return base + case.path, case
+
+
+def in_language(url: str, language: str) -> str:
+    return f"{url}{'&' if '?' in url else '?'}lang={language}"
+
+
+def opened(browser: Browser, url: str, width: int, height: int, **options: object) -> tuple[Page, list[str]]:
+    context = browser.new_context(viewport={"width": width, "height": height}, **options)  # type: ignore[arg-type]
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(url)
+    return page, asked
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_verdict_page(served: Served, browser: Browser, name: str, language: str) -> None:
+    url, case = case_of(served, name)
+    page, asked = opened(browser, in_language(url, language), 360, 640)
+
+    headlines = page.locator("h1")
+    assert headlines.count() == 1
+    assert headlines.inner_text() == case.title[language]
+    assert page.title().startswith(case.title[language])
+    assert page.locator("html").get_attribute("lang") == {"zh": "zh-CN", "en": "en"}[language]
+    assert page.locator("script").count() == 0
+    assert [address for address in asked if not address.startswith("data:")] == [in_language(url, language)]
+    assert page.context.cookies() == []
+
+    box = page.locator(".v").bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] <= 640, "the verdict is not in the first screen of a small phone"
+    assert LABELS["demonstration"][language] in page.locator("body").inner_text()
+    for word in ("checked_at", "as_of", "code"):
+        assert LABELS[word][language] in page.locator(".when").inner_text()
+
+    findings = Axe().run(page, options=AXE)
+    assert findings.violations_count == 0, findings.generate_report()
+
+    SHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SHOTS / f"{name}-{language}-360.png", full_page=True)
+    page.set_viewport_size({"width": 320, "height": 640})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320, "sideways scroll at 320 px"
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.screenshot(path=SHOTS / f"{name}-{language}-1280.png", full_page=True)
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", ["bad_signature", "unknown_signer", "unreadable", "impostor_host"])
+def test_nothing_of_a_refused_code_is_shown(served: Served, name: str) -> None:
+    url, _ = case_of(served, name)
+    with urllib.request.urlopen(url) as response:
+        html = response.read().decode()
+    for told in ("06909900127449", "06909900123007", "SHB-P-2024-0031", "示范寅", "m=", decimal(b"\1" * 70)[:30]):
+        assert told not in html
+    assert url.rpartition("m=")[2] not in html
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_is_small_and_whole_without_script(served: Served, browser: Browser, name: str) -> None:
+    url, case = case_of(served, name)
+    page, _ = opened(browser, url, 360, 640, java_script_enabled=False)
+    assert page.locator("h1").inner_text() == case.title["en"]  # the browser asks for English
+    page.context.close()
+    request = urllib.request.Request(url)
+    try:
+        with urllib.request.urlopen(request) as response:
+            body = response.read()
+    except urllib.error.HTTPError as answered:
+        assert (name, answered.code) == ("status_unknown", 503)
+        body = answered.read()
+    assert len(gzip.compress(body)) <= 14_336
+
+
+def test_text_at_twice_the_size_is_not_cut(served: Served, browser: Browser) -> None:
+    url, _ = case_of(served, "suspended")
+    page, _ = opened(browser, in_language(url, "zh"), 640, 900)
+    page.add_style_tag  # noqa: B018  # the page's policy forbids added styles; the browser's own zoom is what people use
+    session = page.context.new_cdp_session(page)
+    session.send("Emulation.setPageScaleFactor", {"pageScaleFactor": 1})
+    session.send("Emulation.setDeviceMetricsOverride", {"width": 320, "height": 450, "deviceScaleFactor": 2, "mobile": False})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    clipped = page.evaluate(
+        "[...document.querySelectorAll('main *')].filter(e => e.scrollWidth > e.clientWidth + 1 "
+        "&& getComputedStyle(e).overflowX === 'hidden').length"
+    )
+    assert clipped == 0
+    page.context.close()
+
+
+@pytest.mark.parametrize("media", [{"forced_colors": "active"}, {"media": "print"}])
+def test_the_family_is_told_by_word_and_shape(served: Served, browser: Browser, media: dict[str, str]) -> None:
+    url, _ = case_of(served, "revoked")
+    page, _ = opened(browser, in_language(url, "zh"), 360, 640)
+    page.emulate_media(**media)  # type: ignore[arg-type]
+    assert page.locator(".v .word").inner_text().endswith("否")
+    assert page.locator(".v svg").is_visible()
+    text = page.locator("main").inner_text()
+    for shown in ("E2E-REVOKED-0001", "撤销", "数据截至"):
+        assert shown in text
+    page.screenshot(path=SHOTS / f"revoked-{'-'.join(media.values())}.png", full_page=True)
+    page.context.close()
+
+
+def test_targets_are_large_enough_to_touch(served: Served, browser: Browser) -> None:
+    url, _ = case_of(served, "scope_limited")
+    page, _ = opened(browser, in_language(url, "zh"), 360, 640)
+    for target in page.locator("header a, footer a, button, input[type=search]").all():
+        box = target.bounding_box()
+        assert box is not None and box["height"] >= 44
+    page.context.close()
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_front_page_leads_to_verdicts(served: Served, browser: Browser, language: str) -> None:
+    page, asked = opened(browser, in_language(served.fresh + "/", language), 360, 640)
+    assert page.locator("h1").inner_text() == LABELS["site"][language]
+    assert len([address for address in asked if not address.startswith("data:")]) == 1
+    assert Axe().run(page, options=AXE).violations_count == 0
+    page.screenshot(path=SHOTS / f"front-{language}-360.png", full_page=True)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.screenshot(path=SHOTS / f"front-{language}-1280.png", full_page=True)
+
+    page.get_by_role("searchbox").fill(" 2023990703000117 ")
+    page.get_by_role("button").click()
+    assert page.url.split("?")[0] == f"{served.fresh}/c/2023990703000117"
+    assert page.locator("h1").inner_text() == NOTED[Note.SCOPE_LIMITED].title[language]
+    other = "en" if language == "zh" else "zh"
+    page.get_by_role("link", name=LABELS["other_language"][language]).click()
+    assert page.locator("h1").inner_text() == NOTED[Note.SCOPE_LIMITED].title[other]
+    page.context.close()
+
+
+def test_an_error_page_needs_no_data(browser: Browser, tmp_path: Path) -> None:
+    port = free_port()
+    node = serve(tmp_path, port)
+    try:
+        wait_for(f"http://127.0.0.1:{port}")
+        page, _ = opened(browser, f"http://127.0.0.1:{port}/nothing/here?lang=zh", 360, 640)
+        assert page.locator("h1").inner_text() == LABELS["error_404"]["zh"]
+        assert Axe().run(page, options=AXE).violations_count == 0
+        page.screenshot(path=SHOTS / "error-404-zh-360.png", full_page=True)
+        page.goto(f"http://127.0.0.1:{port}/c/2023990703000117?lang=zh")
+        assert page.locator("h1").inner_text() == ANSWERS[Code.STATUS_UNKNOWN].title["zh"]
+        page.goto(f"http://127.0.0.1:{port}/?lang=zh")
+        assert page.get_by_role("searchbox").is_visible()
+        page.context.close()
+    finally:
+        node.terminate()
+        node.wait(10)

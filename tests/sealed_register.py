@@ -1,0 +1,353 @@
+"""A register as the relay publishes it: sealed state records of the demonstration's certificates, without any service."""
+
+import json
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from services.domain.body import AllianceState, AuthorityState, BodyState, KeyState
+from services.domain.certificate import (
+    Basis,
+    Certificate,
+    Item,
+    Mark,
+    Party,
+    Product,
+    Status,
+    StatusInterval,
+    to_state,
+)
+from services.domain.errors import LogTruncated
+from services.events.envelope import open_envelope, sign_event
+from services.events.keys import PrivateKey, new_key
+from services.events.log import Record, Topic
+from services.events.record import SealedRecord, SealedToken, seal_record
+from services.marks.token import MarkClaims, MarkPath, mark_url, short_model, sign_token, valid_days
+
+ROOT = Path(__file__).resolve().parents[1]
+NOW = datetime(2026, 11, 1, 4, 0, tzinfo=UTC)
+"""Noon in China on the day for which the demonstration's data states its standings."""
+
+DEMONSTRATION = json.loads((ROOT / "services/demo/register.json").read_text(encoding="utf-8"))
+SCHEMES = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in (ROOT / "schemas/schemes").glob("*.json")}
+_STATUS = {"suspended": Status.SUSPENDED, "revoked": Status.REVOKED, "cancelled": Status.CANCELLED}
+_FIRST_DAY = "2019-01-01"
+_AUTHORITY = "urn:certmark:authority:demo"
+_REGISTRY = "urn:certmark:registry:main"
+
+
+class SealedRegister:
+    """Writes sealed records with rising revisions. `values` is what the topic holds, in order: (key, value)."""
+
+    def __init__(self, demonstration: bool = True) -> None:
+        self.regulator, self.seal, self.mark_key = new_key(), new_key(), new_key()
+        self.values: list[tuple[str, bytes]] = []
+        self.revision = self.seq = 0
+        self.now = NOW - timedelta(minutes=1)
+        established = self._said(
+            "authority.established",
+            "demo",
+            {
+                "name": "示范市场监督管理局(虚构)",
+                "key": dict(self.regulator.public.jwk),
+                "demonstration": demonstration,
+                "effective_at": _FIRST_DAY,
+            },
+        )
+        self.genesis = open_envelope(established).digest
+        self._key(self.regulator, _AUTHORITY, "event", established)
+        for key, purpose in ((self.seal, "seal"), (self.mark_key, "mark")):
+            self.add_key(key, purpose)
+        authority: AuthorityState = {
+            "v": 1,
+            "kind": "authority",
+            "id": "demo",
+            "name": "示范市场监督管理局(虚构)",
+            "demonstration": demonstration,
+        }
+        self.publish("authority/demo", authority)
+
+    def _said(self, event_type: str, subject: str, data: dict[str, Any]) -> bytes:
+        """An event of the authority, the first of its chain."""
+        payload = {
+            "specversion": "1.0",
+            "id": str(uuid.uuid4()),
+            "source": _AUTHORITY,
+            "type": f"certmark.{event_type}.v1",
+            "subject": subject,
+            "time": "2019-01-01T09:00:00+08:00",
+            "sequence": 1,
+            "signatory": "DEMO-0001",
+            "data": data,
+        }
+        return sign_event(payload, self.regulator)
+
+    def add_key(self, key: PrivateKey, purpose: str, **ends: str) -> None:
+        """Register a key of the registry, or publish it again with its `retired_on` or `compromised_since`."""
+        data = {"owner": _REGISTRY, "purpose": purpose, "key": dict(key.public.jwk), "from": _FIRST_DAY}
+        self._key(key, _REGISTRY, purpose, self._said("key.added", key.public.kid, data), **ends)
+
+    def _key(self, key: PrivateKey, owner: Any, purpose: str, event: bytes, **ends: str) -> None:
+        state: KeyState = {
+            "v": 1,
+            "kind": "key",
+            "kid": key.public.kid,
+            "owner": owner,
+            "purpose": purpose,
+            "key": dict(key.public.jwk),
+            "from": _FIRST_DAY,
+            "until": None,
+            "retired_on": None,
+            "compromised_since": None,
+            **ends,  # type: ignore[typeddict-item]  # the names of two of its members
+        }
+        self.publish(f"key/{key.public.kid}", state, event=event)
+
+    def publish(
+        self,
+        key: str,
+        state: Mapping[str, Any] | None,
+        *,
+        tokens: Sequence[SealedToken] = (),
+        under_review: bool = False,
+        event: bytes | None = None,
+        seal: PrivateKey | None = None,
+        revision: int | None = None,
+    ) -> bytes:
+        self.seq += state is not None
+        self.revision += 1
+        record = SealedRecord(
+            key=key,
+            revision=revision if revision is not None else self.revision,
+            seq=self.seq,
+            recorded_at=self.now,
+            digest=f"{self.seq:064x}" if state is not None else None,
+            state=dict(state) if state is not None else None,
+            tokens=tuple(tokens),
+            under_review=under_review,
+            event=event,
+        )
+        value = seal_record(record, seal or self.seal)
+        self.values.append((key, value))
+        return value
+
+    def heartbeat(self) -> None:
+        self.publish("heartbeat", None)
+
+    def publish_schemes(self) -> None:
+        for name, rules in sorted(SCHEMES.items()):
+            self.publish(f"scheme/{name}", {"v": 1, "kind": "scheme", "id": name, "versions": [rules]})
+
+    def publish_bodies(self) -> None:
+        for body in DEMONSTRATION["bodies"]:
+            self.publish(f"body/{body['approval_no']}", body_state(body))
+        for alliance in DEMONSTRATION["alliances"]:
+            state: AllianceState = {
+                "v": 1,
+                "kind": "alliance",
+                "id": alliance["id"],
+                "name": alliance["name"],
+                "mark": alliance["mark"],
+                "members": [{"body": body, "from": _FIRST_DAY, "until": None} for body in alliance["members"]],
+            }
+            self.publish(f"alliance/{alliance['id']}", state)
+
+    def publish_certificate(self, certificate: Certificate, *, under_review: bool = False) -> None:
+        tokens = [self.token(certificate, mark, item) for mark in certificate.marks for item in mark.products or (None,)]
+        key = f"certificate/{certificate.certificate_no}"
+        self.publish(key, to_state(certificate), tokens=tokens, under_review=under_review)
+
+    def publish_all(self) -> "SealedRegister":
+        self.publish_schemes()
+        self.publish_bodies()
+        for certificate in demonstration_certificates():
+            self.publish_certificate(certificate)
+        self.heartbeat()
+        return self
+
+    def token(self, certificate: Certificate, mark: Mark, item: Item | None) -> SealedToken:
+        claims = claims_of(certificate, mark, item)
+        raw = sign_token(claims, path_of(certificate, item), self.mark_key)
+        gtin, model = (item.gtin, item.model) if item else (None, None)
+        return SealedToken(mark.mark_no, gtin, model, raw, 0, 1)
+
+    def url(self, certificate: Certificate, item: Item | None = None, base: str = "http://127.0.0.1:8080") -> str:
+        """The address in the QR of a certificate's first mark."""
+        mark = certificate.marks[0]
+        return mark_url(base, path_of(certificate, item), self.token(certificate, mark, item).token)
+
+
+def claims_of(certificate: Certificate, mark: Mark, item: Item | None) -> MarkClaims:
+    signed_on = max(mark.valid_from, date.fromisoformat(_FIRST_DAY))
+    return MarkClaims(
+        issued_on=signed_on,
+        valid_days=valid_days(signed_on, mark.valid_until),
+        mark_no=mark.mark_no,
+        certificate_no=certificate.certificate_no,
+        list_id=0,
+        index=1,
+        model=short_model(item.model) if item else "",
+    )
+
+
+def path_of(certificate: Certificate, item: Item | None) -> MarkPath:
+    if item and item.gtin:
+        return MarkPath.of_product(item.gtin)
+    return MarkPath.of_certificate(certificate.certificate_no)
+
+
+def body_state(body: dict[str, Any]) -> BodyState:
+    gone = body.get("disqualified_on")
+    statuses = [{"status": "approved", "from": body["approved_from"]}]
+    if gone:
+        statuses.append({"status": "disqualified", "from": gone})
+    return {
+        "v": 1,
+        "kind": "body",
+        "approval_no": body["approval_no"],
+        "name": body["name"],
+        "schemes": [{"scheme": name, "from": body["approved_from"], "until": None} for name in body["schemes"]],
+        "approved_from": body["approved_from"],
+        "approved_until": None,
+        "status": statuses[-1]["status"],
+        "statuses": statuses,  # type: ignore[typeddict-item]
+        "backfills": [],
+    }
+
+
+def demonstration_certificates() -> Iterator[Certificate]:
+    for row in DEMONSTRATION["certificates"]:
+        yield certificate_of(row)
+
+
+def demonstration(number: str) -> Certificate:
+    return next(one for one in demonstration_certificates() if one.certificate_no == number)
+
+
+def certificate_of(row: dict[str, Any]) -> Certificate:
+    """A certificate of the demonstration with the history that its row tells."""
+    number, scheme = row["number"], row["scheme"]
+    begun = date.fromisoformat(row["valid_from"])
+    until = date.fromisoformat(row["valid_until"]) if row.get("valid_until") else None
+    product = _product(row["product"]) if row.get("product") else None
+    statuses = [StatusInterval(Status.ACTIVE, begun, None, None, None, "0" * 64)]
+    surveillances = []
+    for event in row["history"]:
+        day = date.fromisoformat(event["on"])
+        if event["event"] == "surveillance_passed":
+            surveillances.append(day)
+        elif event["event"] in _STATUS:
+            end = date.fromisoformat(event["until"]) if event.get("until") else None
+            status = _STATUS[event["event"]]
+            statuses.append(StatusInterval(status, day, end, event.get("reason"), day, "1" * 64))
+    body = row.get("body")
+    certificate = Certificate(
+        certificate_no=number,
+        declaration=body is None,
+        scheme=scheme,
+        scheme_version=1,
+        responsible=f"urn:certmark:body:{body}" if body else f"urn:certmark:declarant:{row['holder']['uscc']}",
+        body=body,
+        certification_mode=row.get("certification_mode"),
+        basis=tuple(Basis(one["standard"], one.get("edition")) for one in row["basis"]),
+        holder=_party(row["holder"]),
+        manufacturer=_party(row["manufacturer"]),
+        factory=_party(row["factory"]),
+        product=product,
+        service_scope=row.get("service_scope"),
+        sites=(),
+        headcount=None,
+        first_issued_on=date.fromisoformat(row.get("first_issued_on") or row["valid_from"]),
+        issued_on=begun,
+        valid_from=begun,
+        valid_until=until,
+        surveillance_due=None,
+        approver="7901-0007",
+        audit_refs=(),
+        parent_no=None,
+        supersedes=None,
+        superseded_by=None,
+        accreditation=None,
+        grade=None,
+        organic=None,
+        green=row.get("green"),
+        statuses=tuple(statuses),
+        surveillances=tuple(surveillances),
+    )
+    return replace(certificate, marks=tuple(_marks(row, certificate)))
+
+
+def _marks(row: dict[str, Any], certificate: Certificate) -> Iterator[Mark]:
+    rules = SCHEMES[row["scheme"]]
+    if rules["mark"] is None:
+        return
+    named = row.get("marks") or []
+    numbers = [one["mark_no"] for one in named] or (
+        [certificate.certificate_no] if rules["mark_authorizer"] == "implied" else []
+    )
+    for mark_no in numbers:
+        yield Mark(
+            mark_no=mark_no,
+            mark=rules["mark"]["id"],
+            family=next((event["family"] for event in row["history"] if event.get("family")), None),
+            authorized_by=certificate.responsible,
+            products=certificate.product.items if certificate.product else (),
+            media=("product",),
+            quantity=None,
+            route=None,
+            attributes=(),
+            valid_from=certificate.valid_from,
+            valid_until=certificate.valid_until,
+            statuses=(StatusInterval(Status.ACTIVE, certificate.valid_from, None, None, None, "2" * 64),),
+        )
+
+
+def _party(row: dict[str, Any]) -> Party:
+    return Party(row["name"], row.get("uscc"), row.get("region"), row.get("address"))
+
+
+def _product(row: dict[str, Any]) -> Product:
+    return Product(
+        row["name"], row.get("class"), row.get("trademark"), tuple(Item(i["model"], i.get("gtin")) for i in row["items"])
+    )
+
+
+class ListLog:
+    """The log port over a list, with what a projector can meet: holes, a start that moved, a log that is away."""
+
+    def __init__(self, values: list[tuple[str, bytes]]) -> None:
+        self.values = values
+        self.first = 0
+        self.away: Exception | None = None
+
+    def ensure(self, topics: Sequence[Topic]) -> None: ...
+
+    def append(self, topic: Topic, records: Sequence[tuple[str, bytes]]) -> list[int]:
+        start = len(self.values)
+        self.values += records
+        return list(range(start, len(self.values)))
+
+    def read(self, topic: Topic, position: int, limit: int, wait: float = 0.0) -> list[Record]:
+        first, end = self.bounds(topic)
+        if not first <= position <= end:
+            raise LogTruncated(f"{first} to {end}")
+        return [
+            Record(at, key, value, NOW)
+            for at, (key, value) in enumerate(self.values[position : position + limit], position)
+            if key
+        ]
+
+    def bounds(self, topic: Topic) -> tuple[int, int]:
+        if self.away is not None:
+            raise self.away
+        return self.first, len(self.values)
+
+    def close(self) -> None: ...
+
+
+STATE = Topic("test.state.v1", compacted=True)
+
+
