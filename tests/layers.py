@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
-PARALLEL = ("-n", "2", "--maxprocesses=2", "--disable-socket", "--allow-unix-socket")
+PARALLEL = ("-n", "2")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,123 @@
+"""Fixtures that every layer shares: real servers once a run, and a place of its own in them for each test."""
+
+import shutil
+import socket
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+
+from deploy.kafka.broker import Broker
+from services.embedded import EmbeddedPostgres
+from services.events.log import Topics
+from services.postgres import connect
+from services.settings import Settings, settings_from
+
+ROOT = Path(__file__).resolve().parents[1]
+KAFKA_LIBS = ROOT / ".cache" / "kafka" / "libs"
+IN_MEMORY = ("tests/unit", "tests/property")
+SettingsFor = Callable[..., Settings]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Unit and property tests run in memory: a socket other than a Unix one is an error there."""
+    for item in items:
+        if any(item.path.is_relative_to(ROOT / folder) for folder in IN_MEMORY):
+            item.add_marker("disable_socket")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A skipped test is a failure: what was not looked at is not known to hold."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and reporter.stats.get("skipped") and session.exitstatus == pytest.ExitCode.OK:
+        reporter.write_line("FAILED: tests were skipped, and none may be", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session")
+def short_folder() -> Iterator[Path]:
+    """A folder with a short name, for what the servers of this run keep."""
+    with tempfile.TemporaryDirectory(prefix="certmark-test-", ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(short_folder: Path) -> Iterator[EmbeddedPostgres]:
+    """One real PostgreSQL for the run. Tests take `fresh_database`, and leave this one running."""
+    with EmbeddedPostgres.start(short_folder / "postgres") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def kafka_broker(short_folder: Path) -> Iterator[Broker]:
+    """One real Kafka broker for the run. Tests take a `topic_prefix` of their own, and leave this one running."""
+    with Broker(KAFKA_LIBS, short_folder / "kafka") as broker:
+        yield broker
+
+
+@pytest.fixture
+def fresh_database(postgres_server: EmbeddedPostgres) -> Iterator[str]:
+    """The URL of an empty database that nobody else uses."""
+    name = f"t{uuid.uuid4().hex}"
+    with closing(connect(postgres_server.url, autocommit=True)) as connection:
+        with connection.cursor() as cur:
+            cur.execute(f"CREATE DATABASE {name}")
+        yield urlunsplit(urlsplit(postgres_server.url)._replace(path=f"/{name}"))
+        with connection.cursor() as cur:
+            cur.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """A prefix that no other test uses."""
+    return f"t{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def topics(topic_prefix: str) -> Topics:
+    return Topics.under(topic_prefix)
+
+
+@pytest.fixture
+def settings_for(tmp_path: Path, topic_prefix: str, free_ports: Callable[[int], list[int]]) -> SettingsFor:
+    """`settings_for(CERTMARK_LOG="kafka", …)`: settings of a service under test, with folders and ports of its own."""
+
+    def made(**environment: str) -> Settings:
+        verify, events, registry = free_ports(3)
+        own = {
+            "CERTMARK_DATA": str(tmp_path / "data"),
+            "CERTMARK_TOPIC_PREFIX": topic_prefix,
+            "CERTMARK_VERIFY_PORT": str(verify),
+            "CERTMARK_EVENTS_PORT": str(events),
+            "CERTMARK_REGISTRY_PORT": str(registry),
+        }
+        return settings_from(own | environment)
+
+    return made
+
+
+@pytest.fixture
+def free_ports() -> Callable[[int], list[int]]:
+    """`free_ports(3)`: different ports of 127.0.0.1 that nothing listens on at this moment."""
+
+    def drawn(count: int) -> list[int]:
+        with ExitStack() as held:
+            sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+            return [s.getsockname()[1] for s in sockets]
+
+    return drawn
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of the machine's own browser."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        found = shutil.which(name)
+        if found:
+            return found
+    pytest.fail("there is no chromium: `make test` installs it where it may")
