@@ -35,6 +35,7 @@ from services.embedded_supervisor import Orders
 from services.postgres import URL_FILE, DatabaseUnavailable, connect
 
 READY_WITHIN_S = 60.0
+OWNER_ENDS_WITHIN_S = 2.0
 PORT = 5432
 """Only a part of the socket's file name: the server listens on no network address."""
 SOCKET_PATH_LIMIT = 107
@@ -234,14 +235,16 @@ def _locked(data: Path) -> Iterator[int]:
     """
     file = os.open(data / "postgres.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        deadline = time.monotonic() + READY_WITHIN_S
+        started = time.monotonic()
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
                 owner = os.pread(file, 20, 0).decode("ascii", "replace").strip()
-                if (owner.isdigit() and _alive(int(owner))) or time.monotonic() > deadline:
+                # An owner that was just killed may still be on its way out: give it a moment.
+                patience = OWNER_ENDS_WITHIN_S if owner.isdigit() and _alive(int(owner)) else READY_WITHIN_S
+                if time.monotonic() - started > patience:
                     raise NotConfigured(
                         f"the embedded PostgreSQL of {data} is already run by process {owner or 'unknown'}",
                         hint="end that one, or choose another CERTMARK_DATA",
