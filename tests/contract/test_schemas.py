@@ -1,0 +1,184 @@
+"""schemas = event types = decisions = documentation, and every example passes every validator."""
+
+import importlib.util
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from services.domain.decision import HANDLERS
+from services.domain.errors import BadEvent
+from services.events import event_types
+from services.events.event_types import EVENT_TYPES, FORMATS, SCHEMAS, compile_schema
+from services.events.forms import check_draft
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = sorted([*SCHEMAS.glob("*.v1.json"), *(SCHEMAS / "events").glob("*.json")])
+NAMES = [file.relative_to(SCHEMAS).as_posix() for file in FILES]
+
+ISSUE = [
+    "authority.established",
+    "body.approved",
+    "body.scope_changed",
+    "body.disqualified",
+    "alliance.established",
+    "alliance.member_admitted",
+    "alliance.member_left",
+    "key.added",
+    "key.retired",
+    "key.compromised",
+    "backfill.opened",
+    "scheme.published",
+    "certificate.issued",
+    "certificate.amended",
+    "certificate.surveillance_passed",
+    "certificate.suspended",
+    "certificate.resumed",
+    "certificate.revoked",
+    "certificate.cancelled",
+    "mark.authorized",
+    "mark.withdrawn",
+    "mark.codes_issued",
+    "declaration.made",
+    "declaration.withdrawn",
+]
+
+
+@cache
+def load(name: str) -> dict[str, Any]:
+    schema: dict[str, Any] = json.loads((SCHEMAS / name).read_text(encoding="utf-8"))
+    return schema
+
+
+def reference_validator(schema: dict[str, Any]) -> jsonschema.Draft202012Validator:
+    checker = jsonschema.FormatChecker(formats=())
+    for name, holds in FORMATS.items():
+        checker.checks(name)(lambda value, holds=holds: not isinstance(value, str) or holds(value))
+    return jsonschema.Draft202012Validator(schema, format_checker=checker)
+
+
+def test_the_types_are_those_of_the_contract() -> None:
+    assert set(EVENT_TYPES) == {f"certmark.{name}.v1" for name in ISSUE}
+    assert set(EVENT_TYPES) == set(HANDLERS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_schema_is_valid_2020_12_and_stands_on_its_own(name: str) -> None:
+    schema = load(name)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert schema["$id"] == f"urn:certmark:schema:{Path(name).name.removesuffix('.json')}"
+    assert schema["title"]
+    assert schema["examples"]
+    for reference in _values(schema, "$ref"):
+        assert reference.removeprefix("#/$defs/") in schema["$defs"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_objects_are_closed_and_sizes_are_limited(name: str) -> None:
+    for part in _parts(load(name)):
+        if "properties" in part and part.get("type") == "object":
+            assert part["additionalProperties"] is False, part
+            assert set(part["required"]) <= set(part["properties"])
+        kinds = part.get("type", ())
+        if "array" in ([kinds] if isinstance(kinds, str) else kinds):
+            assert "maxItems" in part, part
+        if kinds == "string":
+            assert "maxLength" in part or "pattern" in part, part
+        if "pattern" in part:
+            assert part["pattern"].startswith("^")
+            assert part["pattern"].endswith("$")
+            assert "\\d" not in part["pattern"], "\\d takes digits of other scripts in some engines"
+
+
+def test_a_definition_of_one_name_means_the_same_in_every_file() -> None:
+    known: dict[str, Any] = {}
+    for name in NAMES:
+        for definition, part in load(name).get("$defs", {}).items():
+            assert known.setdefault(definition, part) == part, f"{definition} in {name}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_example_passes_the_reference_and_the_compiled_validator(name: str) -> None:
+    schema = load(name)
+    compiled = compile_schema(schema)
+    for example in schema["examples"]:
+        reference_validator(schema).validate(example)
+        compiled(example)
+
+
+@pytest.mark.parametrize("event_type", sorted(EVENT_TYPES))
+def test_every_example_passes_as_a_draft_and_null_may_be_left_out(event_type: str) -> None:
+    compiled = compile_schema(EVENT_TYPES[event_type].schema)
+    for example in EVENT_TYPES[event_type].schema["examples"]:
+        check_draft(event_type, example)
+        without = {name: value for name, value in example.items() if value is not None}
+        check_draft(event_type, without)
+        compiled(without)
+        optional = EVENT_TYPES[event_type].schema["properties"].keys() - set(EVENT_TYPES[event_type].schema["required"])
+        with_nulls = {name: None for name in optional if _may_be_null(event_type, name)} | example
+        check_draft(event_type, with_nulls)
+        compiled(with_nulls)
+
+
+@pytest.mark.parametrize("event_type", sorted(EVENT_TYPES))
+def test_each_required_member_is_missed_by_name(event_type: str) -> None:
+    schema = EVENT_TYPES[event_type].schema
+    for name in schema["required"]:
+        data = {member: value for member, value in schema["examples"][0].items() if member != name}
+        with pytest.raises(BadEvent) as caught:
+            check_draft(event_type, data)
+        assert caught.value.pointer == f"/data/{name}"
+
+
+def test_shipped_schemes_are_what_scheme_published_asks_for() -> None:
+    files = sorted((SCHEMAS / "schemes").glob("*.json"))
+    assert len(files) >= 18
+    for file in files:
+        check_draft("certmark.scheme.published.v1", json.loads(file.read_text(encoding="utf-8")))
+
+
+def test_the_samples_numbers_pass_their_check_digits() -> None:
+    register = json.loads((ROOT / "services/demo/register.json").read_text(encoding="utf-8"))
+    codes = [uscc for uscc in _values(register, "uscc") if uscc]
+    gtins = [gtin for gtin in _values(register, "gtin") if gtin]
+    assert codes
+    assert gtins
+    assert all(event_types.is_uscc(code) for code in codes)
+    assert all(event_types.is_gtin14(gtin) for gtin in gtins)
+
+
+@pytest.mark.parametrize("name", ["events.md", "cli.md"])
+def test_the_reference_pages_are_current(name: str) -> None:
+    spec = importlib.util.spec_from_file_location("reference", ROOT / "docs" / "reference.py")
+    assert spec is not None
+    assert spec.loader is not None
+    reference = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(reference)
+    written = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    assert written == reference.page(name), f"run: python docs/reference.py (docs/{name} is not current)"
+
+
+def _may_be_null(event_type: str, name: str) -> bool:
+    part = EVENT_TYPES[event_type].schema["properties"][name]
+    return "anyOf" in part or "null" in part.get("type", ())
+
+
+def _parts(value: Any) -> list[dict[str, Any]]:
+    if isinstance(value, list):
+        return [part for item in value for part in _parts(item)]
+    if not isinstance(value, dict):
+        return []
+    return [value, *(part for name, member in value.items() if name != "examples" for part in _parts(member))]
+
+
+def _values(value: Any, wanted: str) -> list[Any]:
+    if isinstance(value, list):
+        return [found for item in value for found in _values(item, wanted)]
+    if not isinstance(value, dict):
+        return []
+    here = [value[wanted]] if isinstance(value.get(wanted), str) else []
+    return here + [found for member in value.values() for found in _values(member, wanted)]
