@@ -3,9 +3,10 @@
 import json
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from services.domain.identifiers import civil_day
-from services.events.author import Author
+from services.events.drafts import Draft, Signer
 from services.events.envelope import open_envelope
 from services.events.event_types import SCHEMAS
 from services.events.keys import PrivateKey, load_key, new_key, save_key
@@ -13,6 +14,7 @@ from services.settings import Settings
 
 AUTHORITY = "demo"
 REGISTRY = "urn:certmark:registry:main"
+SIGNATORY = "DEMO-0001"
 _BEGINNING = "beginning.jws"
 
 
@@ -34,22 +36,26 @@ def beginning(settings: Settings, now: datetime) -> list[bytes]:
 def _write(settings: Settings, now: datetime) -> list[bytes]:
     today = civil_day(now).isoformat()
     regulator = key_file(settings.keys / "regulator.pem")
-    authority = Author(f"urn:certmark:authority:{AUTHORITY}", regulator, "DEMO-0001")
+    authority = Signer(f"urn:certmark:authority:{AUTHORITY}", regulator, SIGNATORY, lambda source, subject: (0, None))
     established = {
         "name": "示范市场监督管理局(虚构)",
         "key": dict(regulator.public.jwk),
         "demonstration": True,
         "effective_at": today,
     }
-    events = [authority.write("authority.established", AUTHORITY, established, now)]
+    events = [authority.sign(draft("authority.established", AUTHORITY, established), now)]
     for purpose, path in (("seal", settings.seal_key), ("mark", settings.mark_key)):
         key = key_file(path)
         added = {"owner": REGISTRY, "purpose": purpose, "key": dict(key.public.jwk), "from": today}
-        events.append(authority.write("key.added", key.public.kid, added, now))
+        events.append(authority.sign(draft("key.added", key.public.kid, added), now))
     for scheme in sorted((SCHEMAS / "schemes").glob("*.json")):
         rules = json.loads(scheme.read_text(encoding="utf-8"))
-        events.append(authority.write("scheme.published", scheme.stem, rules, now))
+        events.append(authority.sign(draft("scheme.published", scheme.stem, rules), now))
     return events
+
+
+def draft(event_type: str, subject: str, data: dict[str, Any]) -> Draft:
+    return {"type": event_type, "subject": subject, "data": data}
 
 
 def key_file(path: Path) -> PrivateKey:

@@ -1,5 +1,6 @@
 """Everything on one machine: the embedded PostgreSQL and all services as child processes, restarted when they die."""
 
+import base64
 import contextlib
 import json
 import os
@@ -9,24 +10,26 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from rich.console import Console
 
-from services.demo import demonstration
-from services.domain.errors import CertmarkError, Fault
+from services import demo
+from services.domain.errors import Fault
+from services.domain.identifiers import civil_day
 from services.embedded import EmbeddedPostgres
+from services.events.client import Service
 from services.events.envelope import open_envelope
 from services.events.log import Topics, open_log
 from services.genesis import beginning
-from services.marks.qr import terminal_lines
+from services.marks import qr
+from services.marks.token import MarkPath, mark_url
 from services.migrate import migrate
 from services.postgres import connect, database_url, transaction
+from services.registry.store import records_of
 from services.registry.worker import pinned_genesis
 from services.settings import Settings
 
@@ -96,7 +99,7 @@ class Supervisor:
                 process.wait()
 
 
-def run(settings: Settings, *, demo: bool) -> int:
+def run(settings: Settings, *, demonstrate: bool) -> int:
     """Bring everything up and keep it up until SIGINT or SIGTERM; what to open and to try is printed."""
     console = Console()
     stopping: list[int] = []
@@ -116,9 +119,9 @@ def run(settings: Settings, *, demo: bool) -> int:
             stack.callback(supervisor.stop)
             with console.status("starting the services …"):
                 wait_until_ready(settings, supervisor)
-            if demo:
-                publish_demonstration(settings, console)
-            announce(settings, console, demo=demo)
+            if demonstrate:
+                load_demonstration(settings, console)
+            announce(settings, console, demonstrate=demonstrate)
         except KeyboardInterrupt:
             return 0
         up = True
@@ -209,16 +212,67 @@ def wait_until_ready(settings: Settings, supervisor: Supervisor) -> None:
         time.sleep(0.05)
 
 
-def publish_demonstration(settings: Settings, console: Console) -> None:
-    """The demonstration's events by HTTP, and the wait until the last of them can be looked up."""
-    from services.events.client import Publisher
+def load_demonstration(settings: Settings, console: Console) -> None:
+    """The demonstration by HTTP, and the wait until its mark can be looked up.
 
+    Raises:
+        NotAccepted: an event was not taken. NotComingUp: the wait took a minute.
+    """
     done = settings.data / "demonstrated"
     if done.exists():
         return
-    events = demonstration(settings, datetime.now(UTC))
-    with console.status(f"publishing the demonstration's {len(events)} events …"):
-        with contextlib.closing(Publisher(settings.service_url("events"))) as publisher:
-            publisher.publish(events)
-        _until(lambda: _decided(settings, events[-1]) and _seen(settings, MARK_TO_SCAN))
+    with (
+        console.status("publishing the demonstration register …"),
+        contextlib.closing(Service(settings.service_url("verify"))) as verify,
+    ):
+        demo.publish(settings, datetime.now(UTC))
+        deadline = time.monotonic() + READY_SECONDS
+        while verify.get("/v1/verify", q=MARK_TO_SCAN)["code"] != "valid":
+            if time.monotonic() > deadline:
+                raise NotComingUp("the demonstration does not show up on the verify service")
+            time.sleep(0.05)
     done.touch()
+
+
+def announce(settings: Settings, console: Console, *, demonstrate: bool) -> None:
+    """What to open, what to try, where the keys and logs lie."""
+    verify = settings.service_url("verify")
+    console.print(f"\n[bold]certmark[/] {verify}", highlight=False)
+    console.print(f"  events    {settings.service_url('events')}   POST /v1/events, /docs", highlight=False)
+    console.print(f"  registry  {settings.service_url('registry')}   decisions, history, /docs", highlight=False)
+    console.print(f"  logs      {settings.data / 'logs'}", highlight=False)
+    if demonstrate:
+        console.print("\n[bold]试一试 Try[/]  演示数据均为虚构 the data is fictional", highlight=False)
+        for number, words in TO_TRY:
+            console.print(f"  {verify}/c/{number}  {words}", highlight=False)
+        url = mark_to_scan(settings)
+        if url:
+            console.print(f"\n上海品牌“上品”标志 a Shanghai Brand mark: {MARK_TO_SCAN}", highlight=False)
+            print(qr.text(qr.symbol(url)))
+            console.print(url, highlight=False, soft_wrap=True)
+        body = "CNCA-R-2019-7901"
+        console.print(f"\n演示密钥 demonstration keys: {settings.keys}", highlight=False)
+        console.print("暂停一张证书 suspend a certificate, from a second terminal:", highlight=False)
+        command = f"  .venv/bin/certmark sign --as {body} certificate.suspended {TO_TRY[0][0]} reason=S03 until={_soon()}"
+        console.print(f"{command} | .venv/bin/certmark publish --wait", highlight=False, soft_wrap=True)
+    console.print("\nCtrl-C 结束 ends it", highlight=False)
+
+
+def mark_to_scan(settings: Settings) -> str | None:
+    """The address in the QR of the demonstration's mark; None where no token was signed."""
+    with contextlib.closing(connect(database_url(settings))) as connection, transaction(connection) as cur:
+        for record in records_of(cur, [f"certificate/{MARK_TO_SCAN.removeprefix('M-')}"]).values():
+            for token in json.loads(record.tokens):
+                path = MarkPath.of_product(token["gtin"])
+                raw = base64.urlsafe_b64decode(token["token"] + "=" * (-len(token["token"]) % 4))
+                return mark_url(settings.public_url, path, raw)
+    return None
+
+
+def _soon() -> str:
+    return (civil_day(datetime.now(UTC)) + timedelta(days=60)).isoformat()
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path

@@ -1,23 +1,28 @@
 """The demonstration register: fictional bodies, certificates and marks as signed events that go the whole road."""
 
+import contextlib
 import hashlib
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from services.domain.errors import Fault
 from services.domain.identifiers import civil_day
-from services.events.author import Author
+from services.events.client import Publisher, Service, await_decisions
+from services.events.drafts import Signer
 from services.events.envelope import open_envelope, read_event
 from services.events.keys import load_key
-from services.genesis import AUTHORITY, beginning, key_file
+from services.genesis import AUTHORITY, SIGNATORY, beginning, draft, key_file
 from services.settings import Settings
 
 REGISTER: dict[str, Any] = json.loads(Path(__file__).with_name("register.json").read_text(encoding="utf-8"))
 _EVENTS = "demonstration.jws"
 _BACKFILL_DAYS = 3650
+_KEY_ADDED = "certmark.key.added.v1"
+_WAIT_SECONDS = 60.0
 
 
 def demonstration(settings: Settings, now: datetime) -> list[bytes]:
@@ -30,6 +35,32 @@ def demonstration(settings: Settings, now: datetime) -> list[bytes]:
     return file.read_bytes().split()
 
 
+def publish(settings: Settings, now: datetime, progress: Callable[[int], None] = lambda done: None) -> None:
+    """Send the demonstration to the running services and see every event accepted.
+
+    Who adds a key and then uses it waits until its record is out: the keys go first.
+
+    Raises:
+        NotAccepted: an event was not stored, or not accepted within a minute.
+    """
+    events = demonstration(settings, now)
+    keys = 1 + max(i for i, jws in enumerate(events) if read_event(open_envelope(jws)).type == _KEY_ADDED)
+    publisher, registry = Publisher(settings.service_url("events")), Service(settings.service_url("registry"))
+    with contextlib.closing(publisher), contextlib.closing(registry):
+        for part in (events[:keys], events[keys:]):
+            sent = publisher.publish(part, progress)
+            decisions = await_decisions(registry, [s.digest for s in sent if s.stored], _WAIT_SECONDS)
+            for s in sent:
+                decision = decisions.get(s.digest, {})
+                if decision.get("decision") != "accepted":
+                    raise NotAccepted(f"event {s.digest}: {s.problem or decision or 'no decision'}")
+
+
+class NotAccepted(Fault):
+    slug = "not-accepted"
+    title = "The demonstration register was not taken whole"
+
+
 class _Demonstration:
     def __init__(self, settings: Settings, now: datetime) -> None:
         self.settings = settings
@@ -39,10 +70,10 @@ class _Demonstration:
         # A scheme and an alliance may share their id, and so the authority's chain about it.
         begun = [read_event(open_envelope(jws)) for jws in beginning(settings, now)]
         heads = {event.subject: (event.sequence, event.digest) for event in begun}
-        self.authority = Author(
-            f"urn:certmark:authority:{AUTHORITY}", regulator, "DEMO-0001", lambda subject: heads.get(subject, (0, None))
+        self.authority = Signer(
+            f"urn:certmark:authority:{AUTHORITY}", regulator, SIGNATORY, lambda _, subject: heads.get(subject, (0, None))
         )
-        self.authors: dict[str, Author] = {}
+        self.authors: dict[str, Signer] = {}
 
     def events(self) -> Iterator[bytes]:
         for body in REGISTER["bodies"]:
@@ -60,19 +91,19 @@ class _Demonstration:
             "name": body["name"],
             "schemes": [{"scheme": scheme, "from": body["approved_from"]} for scheme in body["schemes"]],
         }
-        yield self.authority.write("body.approved", number, approved, self.now)
+        yield self._decree("body.approved", number, approved)
         until = (self.today + timedelta(days=_BACKFILL_DAYS)).isoformat()
-        yield self.authority.write("backfill.opened", number, {"body": number, "until": until}, self.now)
+        yield self._decree("backfill.opened", number, {"body": number, "until": until})
         yield self._key(f"urn:certmark:body:{number}", number, "event", f"{number[-4:]}-0042")
 
     def _establish(self, alliance: dict[str, Any]) -> Iterator[bytes]:
         name = alliance["id"]
         first = REGISTER["bodies"][0]["approved_from"]
         established = {"effective_at": first, "name": alliance["name"], "mark": alliance["mark"]}
-        yield self.authority.write("alliance.established", name, established, self.now)
+        yield self._decree("alliance.established", name, established)
         for member in alliance["members"]:
             admitted = {"effective_at": first, "body": member}
-            yield self.authority.write("alliance.member_admitted", name, admitted, self.now)
+            yield self._decree("alliance.member_admitted", name, admitted)
         yield self._key(f"urn:certmark:alliance:{name}", name, "event", "SHB-0001")
 
     def _declarants(self) -> Iterator[bytes]:
@@ -83,14 +114,14 @@ class _Demonstration:
 
     def _key(self, source: str, file: str, purpose: str, signatory: str) -> bytes:
         key = key_file(self.settings.keys / f"{file}.pem")
-        self.authors[source] = Author(source, key, signatory)
+        self.authors[source] = Signer(source, key, signatory, lambda source, subject: (0, None))
         added = {
             "owner": source,
             "purpose": purpose,
             "key": dict(key.public.jwk),
             "from": self.today.isoformat(),
         }
-        return self.authority.write("key.added", key.public.kid, added, self.now)
+        return self._decree("key.added", key.public.kid, added)
 
     def _dated(self) -> Iterator[tuple[tuple[str, int], Any]]:
         """(date and place in the day, how to write it): histories are appended in the order of their dates."""
@@ -105,7 +136,7 @@ class _Demonstration:
                 data = {"effective_at": body["disqualified_on"], "instrument": "示范监管决定(虚构)"}
                 yield (
                     (body["disqualified_on"], place),
-                    lambda n=body["approval_no"], d=data: self.authority.write("body.disqualified", n, d, self.now),
+                    lambda n=body["approval_no"], d=data: self._decree("body.disqualified", n, d),
                 )
 
     def _say(self, certificate: dict[str, Any], said: dict[str, Any]) -> bytes:
@@ -120,7 +151,10 @@ class _Demonstration:
             "mark.authorized": self._authorized,
             "mark.codes_issued": self._codes,
         }.get(event, _as_said)
-        return self.authors[source].write(event, certificate["number"], write(certificate, said), self.now)
+        return self.authors[source].sign(draft(event, certificate["number"], write(certificate, said)), self.now)
+
+    def _decree(self, event: str, subject: str, data: dict[str, Any]) -> bytes:
+        return self.authority.sign(draft(event, subject, data), self.now)
 
     def _issued(self, certificate: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
         later = {model for event in certificate["history"] for model in event.get("items_added", [])}

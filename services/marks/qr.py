@@ -66,3 +66,14 @@ def png(drawn: Symbol, module_pixels: int = 8) -> bytes:
     out = io.BytesIO()
     image.resize((side * module_pixels, side * module_pixels), Image.Resampling.NEAREST).save(out, format="PNG")
     return out.getvalue()
+
+
+def text(drawn: Symbol) -> str:
+    """The symbol in half blocks, two modules a character high, for a terminal; light on dark reads everywhere."""
+    empty = (False,) * drawn.side
+    padded = [empty] * QUIET_ZONE
+    padded += [(False,) * QUIET_ZONE + row + (False,) * QUIET_ZONE for row in drawn.modules]
+    padded += [empty] * (QUIET_ZONE + drawn.side % 2)
+    blocks = {(False, False): "█", (False, True): "▀", (True, False): "▄", (True, True): " "}
+    pairs = zip(padded[::2], padded[1::2], strict=True)
+    return "\n".join("".join(blocks[a, b] for a, b in zip(upper, lower, strict=True)) for upper, lower in pairs)

@@ -44,6 +44,7 @@ class Relay:
         self._connection: Connection | None = None
         self._listener: Connection | None = None
         self._tail: int | None = None
+        self._registered = False
         self._heartbeat_due = 0.0
 
     def run(self) -> None:
@@ -65,12 +66,14 @@ class Relay:
         log = self._opened()
         with transaction(self._connected()) as cur:
             revision, tail, quarantined = store.lock_relayed(cur)  # two relays take turns here
-            records = store.records_after(cur, revision, BATCH)
+            records = store.records_after(cur, revision, BATCH) if self._may_seal(cur) else []
+            published = max((r.revision for r in records), default=revision)
+            if revision == 0:  # who follows from the first record on needs the keys before what they seal
+                records.sort(key=lambda record: not record.key.startswith("key/"))
             poison = store.quarantine_after(cur, quarantined, BATCH)
             log.append(self.topics.state, [(r.key, seal(r, self.seal_key)) for r in records])
-            if records:
-                revision = records[-1].revision
-            if time.monotonic() >= self._heartbeat_due and len(records) < BATCH:
+            revision = published
+            if time.monotonic() >= self._heartbeat_due and 0 < revision and len(records) < BATCH:
                 log.append(self.topics.state, [("heartbeat", self._heartbeat(cur, revision))])
                 self._heartbeat_due = time.monotonic() + HEARTBEAT
             tail = self._look_back(cur, log, tail)
@@ -81,6 +84,12 @@ class Relay:
             store.save_relayed(cur, revision, tail, quarantined)
         _RELAYED.inc(len(records))
         return len(records) + len(poison)
+
+    def _may_seal(self, cur: Cursor) -> bool:
+        """Whether the register knows our key. Until it does, readers could not believe what we seal."""
+        if not self._registered:
+            self._registered = bool(store.records_of(cur, [f"key/{self.seal_key.public.kid}"]))
+        return self._registered
 
     def _look_back(self, cur: Cursor, log: Log, tail: int) -> int:
         """Read our own topic; where an older revision of a key follows a newer one, publish the present row again.

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from services import telemetry
-from services.domain.errors import CertmarkError, Fault, LogTruncated, NotConfigured
+from services.domain.errors import CertmarkError, Fault, LogTruncated, NotConfigured, UnknownKey
 from services.domain.identifiers import instant_text
 from services.events.keyring import Keyring
 from services.events.log import Log, Record, Topic, Topics, open_log
@@ -42,6 +42,7 @@ class Projector:
         self._genesis = genesis
         self._folder = folder
         self._applied = telemetry.counter("certmark_projected_records_total", "State records read", "outcome")
+        self._early: list[Record] = []
         self._building = False
         self._writer = self._open_or_create()
         try:
@@ -102,7 +103,9 @@ class Projector:
         return position >= self._target and self._keyring.has_genesis
 
     def _believed(self, records: Sequence[Record]) -> Iterator[tuple[SealedRecord, bytes]]:
-        for record in records:
+        """The records whose seal holds; a key's record that comes before the key which seals it waits for that."""
+        waiting, self._early = self._early, []
+        for record in (*records, *waiting):
             if not record.value:
                 continue  # ended certificates are states; a tombstone is nobody's word
             try:
@@ -110,6 +113,9 @@ class Projector:
                 if sealed.key != record.key:
                     raise Unreadable("a record stands under another key than the one it is sealed for")
             except (CertmarkError, Unreadable) as error:
+                if isinstance(error, UnknownKey) and record.key.startswith("key/") and record not in waiting:
+                    self._early.append(record)
+                    continue
                 self._applied.labels("refused").inc()
                 code = error.slug if isinstance(error, CertmarkError) else "wrong-key"
                 telemetry.warning("a state record is not believed", code=code, position=record.position)
