@@ -73,7 +73,7 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
     if production and not (genesis and database_url):
         raise NotConfigured(
             f"CERTMARK_PRODUCTION=1 needs CERTMARK_GENESIS ({genesis!r}) and CERTMARK_DATABASE_URL "
-            f"({'set' if database_url else 'empty'}): an embedded database and a genesis of its own making are for trying out"
+            f"({'set' if database_url else 'empty'}): what the embedded default makes for itself is for trying out"
         )
     host = env.get("CERTMARK_HOST", "127.0.0.1")
     verify_port = number("CERTMARK_VERIFY_PORT", 8080)

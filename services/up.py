@@ -81,7 +81,7 @@ class Supervisor:
 
     def _start(self, child: Child) -> "subprocess.Popen[bytes]":
         with (self.logs / f"{child.name}.log").open("ab") as log:
-            return subprocess.Popen(  # noqa: S603  # our own modules, no shell
+            return subprocess.Popen(  # our own modules, no shell
                 child.command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
 
@@ -253,7 +253,9 @@ def announce(settings: Settings, console: Console, *, demonstrate: bool) -> None
         body = "CNCA-R-2019-7901"
         console.print(f"\n演示密钥 demonstration keys: {settings.keys}", highlight=False)
         console.print("暂停一张证书 suspend a certificate, from a second terminal:", highlight=False)
-        command = f"  .venv/bin/certmark sign --as {body} certificate.suspended {TO_TRY[0][0]} reason=S03 until={_soon()}"
+        command = (
+            f"  .venv/bin/certmark sign --as {body} certificate.suspended {TO_TRY[0][0]} reason=S03 until={_soon()}"
+        )
         console.print(f"{command} | .venv/bin/certmark publish --wait", highlight=False, soft_wrap=True)
     console.print("\nCtrl-C 结束 ends it", highlight=False)
 

@@ -284,15 +284,14 @@ def _marks(row: dict[str, Any], certificate: Certificate) -> Iterator[Mark]:
     rules = SCHEMES[row["scheme"]]
     if rules["mark"] is None:
         return
-    named = row.get("marks") or []
-    numbers = [one["mark_no"] for one in named] or (
-        [certificate.certificate_no] if rules["mark_authorizer"] == "implied" else []
-    )
-    for mark_no in numbers:
+    named = [(event["mark_no"], event.get("family")) for event in row["history"] if event["event"] == "mark.authorized"]
+    if rules["mark_authorizer"] == "implied":
+        named = [(certificate.certificate_no, None)]
+    for mark_no, family in named:
         yield Mark(
             mark_no=mark_no,
             mark=rules["mark"]["id"],
-            family=next((event["family"] for event in row["history"] if event.get("family")), None),
+            family=family,
             authorized_by=certificate.responsible,
             products=certificate.product.items if certificate.product else (),
             media=("product",),

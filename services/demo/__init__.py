@@ -71,7 +71,10 @@ class _Demonstration:
         begun = [read_event(open_envelope(jws)) for jws in beginning(settings, now)]
         heads = {event.subject: (event.sequence, event.digest) for event in begun}
         self.authority = Signer(
-            f"urn:certmark:authority:{AUTHORITY}", regulator, SIGNATORY, lambda _, subject: heads.get(subject, (0, None))
+            f"urn:certmark:authority:{AUTHORITY}",
+            regulator,
+            SIGNATORY,
+            lambda _, subject: heads.get(subject, (0, None)),
         )
         self.authors: dict[str, Signer] = {}
 

@@ -254,9 +254,7 @@ def _approve_body(said: Said, world: World, moment: Moment) -> Changes:
         "kind": "body",
         "approval_no": said.subject,
         "name": said.data["name"],
-        "schemes": [
-            {"scheme": s["scheme"], "from": s["from"], "until": s.get("until")} for s in said.data["schemes"]
-        ],
+        "schemes": [{"scheme": s["scheme"], "from": s["from"], "until": s.get("until")} for s in said.data["schemes"]],
         "approved_from": before["approved_from"] if before else effective_at,
         "approved_until": said.data.get("until"),
         "status": BodyStatus.APPROVED.value,
@@ -273,13 +271,13 @@ def _change_scope(said: Said, world: World, moment: Moment) -> Changes:
     check_ahead(effective_at, moment)
     eve = (effective_at - timedelta(days=1)).isoformat()
     listed = {s["scheme"] for s in said.data["schemes"]}
-    kept: list[CompetenceState] = [s if s["until"] or s["scheme"] in listed else {**s, "until": eve} for s in before["schemes"]]
+    kept: list[CompetenceState] = [
+        s if s["until"] or s["scheme"] in listed else {**s, "until": eve} for s in before["schemes"]
+    ]
     still_open = {s["scheme"] for s in kept if not s["until"]}
     added = [s for s in said.data["schemes"] if s["scheme"] not in still_open]
     for competence in added:
-        kept.append(
-            {"scheme": competence["scheme"], "from": competence["from"], "until": competence.get("until")}
-        )
+        kept.append({"scheme": competence["scheme"], "from": competence["from"], "until": competence.get("until")})
     after: BodyState = {**before, "schemes": kept}
     return {f"body/{said.subject}": after}
 
@@ -365,7 +363,9 @@ def _add_key(said: Said, world: World, moment: Moment) -> Changes:
     owner, purpose = said.data["owner"], Purpose(said.data["purpose"])
     if world.thumbprint(said.data["key"]) != said.subject:
         raise SchemeRule("the subject is not the key's thumbprint", pointer="/subject")
-    if said.source_kind != "authority" and (owner != said.source or purpose not in (Purpose.EVENT, Purpose.DECLARATION)):
+    if said.source_kind != "authority" and (
+        owner != said.source or purpose not in (Purpose.EVENT, Purpose.DECLARATION)
+    ):
         raise NotResponsible(f"{said.source} may add event keys of its own alone", pointer="/data/owner")
     if world.key(said.subject) is not None:
         raise NumberTaken(f"key {said.subject} is registered already", pointer="/subject")
@@ -396,7 +396,10 @@ def _check_owner(owner: str, purpose: Purpose, world: World) -> None:
     }
     if not known.get(kind, False):
         raise UnknownSubject(f"{owner} is not in the register", pointer="/data/owner")
-    speaks = {"declarant": (Purpose.DECLARATION,), "registry": tuple(set(Purpose) - {Purpose.EVENT, Purpose.DECLARATION})}
+    speaks = {
+        "declarant": (Purpose.DECLARATION,),
+        "registry": tuple(set(Purpose) - {Purpose.EVENT, Purpose.DECLARATION}),
+    }
     if purpose not in speaks.get(kind, (Purpose.EVENT,)):
         raise SchemeRule(f"a key of {owner} cannot be for {purpose}", pointer="/data/purpose")
 

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from calendar import monthrange
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
 from services.domain.errors import Malformed
 
@@ -21,14 +21,18 @@ class MalformedNumber(Malformed):
 
 
 def certificate_number(text: str) -> str:
-    """The canonical form of a certificate, declaration or mark number: NFKC, upper case, no spaces, plain dashes and brackets.
+    """The canonical form of a certificate, declaration or mark number.
+
+    NFKC, upper case, no spaces, plain dashes and brackets.
 
     Raises:
         MalformedNumber: shorter than 4 or longer than 64 characters, no digit, or other characters.
     """
     number = normalised(text)
     if not _NUMBER.fullmatch(number) or not _DIGITS.search(number):
-        raise MalformedNumber("a number has 4 to 64 letters and digits, at least one digit, and . / ( ) : - between them")
+        raise MalformedNumber(
+            "a number has 4 to 64 letters and digits, at least one digit, and . / ( ) : - between them"
+        )
     return number
 
 
@@ -69,7 +73,7 @@ def add_months(day: date, months: int) -> date:
 
 def instant_text(instant: datetime) -> str:
     """RFC 3339 in UTC with milliseconds: the one form of `received_at` and `recorded_at`."""
-    return instant.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def instant_of(text: str) -> datetime:

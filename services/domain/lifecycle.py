@@ -41,7 +41,7 @@ class Verb(StrEnum):
     REVOKE = "revoked"
     CANCEL = "cancelled"
     AMEND = "amended"
-    PASS_SURVEILLANCE = "surveillance_passed"
+    PASS_SURVEILLANCE = "surveillance_passed"  # noqa: S105  # a verb, not a password
 
 
 ALLOWED: Mapping[tuple[Status, Verb], Status] = MappingProxyType(
@@ -101,9 +101,7 @@ def check_ahead(effective_at: date, moment: Moment) -> None:
         )
 
 
-def _interval(
-    certificate: Certificate, verb: Verb, status: Status, said: Said, rules: SchemeRules
-) -> StatusInterval:
+def _interval(certificate: Certificate, verb: Verb, status: Status, said: Said, rules: SchemeRules) -> StatusInterval:
     data = said.data
     effective_at = date.fromisoformat(data["effective_at"])
     last = certificate.statuses[-1].since
@@ -174,7 +172,7 @@ def _with_fields(certificate: Certificate, fields: AmendedFields) -> Certificate
         product = replace(
             after.product,
             name=fields.get("product_name", after.product.name),
-            trademark=fields["trademark"] if "trademark" in fields else after.product.trademark,
+            trademark=fields.get("trademark", after.product.trademark),
         )
         after = replace(after, product=product)
     if "service_scope" in fields:
@@ -310,7 +308,9 @@ def _check_scheme(data: EventData, rules: SchemeRules, valid_from: date, valid_u
         raise SchemeRule("a product certificate names its models", pointer="/data/product/items")
     months = rules["validity_months"]
     if months is not None and (valid_until is None or valid_until > add_months(valid_from, months) - timedelta(days=1)):
-        raise SchemeRule(f"this scheme's certificates are valid for at most {months} months", pointer="/data/valid_until")
+        raise SchemeRule(
+            f"this scheme's certificates are valid for at most {months} months", pointer="/data/valid_until"
+        )
 
 
 def _first_surveillance(valid_from: date, rules: SchemeRules) -> date | None:

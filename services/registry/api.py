@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 import marshmallow as ma
 from flask import Flask
 from flask.views import MethodView
-from flask_smorest import Blueprint
 
 from services.domain.certificate import CertificateState, from_state
 from services.domain.errors import BadRequest, CertmarkError, NotFound
@@ -17,7 +16,7 @@ from services.domain.standing import interval_on, mark_standing, standing
 from services.postgres import Connection, Cursor, connect, database_url, transaction
 from services.registry import store
 from services.settings import Settings, settings_from
-from services.web import service_app
+from services.web import Blueprint, service_app
 
 T = TypeVar("T")
 PAGE = 100
@@ -165,7 +164,9 @@ def _blueprint(database: Database) -> Blueprint:
             known_at = _known_at(query["known_at"]) if query["known_at"] else None
             found = database.read(lambda cur: store.state_as_known(cur, no, known_at))
             if found is None or found[0]["kind"] != "certificate":
-                raise NotFound(f"{no} is not in the register" + (f" as known at {query['known_at']}" if known_at else ""))
+                raise NotFound(
+                    f"{no} is not in the register" + (f" as known at {query['known_at']}" if known_at else "")
+                )
             return _answer(*found, day, known_at)
 
     return blueprint

@@ -286,9 +286,7 @@ class Batch:
 
     # --- what is to be saved --------------------------------------------------------------------------
 
-    def _enter(
-        self, event: Event, arrived: Pending, decision: str, refusal: Refusal | None, changes: Changes
-    ) -> None:
+    def _enter(self, event: Event, arrived: Pending, decision: str, refusal: Refusal | None, changes: Changes) -> None:
         seq = self.head.size + len(self.entries)
         state: str | None = None  # of the first record that the event changes: the one that it is about
         for key, value in changes.items():

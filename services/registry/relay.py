@@ -1,4 +1,4 @@
-"""Publishes the register's records to the state topic in the order of their revisions, each under the registry's seal."""
+"""Publishes the register's records to the state topic, in the order of their revisions and under the registry's seal."""
 
 import base64
 import contextlib
@@ -73,7 +73,7 @@ class Relay:
             poison = store.quarantine_after(cur, quarantined, BATCH)
             log.append(self.topics.state, [(r.key, seal(r, self.seal_key)) for r in records])
             revision = published
-            if time.monotonic() >= self._heartbeat_due and 0 < revision and len(records) < BATCH:
+            if time.monotonic() >= self._heartbeat_due and revision > 0 and len(records) < BATCH:
                 log.append(self.topics.state, [("heartbeat", self._heartbeat(cur, revision))])
                 self._heartbeat_due = time.monotonic() + HEARTBEAT
             tail = self._look_back(cur, log, tail)

@@ -149,7 +149,9 @@ def known_ids(cur: Cursor, ids: Collection[str]) -> dict[tuple[str, str], str]:
     return {(source, event_id): digest for source, event_id, digest in cur.fetchall()}
 
 
-def chains_of(cur: Cursor, subjects: Collection[str], sources: Collection[str]) -> dict[tuple[str, str], tuple[int, str]]:
+def chains_of(
+    cur: Cursor, subjects: Collection[str], sources: Collection[str]
+) -> dict[tuple[str, str], tuple[int, str]]:
     """(source, subject) → (sequence, digest) of the last event of each chain."""
     cur.execute(
         "SELECT source, subject, sequence, digest FROM chains WHERE source = ANY(%s) AND subject = ANY(%s)",
@@ -343,7 +345,7 @@ def quarantine_after(cur: Cursor, position: int, limit: int) -> list[Quarantined
         " WHERE position > %s ORDER BY position LIMIT %s",
         (position, limit),
     )
-    return [Quarantined(*row[:8], bytes(row[8])) for row in _rows(cur)]
+    return [Quarantined(*(bytes(v) if isinstance(v, memoryview) else v for v in row)) for row in _rows(cur)]
 
 
 # --- answers -------------------------------------------------------------------------------------------------
@@ -364,7 +366,8 @@ def decision_of(cur: Cursor, digest: str) -> dict[str, Any] | None:
         detail = "parked until the events before it in its chain have come"
         return _decision(digest, "pending", None, detail, None, None, None, None)
     cur.execute(
-        "SELECT code, detail, pointer, recorded_at FROM quarantine WHERE digest = %s ORDER BY position LIMIT 1", (digest,)
+        "SELECT code, detail, pointer, recorded_at FROM quarantine WHERE digest = %s ORDER BY position LIMIT 1",
+        (digest,),
     )
     row = cur.fetchone()
     return _decision(digest, "quarantined", row[0], row[1], row[2], None, None, row[3]) if row else None
@@ -392,7 +395,9 @@ def _decision(
     }
 
 
-def state_as_known(cur: Cursor, subject: str, known_at: datetime | None) -> tuple[CertificateState, int, datetime] | None:
+def state_as_known(
+    cur: Cursor, subject: str, known_at: datetime | None
+) -> tuple[CertificateState, int, datetime] | None:
     """The last state of a certificate among the entries recorded up to an instant, its seq and when it was recorded."""
     cur.execute(
         "SELECT state, seq, recorded_at FROM entries WHERE subject = %s AND state IS NOT NULL"

@@ -59,9 +59,7 @@ def sign(certificate: Certificate, due: Due, index: int, day: date, key: Private
         index=index % LIST_SIZE,
         model=short_model(item.model) if item else "",
     )
-    path = (
-        MarkPath.of_product(item.gtin) if item and item.gtin else MarkPath.of_certificate(certificate.certificate_no)
-    )
+    path = MarkPath.of_product(item.gtin) if item and item.gtin else MarkPath.of_certificate(certificate.certificate_no)
     token = sign_token(claims, path, key)
     record: TokenRecord = {
         "mark_no": mark.mark_no,

@@ -160,7 +160,7 @@ class Worker:
                 if state is None and brings_keys:
                     break
                 if state is not None:  # the helper had not met this key yet
-                    record = prepare(record.record, {record.kid: public_key_of(state)})  # noqa: PLW2901
+                    record = prepare(record.record, {record.kid: public_key_of(state)})
             if record.event is not None and record.event.type == "certmark.key.added.v1":
                 brings_keys = True
             ready.append(record)

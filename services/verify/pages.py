@@ -346,15 +346,18 @@ def _notes(answer: Answer, facts: _Facts) -> list[str]:
 def _coverage(answer: Answer, language: str) -> list[str]:
     if answer.code is not Code.UNKNOWN_NUMBER:
         return []
-    lines = [
-        LABELS["complete" if coverage["complete"] else "incomplete"][language].format(
-            name=name["en" if language == "en" else "zh"], text=coverage["en" if language == "en" else "zh"]
+    kinds: dict[tuple[bool, str], list[str]] = {}
+    for name, coverage in answer.coverage:
+        told = (coverage["complete"], coverage["en" if language == "en" else "zh"])
+        kinds.setdefault(told, []).append(name["en" if language == "en" else "zh"])
+    if not any(complete for complete, _ in kinds):
+        return [*(text for _, text in kinds), LABELS["coverage_unknown"][language]]
+    return [
+        LABELS["complete" if complete else "incomplete"][language].format(
+            name=LABELS["and"][language].join(names), text=text
         )
-        for name, coverage in answer.coverage
+        for (complete, text), names in kinds.items()
     ]
-    if not any(coverage["complete"] for _, coverage in answer.coverage):
-        lines.append(LABELS["coverage_unknown"][language])
-    return list(dict.fromkeys(lines))
 
 
 def _expected(answer: Answer, language: str) -> list[str]:

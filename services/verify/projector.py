@@ -12,7 +12,8 @@ from pathlib import Path
 from types import FrameType
 
 from services import telemetry
-from services.domain.errors import CertmarkError, Fault, LogTruncated, NotConfigured, UnknownKey
+from services.domain.body import Purpose
+from services.domain.errors import CertmarkError, Fault, LogTruncated, NotConfigured
 from services.domain.identifiers import instant_text
 from services.events.keyring import Keyring
 from services.events.log import Log, Record, Topic, Topics, open_log
@@ -24,6 +25,7 @@ from services.verify.register import found_in
 
 BATCH = 500
 WAIT_S = 1.0
+_UNBELIEVED_PAUSE_S = 0.02
 _PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 _TRUSTED_KINDS = ("key", "body", "alliance")
 
@@ -42,7 +44,6 @@ class Projector:
         self._genesis = genesis
         self._folder = folder
         self._applied = telemetry.counter("certmark_projected_records_total", "State records read", "outcome")
-        self._early: list[Record] = []
         self._building = False
         self._writer = self._open_or_create()
         try:
@@ -64,6 +65,10 @@ class Projector:
         except LogTruncated as error:
             telemetry.warning("the state topic lost our position, building anew", detail=error.detail)
             self._rebuild()
+            return 0
+        if records and not self._can_believe(records):
+            # Nobody's seal is known yet. What cannot be judged is not passed over: the key's record is on its way.
+            time.sleep(_UNBELIEVED_PAUSE_S)
             return 0
         if records or (not self._writer.meta.complete and self._caught_up(self._writer.meta.position)):
             try:
@@ -98,14 +103,32 @@ class Projector:
                 (self._folder / REBUILD_WANTED).unlink()
             telemetry.info("read model complete", position=position, file=self._writer.path.name)
 
+    def _can_believe(self, records: Sequence[Record]) -> bool:
+        """Whether a seal's key is known. At a register's beginning its first keys seal each other's records."""
+        if not any(key.purpose is Purpose.SEAL for key in self._keyring.keys()):
+            self._learn_keys(self._keyring, records[0].position)
+        return any(key.purpose is Purpose.SEAL for key in self._keyring.keys())
+
+    def _learn_keys(self, keyring: Keyring, position: int) -> int:
+        """Take the keys out of the topic from a position on, ahead of everything else; returns its end."""
+        _, end = self._log.bounds(self._topic)
+        while position < end:
+            records = self._log.read(self._topic, position, BATCH)
+            if not records:
+                break
+            for record in records:
+                if record.key.startswith("key/") and record.value:
+                    keyring.learn_key(record.value)
+            position = records[-1].position + 1
+        return end
+
     def _caught_up(self, position: int) -> bool:
         """Everything is in that the topic held when we began, and that was something: an empty topic tells nothing."""
         return position >= self._target and self._keyring.has_genesis
 
     def _believed(self, records: Sequence[Record]) -> Iterator[tuple[SealedRecord, bytes]]:
-        """The records whose seal holds; a key's record that comes before the key which seals it waits for that."""
-        waiting, self._early = self._early, []
-        for record in (*records, *waiting):
+        """The records whose seal holds."""
+        for record in records:
             if not record.value:
                 continue  # ended certificates are states; a tombstone is nobody's word
             try:
@@ -113,9 +136,6 @@ class Projector:
                 if sealed.key != record.key:
                     raise Unreadable("a record stands under another key than the one it is sealed for")
             except (CertmarkError, Unreadable) as error:
-                if isinstance(error, UnknownKey) and record.key.startswith("key/") and record not in waiting:
-                    self._early.append(record)
-                    continue
                 self._applied.labels("refused").inc()
                 code = error.slug if isinstance(error, CertmarkError) else "wrong-key"
                 telemetry.warning("a state record is not believed", code=code, position=record.position)
@@ -134,15 +154,7 @@ class Projector:
         position = self._writer.meta.position
         if not first <= position <= end:
             raise LogTruncated(f"the topic holds {first} to {end}, we have reached {position}")
-        while position < end:
-            records = self._log.read(self._topic, position, BATCH)
-            if not records:
-                break
-            for record in records:
-                if record.key.startswith("key/") and record.value:
-                    keyring.learn_key(record.value)
-            position = records[-1].position + 1
-        return keyring, end
+        return keyring, self._learn_keys(keyring, position)
 
     def _open_or_create(self) -> ModelWriter:
         """The file in service if it is of this register, else a new one."""
