@@ -100,7 +100,7 @@ class KeyringFollower:
 
     def _become_ready(self) -> None:
         if self._why_not is not None:
-            telemetry.info("keyring complete", keys=len(self.keyring.keys()))
+            telemetry.info("keyring complete", keys=len(self.keyring.known_keys()))
         self._why_not = None
 
     def _follow(self, log: Log, position: int) -> None:

@@ -74,7 +74,7 @@ class Keyring:
     def registered(self, kid: str) -> RegisteredKey | None:
         return self._keys.get(kid)
 
-    def keys(self) -> tuple[Key, ...]:
+    def known_keys(self) -> tuple[Key, ...]:
         return tuple(found.key for found in self._keys.values())
 
     def body(self, approval_no: str) -> BodyState | None:

@@ -1,0 +1,136 @@
+"""The command line where no server is needed: exit codes, drafts, keys, help."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from services.cli import main
+from services.events.envelope import check_signature, open_envelope, read_event
+from services.events.keys import load_key
+
+BODY = "CNCA-R-2019-7901"
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CERTMARK_DATA", str(tmp_path))
+    return tmp_path
+
+
+def run(*words: str, stdin: str | bytes | None = None) -> Result:
+    return CliRunner().invoke(main, words, input=stdin)
+
+
+def test_a_key_is_made_once_and_only_its_owner_reads_it(data: Path) -> None:
+    made = run("keys", "new", BODY, "--json")
+    assert made.exit_code == 0
+    path = data / "keys" / f"{BODY}.pem"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert json.loads(made.stdout)["kid"] == load_key(path).public.kid
+    before = path.read_bytes()
+    assert run("keys", "new", BODY).exit_code == 2
+    assert path.read_bytes() == before
+    assert json.loads(run("keys", "show", BODY, "--json").stdout) == json.loads(made.stdout)
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", ".", ".."])
+def test_a_name_that_is_a_path_is_no_name(data: Path, name: str) -> None:
+    assert run("keys", "new", name).exit_code == 2
+    assert not (data.parent / "x.pem").exists()
+
+
+@pytest.mark.parametrize("alg", ["Ed25519", "ES256"])
+def test_an_event_spelt_out_is_completed_and_signed(data: Path, alg: str) -> None:
+    run("keys", "new", BODY, "--alg", alg)
+    words = ["certificate.suspended", "2023990703000117", "reason=S03", "until=2026-12-14", "note=监督抽样不合格"]
+    signed = run("sign", "--first", "--as", BODY, *words)
+    assert signed.exit_code == 0, signed.output
+    envelope = open_envelope(signed.stdout.strip().encode())
+    check_signature(envelope, load_key(data / "keys" / f"{BODY}.pem").public)
+    event = read_event(envelope)
+    assert event.source == f"urn:certmark:body:{BODY}"
+    assert (event.type, event.sequence, event.previous) == ("certmark.certificate.suspended.v1", 1, None)
+    assert event.data["note"] == "监督抽样不合格"
+    assert set(event.data) == {"effective_at", "reason", "until", "note"}
+
+
+def test_drafts_of_one_chain_follow_each_other(data: Path) -> None:
+    run("keys", "new", BODY)
+    lines = "\n".join(
+        json.dumps({"type": "certificate.surveillance_passed", "subject": subject, "data": {}})
+        for subject in ("2023990703000117", "2023990703000118", "2023990703000117")
+    )
+    signed = run("sign", "--first", "--as", BODY, "-", stdin=lines)
+    events = [read_event(open_envelope(line.encode())) for line in signed.stdout.split()]
+    assert [event.sequence for event in events] == [1, 1, 2]
+    assert events[2].previous == events[0].digest
+
+
+@pytest.mark.parametrize("form", ["object", "array", "indented"])
+def test_drafts_may_be_an_object_or_an_array(data: Path, tmp_path: Path, form: str) -> None:
+    run("keys", "new", BODY)
+    draft = {"type": "certificate.cancelled", "subject": "2023990703000117", "data": {"reason": "C03"}}
+    text = json.dumps([draft] if form == "array" else draft, indent=2 if form == "indented" else None)
+    file = tmp_path / "drafts.json"
+    file.write_text(text, encoding="utf-8")
+    assert run("sign", "--first", "--as", BODY, str(file)).exit_code == 0
+
+
+def test_every_fault_of_a_draft_is_named(data: Path) -> None:
+    run("keys", "new", BODY)
+    signed = run(
+        "sign", "--first", "--as", BODY, "--json", "certificate.suspended", "2023990703000117", "reason=3", "x=y"
+    )
+    assert signed.exit_code == 2
+    problem = json.loads(signed.stdout)
+    assert problem["code"] == "bad-event"
+    for fault in ("/reason", "/until", "/x"):
+        assert fault in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["sign", "--first", "--as", "nobody", "certificate.cancelled", "x"],
+        ["sign", "--first", "--as", BODY, "certificate.cancelled", "2023990703000117", "reason=C03"],
+        ["sign", "--first", "--as", BODY, "no.such_type", "2023990703000117"],
+        ["sign", "--first", "no-such-file.json"],
+        ["publish", "no-such-file.jws"],
+        ["publish", "--to", "ftp://x", "-"],
+        ["verify", "no-such-image.png"],
+        ["keys", "show", "nobody"],
+        ["no-such-command"],
+        ["sign", "--no-such-option"],
+    ],
+)
+def test_wrong_use_ends_with_2_and_a_sentence(data: Path, words: list[str]) -> None:
+    ended = run(*words, stdin="e30.e30.e30")
+    assert ended.exit_code == 2, ended.output
+    assert ended.stderr.strip()
+    assert "Traceback" not in ended.output
+
+
+def test_what_is_no_jws_is_named_by_its_line(data: Path) -> None:
+    run("keys", "new", BODY)
+    good = run("sign", "--first", "--as", BODY, "certificate.cancelled", "2023990703000117", "reason=C03").stdout
+    ended = run("publish", "-", stdin=good + "junk\n")
+    assert ended.exit_code == 2
+    assert "line 2" in ended.stderr
+
+
+def test_bad_settings_are_a_sentence(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CERTMARK_LOG", "paper")
+    ended = run("keys", "new", "x")
+    assert ended.exit_code == 2
+    assert "CERTMARK_LOG" in ended.stderr
+
+
+def test_every_command_has_help_and_json() -> None:
+    names = ["decision", "demo", "keys new", "keys show", "migrate", "publish", "sign", "up", "verify"]
+    for name in names:
+        helped = run(*name.split(), "--help")
+        assert helped.exit_code == 0
+        assert "--json" in helped.stdout
