@@ -189,6 +189,7 @@ def _frame(frame: Frame) -> dict[str, Any]:
     other = "zh" if frame.language == "en" else "en"
     return {
         "language": frame.language,
+        "explicit": frame.explicit,
         "html_lang": HTML_LANG[frame.language],
         "label": _labels[frame.language],
         "colon": LABELS["colon"][frame.language],
