@@ -1,4 +1,4 @@
-"""Publishes the register's records to the state topic, in the order of their revisions and under the registry's seal."""
+"""Publishes the register's records to the state topic in the order of their revisions, sealed."""
 
 import base64
 import contextlib

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, cast
 
@@ -345,7 +345,11 @@ def quarantine_after(cur: Cursor, position: int, limit: int) -> list[Quarantined
         " WHERE position > %s ORDER BY position LIMIT %s",
         (position, limit),
     )
-    return [Quarantined(*(bytes(v) if isinstance(v, memoryview) else v for v in row)) for row in _rows(cur)]
+    return [_quarantined(*row) for row in cur.fetchall()]
+
+
+def _quarantined(*row: Any) -> Quarantined:
+    return replace(Quarantined(*row), value=bytes(row[-1]))  # psycopg2 reads bytea as a view
 
 
 # --- answers -------------------------------------------------------------------------------------------------
@@ -429,10 +433,6 @@ def counts(cur: Cursor) -> dict[str, int]:
     )
     names = ("accepted", "refused", "pending", "quarantined", "duplicates", "read", "size", "revision")
     return dict(zip(names, _one(cur), strict=True))
-
-
-def _rows(cur: Cursor) -> list[Any]:
-    return cur.fetchall()
 
 
 def _one(cur: Cursor) -> tuple[Any, ...]:
