@@ -105,9 +105,9 @@ class Projector:
 
     def _can_believe(self, records: Sequence[Record]) -> bool:
         """Whether a seal's key is known. At a register's beginning its first keys seal each other's records."""
-        if not any(key.purpose is Purpose.SEAL for key in self._keyring.keys()):
+        if not any(key.purpose is Purpose.SEAL for key in self._keyring.known_keys()):
             self._learn_keys(self._keyring, records[0].position)
-        return any(key.purpose is Purpose.SEAL for key in self._keyring.keys())
+        return any(key.purpose is Purpose.SEAL for key in self._keyring.known_keys())
 
     def _learn_keys(self, keyring: Keyring, position: int) -> int:
         """Take the keys out of the topic from a position on, ahead of everything else; returns its end."""
