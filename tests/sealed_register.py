@@ -32,7 +32,9 @@ NOW = datetime(2026, 11, 1, 4, 0, tzinfo=UTC)
 """Noon in China on the day for which the demonstration's data states its standings."""
 
 DEMONSTRATION = json.loads((ROOT / "services/demo/register.json").read_text(encoding="utf-8"))
-SCHEMES = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in (ROOT / "schemas/schemes").glob("*.json")}
+SCHEMES = {
+    path.stem: json.loads(path.read_text(encoding="utf-8")) for path in (ROOT / "schemas/schemes").glob("*.json")
+}
 _STATUS = {"suspended": Status.SUSPENDED, "revoked": Status.REVOKED, "cancelled": Status.CANCELLED}
 _FIRST_DAY = "2019-01-01"
 _AUTHORITY = "urn:certmark:authority:demo"
@@ -156,7 +158,9 @@ class SealedRegister:
             self.publish(f"alliance/{alliance['id']}", state)
 
     def publish_certificate(self, certificate: Certificate, *, under_review: bool = False) -> None:
-        tokens = [self.token(certificate, mark, item) for mark in certificate.marks for item in mark.products or (None,)]
+        tokens = [
+            self.token(certificate, mark, item) for mark in certificate.marks for item in mark.products or (None,)
+        ]
         key = f"certificate/{certificate.certificate_no}"
         self.publish(key, to_state(certificate), tokens=tokens, under_review=under_review)
 
@@ -310,7 +314,10 @@ def _party(row: dict[str, Any]) -> Party:
 
 def _product(row: dict[str, Any]) -> Product:
     return Product(
-        row["name"], row.get("class"), row.get("trademark"), tuple(Item(i["model"], i.get("gtin")) for i in row["items"])
+        row["name"],
+        row.get("class"),
+        row.get("trademark"),
+        tuple(Item(i["model"], i.get("gtin")) for i in row["items"]),
     )
 
 
@@ -348,5 +355,3 @@ class ListLog:
 
 
 STATE = Topic("test.state.v1", compacted=True)
-
-

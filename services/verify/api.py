@@ -96,9 +96,7 @@ class HeadSchema(ma.Schema):
     since = ma.fields.Date(required=True, allow_none=True)
     until = ma.fields.Date(required=True, allow_none=True)
     reason = ma.fields.Nested(ReasonSchema, required=True, allow_none=True)
-    notes = ma.fields.List(
-        ma.fields.String(validate=ma.validate.OneOf([note.value for note in Note])), required=True
-    )
+    notes = ma.fields.List(ma.fields.String(validate=ma.validate.OneOf([note.value for note in Note])), required=True)
 
 
 class CandidateSchema(HeadSchema):
@@ -121,7 +119,9 @@ class MarkSchema(ma.Schema):
     products = ma.fields.List(ma.fields.Nested(ItemSchema), required=True)
     valid_from = ma.fields.Date(required=True)
     valid_until = ma.fields.Date(required=True, allow_none=True)
-    standing = ma.fields.String(required=True, metadata={"description": "The worse of the mark's own and its certificate's"})
+    standing = ma.fields.String(
+        required=True, metadata={"description": "The worse of the mark's own and its certificate's"}
+    )
 
 
 class AnswerSchema(HeadSchema):
@@ -358,7 +358,10 @@ def _add_routes(api: Api, node: Node) -> None:
     @public.doc(
         summary="The page with one field; with `q` the verdict",
         parameters=[{"name": "q", "in": "query", "schema": {"type": "string"}}, _LANG],
-        responses={200: {"description": "A page", "content": {HTML: {}}}, 303: {"description": "To the verdict's page"}},
+        responses={
+            200: {"description": "A page", "content": {HTML: {}}},
+            303: {"description": "To the verdict's page"},
+        },
     )
     def front() -> Response:
         typed = request.args.get("q", "").strip()

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -15,7 +16,7 @@ from markupsafe import Markup
 from services.domain.certificate import Certificate, Mark, Party, Status, StatusInterval
 from services.domain.identifiers import CHINA, instant_text
 from services.domain.reasons import REASONS
-from services.domain.standing import Standing, mark_standing
+from services.domain.standing import Standing, interval_on, mark_standing
 from services.verify.answer import Answer
 from services.verify.wording import (
     BESIDE,
@@ -56,9 +57,18 @@ _CHECKED_ISO, _CHECKED_TEXT = "\ue000iso\ue000", "\ue000text\ue000"
 _environment = Environment(
     loader=FileSystemLoader(_FOLDER), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
 )
-_labels = {
-    language: {name: text[language] for name, text in LABELS.items()} for language in HTML_LANG
-}
+_CHINESE = re.compile("[\u3400-\u9fff]")
+
+
+def _said(text: str, language: str) -> str:
+    """Data that stays Chinese on an English page, marked as such for screen readers and hyphenation."""
+    if language == "en" and _CHINESE.search(text):
+        return Markup('<span lang="zh-CN">{}</span>').format(text)
+    return text
+
+
+_environment.filters["said"] = _said
+_labels = {language: {name: text[language] for name, text in LABELS.items()} for language in HTML_LANG}
 _verdict = _environment.get_template("verdict.html")
 _front = _environment.get_template("front.html")
 _error = _environment.get_template("error.html")
@@ -143,7 +153,9 @@ def verdict_page(answer: Answer, frame: Frame, public_url: str) -> tuple[bytes, 
     title = view.title
     if view.number:
         title += f" – {view.number}"
-    html = _verdict.render(v=view, title=f"{title} – {LABELS['site'][frame.language]}", robots="noindex", **_frame(frame))
+    html = _verdict.render(
+        v=view, title=f"{title} – {LABELS['site'][frame.language]}", robots="noindex", **_frame(frame)
+    )
     page = html.replace(_CHECKED_ISO, instant_text(answer.checked_at)).replace(
         _CHECKED_TEXT, beijing(answer.checked_at)
     )
@@ -226,7 +238,7 @@ def _view(answer: Answer, frame: Frame, public_url: str) -> _View:
         title=worded.title[language],
         explanation=_explanation(answer, facts),
         next_step=worded.next_step[language],
-        code=answer.code.value if answer.code else "several",
+        code=answer.code.value if answer.code else "",
         as_of=facts["as_of"],
         has_data=answer.as_of is not None,
         notes=_notes(answer, facts),
@@ -248,7 +260,6 @@ def _view(answer: Answer, frame: Frame, public_url: str) -> _View:
             number = certificate.superseded_by
             view.replacement = {"number": number, "href": frame.link(certificate_path(number))}
     elif answer.code not in SILENT and answer.code is not Code.NOT_OURS:
-        view.rows_heading = LABELS["asked"][language]
         asked = answer.question.number or answer.question.gtin or ""
         if answer.code is Code.MALFORMED_NUMBER:
             view.typed, view.problem = answer.question.text[:200], view.explanation
@@ -417,9 +428,7 @@ def _rows(answer: Answer, certificate: Certificate, frame: Frame) -> Iterable[Fa
         yield FactRow(label("service_scope"), certificate.service_scope)
     yield from _parties(certificate, language)
     yield _body_row(answer, certificate, language)
-    from_to = label("from_to").format(
-        from_=certificate.valid_from, until=certificate.valid_until or label("no_end")
-    )
+    from_to = label("from_to").format(from_=certificate.valid_from, until=certificate.valid_until or label("no_end"))
     first = certificate.first_issued_on
     yield FactRow(
         label("validity"),
@@ -477,7 +486,10 @@ def _mark_line(answer: Answer, certificate: Certificate, mark: Mark, frame: Fram
     language = frame.language
     name = _mark_name(answer, mark.mark, language)
     name = f"{name} · {mark.family}" if mark.family else name
-    word = STATUS_WORD[mark_standing(certificate, mark, answer.day)][language]
+    interval = interval_on(mark.statuses, answer.day)
+    withdrawn = interval is not None and interval.status is Status.WITHDRAWN
+    status = Status.WITHDRAWN if withdrawn else mark_standing(certificate, mark, answer.day)
+    word = STATUS_WORD[status][language]
     until = mark.valid_until or LABELS["no_end"][language]
     span = LABELS["from_to"][language].format(from_=mark.valid_from, until=until)
     number = "" if mark.mark_no == certificate.certificate_no else f"{mark.mark_no} · "
@@ -570,7 +582,7 @@ def _report(answer: Answer, view: _View, language: str, public_url: str) -> str:
         lines.append((LABELS["number"][language], certificate.certificate_no))
     elif view.rows:
         lines.append((LABELS["asked"][language], view.rows[0].text))
-    lines.append((LABELS["answer"][language], f"{view.title} ({view.code})"))
+    lines.append((LABELS["answer"][language], f"{view.title} ({view.code})" if view.code else view.title))
     if certificate is not None:
         product = certificate.product.name if certificate.product else certificate.service_scope or ""
         lines += [

@@ -29,7 +29,12 @@ class QuickPath:
     """
 
     def __init__(
-        self, wsgi: _Wsgi, folder: Path, stale_after: timedelta, headers: Iterable[tuple[str, str]], clock: Callable[[], datetime]
+        self,
+        wsgi: _Wsgi,
+        folder: Path,
+        stale_after: timedelta,
+        headers: Iterable[tuple[str, str]],
+        clock: Callable[[], datetime],
     ) -> None:
         self._wsgi = wsgi
         self._folder = folder

@@ -157,5 +157,3 @@ def _signers(states: list[KeyState]) -> dict[bytes, tuple[Signer, ...]]:
         kid = mark_kid(public)
         signers[kid] = (*signers.get(kid, ()), Signer(MarkKey(public, key.valid_from, last), key.compromised_since))
     return signers
-
-

@@ -81,7 +81,6 @@ _COMPARE = Text(
     "若品牌或型号不一致,请保留商品并向 12315 反映。",
     "If brand or model differ, keep the item and tell 12315.",
 )
-_NOTHING = Text("无需其他操作。", "Nothing else to do.")
 
 ANSWERS: dict[Code, Wording] = {
     Code.VALID: Wording(
@@ -197,7 +196,10 @@ ANSWERS: dict[Code, Wording] = {
             "此码或网址不属于本系统,本系统不作评价。",
             "This code or address does not belong to this register, which says nothing about it.",
         ),
-        Text("请扫描认证标志旁的二维码,或输入证书编号。", "Scan the code beside the mark, or type the certificate number."),
+        Text(
+            "请扫描认证标志旁的二维码,或输入证书编号。",
+            "Scan the code beside the mark, or type the certificate number.",
+        ),
     ),
     Code.IMPOSTOR_HOST: Wording(
         Family.NO,
@@ -212,7 +214,10 @@ ANSWERS: dict[Code, Wording] = {
     Code.UNKNOWN_SIGNER: Wording(
         Family.NO,
         Text("签发者未登记", "Signer not registered"),
-        Text("此码的签发者不在登记之列,其内容不予显示。", "Whoever signed this code is not registered; its content is not shown."),
+        Text(
+            "此码的签发者不在登记之列,其内容不予显示。",
+            "Whoever signed this code is not registered; its content is not shown.",
+        ),
         _HOTLINE,
     ),
     Code.BAD_SIGNATURE: Wording(
@@ -255,7 +260,7 @@ NOTED: dict[Note, Wording] = {
             "由企业自行声明,非第三方认证。仅适用于下列型号。",
             "Declared by the company itself, not third-party certified. It holds for the models listed below only.",
         ),
-        _NOTHING,
+        Text("请与下列型号逐一核对。", "Compare with the list below."),
     ),
     Note.POSSIBLE_COPY: Wording(
         Family.CANNOT_SAY,
@@ -272,14 +277,17 @@ NOTED: dict[Note, Wording] = {
 NOTE_PRECEDENCE = (Note.POSSIBLE_COPY, Note.SELF_DECLARED, Note.SCOPE_LIMITED)
 
 BESIDE: dict[Note, Text] = {
-    Note.SELF_DECLARED: Text("由企业自行声明,非第三方认证。", "Declared by the company itself, not third-party certified."),
+    Note.SELF_DECLARED: Text(
+        "由企业自行声明,非第三方认证。", "Declared by the company itself, not third-party certified."
+    ),
     Note.SCOPE_LIMITED: Text("仅适用于所列型号。", "For the models listed only."),
     Note.BODY_DISQUALIFIED: Text(
         "发证机构的资质现已被撤销;证书本身未因此自动失效。",
         "The certification body has since lost its approval; that alone does not end the certificate.",
     ),
     Note.UNDER_REVIEW: Text(
-        "此证书有更新正在处理,结果可能随时变化。", "An update of this certificate is being processed; the answer may change."
+        "此证书有更新正在处理,结果可能随时变化。",
+        "An update of this certificate is being processed; the answer may change.",
     ),
     Note.POSSIBLE_COPY: Text("标志码疑被复制,请核对商品。", "The code may have been copied; compare the item."),
     Note.OVERDUE_SURVEILLANCE: Text(
@@ -296,9 +304,7 @@ SYSTEM_EXPLANATION = Text(
 )
 DECLARATION_WITHDRAWN = Text("该自我声明已由企业撤回。", "The company has withdrawn this self-declaration.")
 SUSPENSION_PLANNED = Text("至{until}", " until {until}")
-SUSPENSION_OVERDUE = Text(
-    ",原定至{until},期满后未见恢复", ", planned until {until} and not resumed since then"
-)
+SUSPENSION_OVERDUE = Text(",原定至{until},期满后未见恢复", ", planned until {until} and not resumed since then")
 NO_REASON = Text("未说明", "none stated")
 SEVERAL = Wording(
     Family.INPUT,
@@ -371,8 +377,13 @@ LABELS: dict[str, Text] = {
     "skip": Text("跳到结果", "Skip to the answer"),
     "look_up": Text("查询", "Look up"),
     "look_up_another": Text("查询其他编号", "Look up another number"),
-    "field": Text("证书编号、标志编号、商品条码或二维码网址", "Certificate or mark number, bar code, or the QR's address"),
-    "hint": Text("印在证书、包装或铭牌上;全角数字和空格可以照常输入。", "Printed on certificate, packaging or plate; spaces are fine."),
+    "field": Text(
+        "证书编号、标志编号、商品条码或二维码网址", "Certificate or mark number, bar code, or the QR's address"
+    ),
+    "hint": Text(
+        "印在证书、包装或铭牌上;全角数字和空格可以照常输入。",
+        "Printed on certificate, packaging or plate; spaces are fine.",
+    ),
     "examples": Text("例如", "For example"),
     "no_examples": Text("登记册目前没有数据。", "The register holds no data yet."),
     "demonstration": Text("演示数据:以下内容纯属虚构。", "Demonstration: the data is fictional."),
@@ -384,6 +395,7 @@ LABELS: dict[str, Text] = {
     "code": Text("结果代码", "Answer code"),
     "number": Text("证书编号", "Certificate number"),
     "declaration_no": Text("声明编号", "Declaration number"),
+    "question": Text("您的查询", "Your question"),
     "asked": Text("查询内容", "You asked for"),
     "mark": Text("标志", "Mark"),
     "mark_no": Text("标志编号", "Mark number"),
@@ -415,14 +427,15 @@ LABELS: dict[str, Text] = {
         "This page is made from a state record sealed by the registry. Register entry {seq}, event digest (SHA-256):",
     ),
     "proof_token": Text(
-        "此二维码的签名已用登记的标志密钥验证。断网时可运行:certmark verify --offline “二维码网址”",
-        "This QR's signature was verified with a registered mark key. Without a network: certmark verify --offline “the QR's address”",
+        "此二维码的签名已用登记的标志密钥验证。", "This QR's signature was verified with a registered mark key."
     ),
     "proof_command": Text("在任何电脑上可运行:", "On any computer you can run:"),
     "qr": Text("标志二维码", "The mark's QR code"),
     "qr_alt": Text("标志 {mark_no} 的二维码", "QR code of mark {mark_no}"),
     "report": Text("向 12315 反映时可复制", "To copy when reporting to 12315"),
-    "print": Text("可用浏览器的“打印”保存本页为凭证。", "Use your browser's print function to keep this page as a record."),
+    "print": Text(
+        "可用浏览器的“打印”保存本页为凭证。", "Use your browser's print function to keep this page as a record."
+    ),
     "other_language": Text("English", "中文"),
     "and": Text("、", ", "),
     "colon": Text(":", ": "),
@@ -433,14 +446,20 @@ LABELS: dict[str, Text] = {
     "complete": Text("{name}:收录完整。{text}", "{name}: complete. {text}"),
     "incomplete": Text("{name}:收录不完整。{text}", "{name}: not complete. {text}"),
     "coverage": Text("本系统收录范围", "What this register covers"),
-    "coverage_unknown": Text("收录范围不完整,未登记不能证明任何事情。", "The register is not complete; not being found proves nothing."),
+    "coverage_unknown": Text(
+        "收录范围不完整,未登记不能证明任何事情。", "The register is not complete; not being found proves nothing."
+    ),
     "expected": Text("可识别的内容", "What can be looked up"),
     "problem": Text("您的输入有问题", "There is a problem with what was typed"),
     "candidates": Text("相关证书", "Certificates concerned"),
     "error_404": Text("没有这个页面", "Page not found"),
-    "error_404_text": Text("请检查网址,或在首页输入编号查询。", "Check the address, or look up a number on the front page."),
+    "error_404_text": Text(
+        "请检查网址,或在首页输入编号查询。", "Check the address, or look up a number on the front page."
+    ),
     "error_500": Text("系统出错", "Something went wrong here"),
-    "error_500_text": Text("故障已记录。不表示商品有问题,也不表示没有问题。", "It has been logged. This says nothing about any item."),
+    "error_500_text": Text(
+        "故障已记录。不表示商品有问题,也不表示没有问题。", "It has been logged. This says nothing about any item."
+    ),
     "error_400": Text("请求无法理解", "The request cannot be understood"),
     "error_400_text": Text("请在首页输入编号查询。", "Look up a number on the front page."),
     "home": Text("首页", "Front page"),

@@ -101,7 +101,10 @@ def special_certificates(day: date) -> Iterator[Certificate]:
     yield named("E2E-EXPIRED-0001", valid_until=day - timedelta(days=1))
     yield named("E2E-AHEAD-000001", valid_from=day + timedelta(days=9))
     yield named("E2E-OVERDUE-0001", surveillance_due=day - timedelta(days=1))
-    withdrawn = (mark.statuses[0], StatusInterval(Status.WITHDRAWN, day - timedelta(days=3), None, None, None, "c" * 64))
+    withdrawn = (
+        mark.statuses[0],
+        StatusInterval(Status.WITHDRAWN, day - timedelta(days=3), None, None, None, "c" * 64),
+    )
     yield named("E2E-NOMARK-00001", marks=(replace(mark, mark_no="M-E2E-NOMARK-00001", statuses=withdrawn),))
 
 
@@ -285,7 +288,9 @@ def test_text_at_twice_the_size_is_not_cut(served: Served, browser: Browser) -> 
     page.add_style_tag  # noqa: B018  # the page's policy forbids added styles; the browser's own zoom is what people use
     session = page.context.new_cdp_session(page)
     session.send("Emulation.setPageScaleFactor", {"pageScaleFactor": 1})
-    session.send("Emulation.setDeviceMetricsOverride", {"width": 320, "height": 450, "deviceScaleFactor": 2, "mobile": False})
+    session.send(
+        "Emulation.setDeviceMetricsOverride", {"width": 320, "height": 450, "deviceScaleFactor": 2, "mobile": False}
+    )
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     clipped = page.evaluate(
         "[...document.querySelectorAll('main *')].filter(e => e.scrollWidth > e.clientWidth + 1 "
