@@ -1,0 +1,386 @@
+"""The life of a certificate: the table of allowed transitions and its complement, dates, reasons, amendments."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from itertools import product
+
+import pytest
+
+from services.domain.certificate import (
+    Basis,
+    Certificate,
+    Item,
+    Mark,
+    Party,
+    Product,
+    Status,
+    StatusInterval,
+    from_state,
+    to_state,
+)
+from services.domain.errors import (
+    BadDates,
+    NothingToChange,
+    Refusal,
+    SchemeRule,
+    TransitionNotAllowed,
+    UnknownMark,
+    UnknownReason,
+)
+from services.domain.lifecycle import (
+    ALLOWED,
+    REASON_LETTER,
+    Verb,
+    change,
+    issued,
+    next_surveillance,
+    with_mark,
+    withdraw_mark,
+)
+from services.domain.reasons import REASONS
+from services.domain.said import EventData, Moment, Said
+from services.domain.scheme import SchemeRules, scheme_rules
+from services.domain.standing import Standing, interval_on, mark_standing, standing
+
+TODAY = date(2026, 11, 1)
+MOMENT = Moment(datetime(2026, 11, 1, 4, tzinfo=UTC), TODAY)
+RULES: SchemeRules = scheme_rules(
+    {
+        "effective_at": "2016-01-01",
+        "version": 1,
+        "name": {"zh": "示范", "en": "Sample"},
+        "class": "product",
+        "mandatory": False,
+        "declaration": False,
+        "mark_authorizer": "body",
+        "mark": {"id": "sample", "name": {"zh": "示范", "en": "Sample"}},
+        "families": ["甲", "乙"],
+        "required": ["basis"],
+        "validity_months": 60,
+        "suspension_limit_months": 6,
+        "surveillance_months": 12,
+        "coverage": {"complete": False, "zh": "示范", "en": "sample"},
+    }
+)
+
+
+def a_certificate(status: Status = Status.ACTIVE) -> Certificate:
+    since = date(2024, 3, 6)
+    statuses = [StatusInterval(Status.ACTIVE, since, None, None, None, "d0")]
+    if status is not Status.ACTIVE:
+        statuses.append(StatusInterval(status, date(2026, 1, 10), date(2026, 3, 9), "S03", None, "d1"))
+    return Certificate(
+        certificate_no="T-2024-001",
+        declaration=False,
+        scheme="sample",
+        scheme_version=1,
+        responsible="urn:certmark:body:CNCA-R-2019-7901",
+        body="CNCA-R-2019-7901",
+        certification_mode=None,
+        basis=(Basis("GB 1", "2012"),),
+        holder=Party("示范公司", "91310115MAXX001114", "310115", None),
+        manufacturer=None,
+        factory=None,
+        product=Product("电器", "0703", "示范", (Item("A1", "06909900123007"), Item("A2", None))),
+        service_scope=None,
+        sites=(),
+        headcount=None,
+        first_issued_on=since,
+        issued_on=since,
+        valid_from=since,
+        valid_until=date(2029, 3, 5),
+        surveillance_due=date(2025, 3, 6),
+        approver="0007",
+        audit_refs=(),
+        parent_no=None,
+        supersedes=None,
+        superseded_by=None,
+        accreditation=None,
+        grade=None,
+        organic=None,
+        green=None,
+        statuses=tuple(statuses),
+    )
+
+
+def a_statement(verb: Verb, **data: object) -> Said:
+    given: dict[str, object] = {"effective_at": "2026-10-01"}
+    letter = REASON_LETTER.get(verb)
+    if letter:
+        given["reason"] = f"{letter}03"
+    if verb is Verb.SUSPEND:
+        given["until"] = "2026-12-31"
+    if verb is Verb.AMEND:
+        given["fields"] = {"headcount": 7}
+    return Said(
+        "d9", "urn:certmark:body:CNCA-R-2019-7901", "body", "CNCA-R-2019-7901", "t", "s", EventData(**given, **data)
+    )  # type: ignore[typeddict-item]
+
+
+@pytest.mark.parametrize(("status", "verb"), sorted(ALLOWED))
+def test_an_allowed_verb_leads_to_the_status_of_the_table(status: Status, verb: Verb) -> None:
+    assert change(a_certificate(status), verb, a_statement(verb), RULES, MOMENT).status is ALLOWED[status, verb]
+
+
+STATUSES = [Status.ACTIVE, Status.SUSPENDED, Status.REVOKED, Status.CANCELLED]
+
+
+@pytest.mark.parametrize(("status", "verb"), sorted(set(product(STATUSES, Verb)) - set(ALLOWED)))
+def test_every_other_verb_is_refused(status: Status, verb: Verb) -> None:
+    with pytest.raises(TransitionNotAllowed):
+        change(a_certificate(status), verb, a_statement(verb), RULES, MOMENT)
+
+
+def test_suspend_resume_revoke_keeps_all_intervals() -> None:
+    suspended = change(a_certificate(), Verb.SUSPEND, a_statement(Verb.SUSPEND), RULES, MOMENT)
+    resumed = change(suspended, Verb.RESUME, a_statement(Verb.RESUME, verified_on="2026-10-20"), RULES, MOMENT)
+    revoked = change(resumed, Verb.REVOKE, a_statement(Verb.REVOKE), RULES, MOMENT)
+    assert [i.status.value for i in revoked.statuses] == ["active", "suspended", "active", "revoked"]
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        ({"effective_at": "2026-12-02", "until": "2027-01-01"}, BadDates),  # more than 30 days ahead
+        ({"effective_at": "2024-03-05"}, BadDates),  # before the last status event
+        ({"determined_on": "2026-10-02"}, BadDates),  # determined after it took effect
+        ({"until": "2026-09-30"}, BadDates),  # ends before it began
+        ({"until": None}, BadDates),
+        ({"until": "2027-04-01"}, SchemeRule),  # six months at most: to 2027-03-31
+        ({"reason": "R03"}, UnknownReason),
+        ({"reason": "S99"}, UnknownReason),
+        ({"reason": None}, UnknownReason),
+    ],
+)
+def test_a_suspension_that_contradicts_itself_is_refused(data: dict[str, object], error: type[Refusal]) -> None:
+    said = a_statement(Verb.SUSPEND)
+    merged = replace(said, data={**said.data, **data})  # type: ignore[typeddict-item]
+    with pytest.raises(error):
+        change(a_certificate(), Verb.SUSPEND, merged, RULES, MOMENT)
+
+
+def test_thirty_days_ahead_and_the_last_day_of_the_limit_are_allowed() -> None:
+    said = a_statement(Verb.SUSPEND)
+    ahead = replace(said, data={**said.data, "effective_at": "2026-12-01", "until": "2027-05-31"})
+    assert change(a_certificate(), Verb.SUSPEND, ahead, RULES, MOMENT).status is Status.SUSPENDED
+
+
+def test_every_reason_code_of_its_letter_is_taken() -> None:
+    for code in REASONS:
+        verb = next(v for v, letter in REASON_LETTER.items() if code.startswith(letter))
+        said = a_statement(verb)
+        coded = replace(said, data={**said.data, "reason": code})
+        assert change(a_certificate(), verb, coded, RULES, MOMENT).statuses[-1].reason == code
+
+
+@pytest.mark.parametrize("verb", [Verb.SUSPEND, Verb.AMEND, Verb.PASS_SURVEILLANCE])
+def test_an_expired_certificate_takes_only_its_end(verb: Verb) -> None:
+    expired = replace(a_certificate(), valid_until=date(2026, 9, 30))
+    with pytest.raises(TransitionNotAllowed):
+        change(expired, verb, a_statement(verb), RULES, MOMENT)
+    assert change(expired, Verb.REVOKE, a_statement(Verb.REVOKE), RULES, MOMENT).status is Status.REVOKED
+
+
+def test_an_amendment_adds_and_removes_items_one_by_one() -> None:
+    added = a_statement(Verb.AMEND, items=[{"op": "added", "model": "A3"}, {"op": "removed", "model": "A1"}])
+    after = change(a_certificate(), Verb.AMEND, added, RULES, MOMENT)
+    assert after.product is not None
+    assert [item.model for item in after.product.items] == ["A2", "A3"]
+
+
+@pytest.mark.parametrize(
+    ("items", "error"),
+    [
+        ([{"op": "added", "model": "A1"}], NothingToChange),
+        ([{"op": "removed", "model": "A9"}], NothingToChange),
+        ([{"op": "removed", "model": "A1"}, {"op": "removed", "model": "A2"}], SchemeRule),
+    ],
+)
+def test_an_amendment_that_makes_no_sense_is_refused(items: list[dict[str, str]], error: type[Refusal]) -> None:
+    said = a_statement(Verb.AMEND)
+    with pytest.raises(error):
+        change(
+            a_certificate(),
+            Verb.AMEND,
+            replace(said, data={"effective_at": "2026-10-01", "items": items}),
+            RULES,
+            MOMENT,
+        )  # type: ignore[typeddict-item]
+
+
+def test_an_amendment_without_change_is_refused() -> None:
+    said = replace(a_statement(Verb.AMEND), data={"effective_at": "2026-10-01", "fields": {}})
+    with pytest.raises(NothingToChange):
+        change(a_certificate(), Verb.AMEND, said, RULES, MOMENT)
+
+
+@pytest.mark.parametrize(
+    ("passed", "due"),
+    [
+        (date(2024, 2, 20), date(2025, 3, 6)),  # before the first anniversary: the second is next
+        (date(2024, 3, 6), date(2025, 3, 6)),  # on the day itself
+        (date(2025, 4, 1), date(2027, 3, 6)),  # late for the second: the one after it
+    ],
+)
+def test_the_next_surveillance_is_an_anniversary(passed: date, due: date) -> None:
+    assert next_surveillance(date(2023, 3, 6), passed, RULES) == due
+
+
+# --- the beginning -------------------------------------------------------------------------------------
+
+
+def a_first_event(**data: object) -> Said:
+    given: dict[str, object] = {
+        "effective_at": "2024-03-06",
+        "scheme": "sample",
+        "basis": [{"standard": "GB 1"}],
+        "holder": {"name": "示范公司"},
+        "product": {"name": "电器", "items": [{"model": "A1"}]},
+        "issued_on": "2024-03-06",
+        "valid_from": "2024-03-06",
+        "valid_until": "2029-03-05",
+    }
+    return Said("d0", "urn:certmark:body:B", "body", "B", "t", "s", EventData(**(given | data)))  # type: ignore[typeddict-item]
+
+
+def test_a_first_event_makes_an_active_certificate() -> None:
+    certificate = issued("T-1", a_first_event(), RULES, MOMENT, declaration=False)
+    assert (certificate.status, certificate.body, certificate.surveillance_due) == (
+        Status.ACTIVE,
+        "B",
+        date(2025, 3, 6),
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        ({"valid_until": "2024-03-05"}, BadDates),
+        ({"valid_until": "2029-03-06"}, SchemeRule),  # a day more than 60 months
+        ({"valid_until": None}, SchemeRule),
+        ({"first_issued_on": "2024-03-07"}, BadDates),
+        ({"issued_on": "2026-11-02", "valid_from": "2026-11-02"}, BadDates),  # issued tomorrow
+        ({"product": None}, SchemeRule),
+        ({"basis": []}, SchemeRule),
+    ],
+)
+def test_a_first_event_that_the_scheme_does_not_allow_is_refused(data: dict[str, object], error: type[Refusal]) -> None:
+    with pytest.raises(error):
+        issued("T-1", a_first_event(**data), RULES, MOMENT, declaration=False)
+
+
+def test_a_mark_that_the_certificate_implies_has_its_number_and_follows_its_items() -> None:
+    implied: SchemeRules = {**RULES, "mark_authorizer": "implied"}
+    certificate = issued("T-1", a_first_event(), implied, MOMENT, declaration=False)
+    assert [m.mark_no for m in certificate.marks] == ["T-1"]
+    said = a_statement(Verb.AMEND, items=[{"op": "added", "model": "A3"}])
+    after = change(certificate, Verb.AMEND, said, implied, MOMENT)
+    assert [item.model for item in after.marks[0].products] == ["A1", "A3"]
+
+
+# --- marks ---------------------------------------------------------------------------------------------------
+
+
+def an_authorization(**data: object) -> Said:
+    given: dict[str, object] = {
+        "effective_at": "2026-10-01",
+        "mark_no": "M-1",
+        "mark": "sample",
+        "family": "甲",
+        "products": [{"model": "A1", "gtin": "06909900123007"}],
+        "valid_until": "2029-03-05",
+    }
+    return Said("d5", "urn:certmark:body:B", "body", "B", "t", "s", EventData(**(given | data)))  # type: ignore[typeddict-item]
+
+
+def a_marked_certificate() -> Certificate:
+    return with_mark(a_certificate(), an_authorization(), RULES, MOMENT)
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        ({"mark": "other"}, SchemeRule),
+        ({"family": "丙"}, SchemeRule),
+        ({"products": [{"model": "A9"}]}, SchemeRule),
+        ({"products": []}, SchemeRule),
+        ({"valid_until": "2029-03-06"}, BadDates),
+        ({"valid_until": None}, BadDates),
+        ({"effective_at": "2024-03-05"}, TransitionNotAllowed),  # before the certificate
+    ],
+)
+def test_a_mark_beyond_its_certificate_or_scheme_is_refused(data: dict[str, object], error: type[Refusal]) -> None:
+    with pytest.raises(error):
+        with_mark(a_certificate(), an_authorization(**data), RULES, MOMENT)
+
+
+@pytest.mark.parametrize("status", [Status.SUSPENDED, Status.REVOKED, Status.CANCELLED])
+def test_no_mark_on_a_certificate_that_is_not_valid(status: Status) -> None:
+    with pytest.raises(TransitionNotAllowed):
+        with_mark(a_certificate(status), an_authorization(), RULES, MOMENT)
+
+
+def test_a_withdrawn_mark_ends_and_cannot_end_twice() -> None:
+    said = replace(an_authorization(), data={"effective_at": "2026-10-15", "mark_no": "M-1"})
+    after = withdraw_mark(a_marked_certificate(), "M-1", said, MOMENT)
+    assert after.marks[0].status is Status.WITHDRAWN
+    with pytest.raises(TransitionNotAllowed):
+        withdraw_mark(after, "M-1", said, MOMENT)
+    with pytest.raises(UnknownMark):
+        withdraw_mark(after, "M-2", said, MOMENT)
+
+
+# --- standing ------------------------------------------------------------------------------------------------
+
+
+def intervals(*declared: tuple[Status, str]) -> tuple[StatusInterval, ...]:
+    return tuple(StatusInterval(s, date.fromisoformat(d), None, None, None, "d") for s, d in declared)
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [
+        (date(2024, 3, 5), Standing.NOT_YET_VALID),
+        (date(2024, 3, 6), Standing.VALID),
+        (date(2026, 1, 9), Standing.VALID),
+        (date(2026, 1, 10), Standing.SUSPENDED),
+        (date(2026, 3, 10), Standing.SUSPENDED),  # the planned end never resumes
+        (date(2029, 3, 5), Standing.SUSPENDED),
+        (date(2029, 3, 6), Standing.EXPIRED),  # the certificate's own end outranks the suspension
+    ],
+)
+def test_the_standing_of_a_suspended_certificate_day_by_day(day: date, expected: Standing) -> None:
+    assert standing(a_certificate(Status.SUSPENDED), day) is expected
+
+
+def test_revoked_outranks_expired_and_superseded_outranks_cancelled() -> None:
+    revoked = replace(
+        a_certificate(), statuses=intervals((Status.ACTIVE, "2024-03-06"), (Status.REVOKED, "2026-01-01"))
+    )
+    assert standing(revoked, date(2030, 1, 1)) is Standing.REVOKED
+    ended = replace(revoked, statuses=intervals((Status.ACTIVE, "2024-03-06"), (Status.CANCELLED, "2026-01-01")))
+    assert standing(ended, date(2026, 1, 1)) is Standing.CANCELLED
+    assert standing(replace(ended, superseded_by="T-2"), date(2026, 1, 1)) is Standing.SUPERSEDED
+
+
+def test_a_mark_stands_no_better_than_its_certificate() -> None:
+    certificate = a_marked_certificate()
+    (mark,) = certificate.marks
+    assert mark_standing(certificate, mark, date(2026, 10, 1)) is Standing.VALID
+    assert mark_standing(certificate, mark, date(2026, 9, 30)) is Standing.NOT_YET_VALID
+    suspended = change(certificate, Verb.SUSPEND, a_statement(Verb.SUSPEND), RULES, MOMENT)
+    assert mark_standing(suspended, mark, date(2026, 10, 2)) is Standing.SUSPENDED
+    ended: Mark = replace(mark, valid_until=date(2026, 10, 2))
+    assert mark_standing(certificate, ended, date(2026, 10, 3)) is Standing.EXPIRED
+
+
+def test_of_two_intervals_of_one_day_the_last_accepted_counts() -> None:
+    same = intervals((Status.SUSPENDED, "2026-01-01"), (Status.ACTIVE, "2026-01-01"))
+    found = interval_on(same, date(2026, 1, 1))
+    assert found is not None
+    assert found.status is Status.ACTIVE
+
+
+def test_state_v1_and_back_is_the_same_certificate() -> None:
+    certificate = a_marked_certificate()
+    assert from_state(to_state(certificate)) == certificate
