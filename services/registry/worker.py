@@ -72,7 +72,12 @@ class Worker:
                 telemetry.warning("worker fault, trying again", fault=type(fault).__name__, detail=str(fault))
                 self._drop()
                 time.sleep(0.2)
-        self._release()
+        self.close()
+
+    def close(self) -> None:
+        """Give the lease back, so that a standby begins at once, and let go of everything."""
+        with contextlib.suppress(CertmarkError), transaction(self._connected()) as cur:
+            store.release_lease(cur, self.name)
         self._drop()
 
     def step(self) -> int:
@@ -206,11 +211,6 @@ class Worker:
         for key, record in self.register.administrative.items():
             if key.startswith("key/"):
                 self._reading().learn(json.loads(record.state)["key"])
-
-    def _release(self) -> None:
-        """Let a standby begin at once."""
-        with contextlib.suppress(CertmarkError), transaction(self._connected()) as cur:
-            store.release_lease(cur, self.name)
 
     def _drop(self) -> None:
         self.size = None
