@@ -13,7 +13,6 @@ from typing import Any, NoReturn
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from services import genesis
 from services.domain.errors import BadRequest, CertmarkError, Malformed, NotConfigured
@@ -269,19 +268,18 @@ def _report(sent: Sequence[client.Sent], decisions: dict[str, dict[str, Any]], w
         OUT.print(f"digest {sent[0].digest}", markup=False)
     if not wrong and not bad:
         return
-    table = Table("digest", "answer", "why", box=None, pad_edge=False)
     for s in wrong:
         why = s.problem or {}
-        table.add_row(s.digest[:16], str(why.get("code", s.status)), _plain(why))
+        _say_why(s.digest, str(why.get("code", s.status)), why)
     for digest, found in bad:
-        answer = f"{found['decision']}: {found.get('code')}" if found else "no decision yet"
-        table.add_row(digest[:16], answer, _plain(found or {}))
-    OUT.print(table)
+        _say_why(digest, f"{found['decision']}: {found.get('code')}" if found else "no decision yet", found or {})
 
 
-def _plain(found: dict[str, Any]) -> str:
+def _say_why(digest: str, answer: str, found: dict[str, Any]) -> None:
+    OUT.print(f"{digest}  {answer}", markup=False)
     told = " ".join(str(found[name]) for name in ("detail", "pointer", "hint") if found.get(name))
-    return told.replace("[", "\\[")
+    if told:
+        OUT.print(f"    {told}", markup=False)
 
 
 @contextmanager
@@ -349,7 +347,9 @@ def _qr_text(path: Path) -> str:
 
     try:
         with Image.open(path) as image:
-            found = zxingcpp.read_barcodes(image.convert("RGB"), formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode))
+            found = zxingcpp.read_barcodes(
+                image.convert("RGB"), formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
+            )
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise BadRequest(f"{path} cannot be read as an image: {error}") from None
     if not found:
@@ -361,26 +361,29 @@ _SIGNS = {"yes": "[green]✓[/]", "no": "[red]✗[/]", "cannot_say": "?", "input
 
 
 def _show_answer(answer: dict[str, Any]) -> None:
-    from services.verify.wording import ANSWERS, Code
-
+    """The verdict in the service's own words, and what it rests on."""
     code = str(answer.get("code"))
-    wording = ANSWERS.get(Code(code)) if code in set(Code) else None
-    if wording:
-        OUT.print(_SIGNS[wording.family], end=" ")
-        OUT.print(f"{wording.title.zh} {wording.title.en} ({code})", markup=False)
-    else:
-        OUT.print(code, markup=False)
+    OUT.print(_SIGNS.get(str(answer.get("family")), "?"), end=" ")
+    OUT.print(f"{_both(answer.get('title'))} ({code})".strip(), markup=False)
     certificate = answer.get("certificate") or {}
     for label, value in (
         ("证书 certificate", certificate.get("certificate_no")),
         ("持证人 holder", (certificate.get("holder") or {}).get("name")),
         ("机构 body", certificate.get("body")),
         ("有效期 valid", _span(certificate)),
+        ("自 since", answer.get("since")),
+        ("至 until", answer.get("until")),
+        ("原因 reason", _both(answer.get("reason"))),
         ("说明 notes", "、".join(str(note) for note in answer.get("notes") or [])),
         ("数据 as of", answer.get("as_of")),
     ):
         if value:
             OUT.print(f"  {label}: {value}", markup=False)
+
+
+def _both(words: dict[str, Any] | None) -> str:
+    """Words in both languages, behind their code where they have one."""
+    return " ".join(str(words[name]) for name in ("code", "zh", "en") if words.get(name)) if words else ""
 
 
 def _span(certificate: dict[str, Any]) -> str | None:
