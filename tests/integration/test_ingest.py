@@ -340,3 +340,32 @@ def test_without_keys_it_is_not_ready_and_takes_nothing(
             answer = desk.post(event_of(desk.body))
             assert (answer.status, answer.json["code"]) == (503, "not-ready")
             assert "Retry-After" in answer.headers
+
+
+def test_a_body_admitted_to_the_broker_publishes_past_the_ingest(
+    kafka_broker: Broker, settings_for: SettingsFor, topics: Topics
+) -> None:
+    """Nothing is trusted because of the way it came: the bytes are the same, the registry judges both."""
+    settings = settings_for(CERTMARK_LOG="kafka", CERTMARK_KAFKA_BOOTSTRAP=kafka_broker.bootstrap)
+    events = [event_of(new_key(), subject=f"2023990703{i:06}") for i in range(700)]
+    with closing(open_log(settings)) as log:
+        log.ensure(topics.all())
+        with closing(Publisher(f"kafka://{kafka_broker.bootstrap}", topic_prefix=settings.topic_prefix)) as publisher:
+            sent = publisher.publish(events)
+        assert [s.digest for s in sent if s.stored] == [open_envelope(jws).digest for jws in events]
+        found: list[Record] = []
+        while len(found) < len(events):
+            page = log.read(topics.events, found[-1].position + 1 if found else 0, 1000, wait=5.0)
+            assert page
+            found += page
+    assert [(r.key, r.value) for r in found] == [(f"2023990703{i:06}", jws) for i, jws in enumerate(events)]
+
+
+def test_a_publisher_that_nobody_answers_says_unknown_when_its_patience_ends(
+    settings_for: SettingsFor,
+) -> None:
+    url = settings_for().service_url("events")
+    events = [event_of(new_key())]
+    with closing(Publisher(url, patience=0.5)) as publisher:
+        sent = publisher.publish(events)
+    assert [(s.status, (s.problem or {})["code"]) for s in sent] == [(503, "unreachable")]

@@ -1,6 +1,7 @@
 """The compiled validator, the draft's form and the published schema give one answer to whatever is sent."""
 
 import copy
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -11,9 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.domain.errors import BadEvent
-from services.events.event_types import EVENT_TYPES, FORMATS, compile_schema
+from services.domain.errors import BadEvent, Malformed
+from services.events.envelope import open_envelope, read_event, sign_event
+from services.events.event_types import EVENT_TYPES, FORMATS, SCHEMAS, compile_schema
 from services.events.forms import check_draft
+from services.events.keys import new_key
 
 CHECKER = jsonschema.FormatChecker(formats=())
 for _name, _holds in FORMATS.items():
@@ -104,6 +107,33 @@ def test_the_three_agree(event_type: str, data: st.DataObject) -> None:
     published = PUBLISHED[event_type].is_valid(value)
     assert _compiled_takes(event_type, value) == published, value
     assert _draft_takes(event_type, value) == published, value
+
+
+ENVELOPE = json.loads((SCHEMAS / "envelope.v1.json").read_text(encoding="utf-8"))
+KEY = new_key()
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_the_envelope_is_read_as_its_schema_says(data: st.DataObject) -> None:
+    value = copy.deepcopy(ENVELOPE["examples"][0])
+    for _ in range(data.draw(st.integers(0, 2))):
+        name = data.draw(st.sampled_from([*ENVELOPE["properties"], "extra"]))
+        if data.draw(st.booleans()):
+            value.pop(name, None)
+        else:
+            value[name] = data.draw(ODD.filter(lambda odd: not isinstance(odd, float)))
+    published = REFERENCE(ENVELOPE, format_checker=CHECKER).is_valid(value)
+    assert _is_read(value) == published, value
+
+
+def _is_read(value: dict[str, Any]) -> bool:
+    try:
+        event = read_event(open_envelope(sign_event(value, KEY)))
+    except Malformed:
+        return False
+    # The form of a type's name is the envelope's business in the schema, and the table's in the program.
+    return re.fullmatch(ENVELOPE["properties"]["type"]["pattern"].strip("^$"), event.type) is not None
 
 
 def _compiled_takes(event_type: str, value: dict[str, Any]) -> bool:
