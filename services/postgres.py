@@ -149,7 +149,7 @@ _NULL = _Null()
 
 
 def copy_rows(cur: Cursor, table: str, columns: str, rows: Iterable[Sequence[object]]) -> None:
-    """Insert rows by COPY: a third of the time of INSERT … VALUES. Values are texts, numbers, dates, instants or None."""
+    """Insert rows by COPY, a third of the time of INSERT … VALUES. Values: texts, numbers, dates, instants, None."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     writer.writerows([_NULL if value is None else value for value in row] for row in rows)
@@ -158,14 +158,14 @@ def copy_rows(cur: Cursor, table: str, columns: str, rows: Iterable[Sequence[obj
 
 
 def is_usable(connection: Connection | None) -> bool:
-    """Whether an idle connection still looks alive. A server that ended it has left a last word on the socket."""
+    """Whether an idle connection still looks alive: a server that ended it has left a last word on the socket."""
     if connection is None or connection.closed:
         return False
-    if _readable(connection, 0.0):
-        try:
+    try:
+        while _readable(connection, 0.0):  # first the server's reason, then the end of the stream
             connection.poll()
-        except psycopg2.Error:
-            return False
+    except (psycopg2.Error, OSError, ValueError):
+        return False
     return not connection.closed
 
 
@@ -192,7 +192,7 @@ def wait_for_notify(connection: Connection, seconds: float) -> list[str]:
 
 
 def _readable(connection: Connection, seconds: float) -> bool:
-    poller = select.poll()  # not select(): a process with more than 1,024 open files may hold a higher descriptor
+    poller = select.poll()  # select() fails on descriptors above 1,023
     poller.register(connection.fileno(), select.POLLIN)
     return bool(poller.poll(max(0, round(seconds * 1000))))
 
