@@ -1,4 +1,4 @@
-"""A register as the relay publishes it: sealed state records of the demonstration's certificates, without any service."""
+"""A register as the relay publishes it: sealed records of the demonstration's certificates, without any service."""
 
 import json
 import uuid

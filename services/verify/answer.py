@@ -104,7 +104,8 @@ def _claims(
     question: Question, directory: Directory, meta: Meta, register: Register
 ) -> tuple[MarkClaims | None, Code | None]:
     """The claims of a QR's token once its signature holds, or the code that it is refused with."""
-    assert question.token is not None and question.path is not None
+    assert question.token is not None
+    assert question.path is not None
     try:
         opened = open_token(from_decimal(question.token))
         signers = directory.signers.get(opened.kid, ())
@@ -184,7 +185,7 @@ def _of_token(blank: Answer, found: Found, claims: MarkClaims, directory: Direct
 def judge(certificate: Certificate, under_review: bool, day: date, *, by_number: bool) -> Judgement:
     """The answer that a certificate's own record gives on a day.
 
-    `by_number` means that nothing tells which product is in the asker's hand, so a yes holds for the listed models only.
+    `by_number`: nothing tells which product is in the asker's hand, so a yes holds for the listed models only.
     """
     now = standing(certificate, day)
     notes = []
@@ -249,7 +250,7 @@ def _completed(
 
 
 def body_on(directory: Directory, approval_no: str | None, day: date) -> tuple[BodyState | None, str | None]:
-    """A body and what it is on a day: a BodyStatus, `ended` outside its approval, `unknown` where it is not registered."""
+    """A body and what it is on a day: a BodyStatus, `ended` outside its approval, `unknown` if not registered."""
     if approval_no is None:
         return None, None
     body = directory.bodies.get(approval_no)

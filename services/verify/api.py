@@ -254,7 +254,7 @@ class Node:
         if kind == LINKSET and answer.code not in SILENT:
             content = dumps(_linkset(answer, self.settings.public_url))
             response, tagged = Response(content, content_type=LINKSET), content
-        elif kind == JSON or kind == LINKSET:
+        elif kind in (JSON, LINKSET):
             content = dumps(as_json(answer))
             response, tagged = Response(content, content_type=JSON), content[: content.rindex(b',"checked_at"')]
         else:

@@ -1,7 +1,6 @@
 """The projector: reads the sealed state topic and keeps the node's read model up to date, in a process of its own."""
 
 import fcntl
-import os
 import signal
 import sqlite3
 import sys
@@ -133,12 +132,13 @@ class Projector:
                 continue  # ended certificates are states; a tombstone is nobody's word
             try:
                 sealed = self._keyring.apply(record.value)
-                if sealed.key != record.key:
-                    raise Unreadable("a record stands under another key than the one it is sealed for")
-            except (CertmarkError, Unreadable) as error:
+            except CertmarkError as error:
                 self._applied.labels("refused").inc()
-                code = error.slug if isinstance(error, CertmarkError) else "wrong-key"
-                telemetry.warning("a state record is not believed", code=code, position=record.position)
+                telemetry.warning("a state record is not believed", code=error.slug, position=record.position)
+                continue
+            if sealed.key != record.key:
+                self._applied.labels("refused").inc()
+                telemetry.warning("a state record stands under another's key", position=record.position)
                 continue
             self._applied.labels("read").inc()
             yield sealed, record.value
@@ -160,7 +160,7 @@ class Projector:
         """The file in service if it is of this register, else a new one."""
         self._folder.mkdir(parents=True, exist_ok=True)
         try:
-            writer = ModelWriter.open(self._folder / os.readlink(self._folder / LINK))
+            writer = ModelWriter.open(self._folder / (self._folder / LINK).readlink())
         except (OSError, Unreadable):
             return self._new_file(in_service=True)
         if (writer.meta.topic, writer.meta.genesis) == (self._topic.name, self._genesis):

@@ -28,7 +28,8 @@ CREATE TABLE meta (
     position INTEGER NOT NULL, seq INTEGER NOT NULL, revision INTEGER NOT NULL, as_of TEXT, complete INTEGER NOT NULL,
     directory INTEGER NOT NULL);
 CREATE TABLE record (
-    key TEXT PRIMARY KEY, revision INTEGER NOT NULL, seq INTEGER NOT NULL, sealed BLOB NOT NULL, checksum BLOB NOT NULL);
+    key TEXT PRIMARY KEY, revision INTEGER NOT NULL, seq INTEGER NOT NULL, sealed BLOB NOT NULL,
+    checksum BLOB NOT NULL);
 CREATE TABLE quick (
     number TEXT PRIMARY KEY, timeline BLOB NOT NULL, shown BLOB NOT NULL, checksum INTEGER NOT NULL);
 CREATE TABLE mark (mark_no TEXT NOT NULL, certificate TEXT NOT NULL, PRIMARY KEY (mark_no, certificate)) WITHOUT ROWID;
@@ -181,9 +182,12 @@ class ReadModel:
             ).fetchone()
             if row is None:
                 return None
-            if quick_checksum(number, row[0], row[1]) != row[2]:
+            timeline, shown, checksum = row
+            if not (isinstance(timeline, bytes) and isinstance(shown, bytes)):
                 raise DamagedRow(number)
-            return row[0], row[1]
+            if quick_checksum(number, timeline, shown) != checksum:
+                raise DamagedRow(number)
+            return timeline, shown
 
     def first_timelines(self, limit: int) -> list[tuple[str, bytes]]:
         """(number, timeline) of some certificates, for the examples of the front page."""
@@ -211,7 +215,7 @@ class ReadModel:
 
     def _target_now(self) -> str:
         try:
-            return os.readlink(self._link)
+            return os.readlink(self._link)  # noqa: PTH115  # for every look-up, and Path is four times slower
         except OSError:
             raise Unreadable("no file in service") from None
 
@@ -258,8 +262,8 @@ def _read_meta(connection: sqlite3.Connection) -> Meta:
     return Meta(row[0], row[1], row[2], row[3], row[4], as_of, bool(row[6]), row[7])
 
 
-def _stored(key: str, revision: int, seq: int, sealed: bytes, checksum: bytes) -> Stored:
-    if _checksum(key, revision, seq, sealed) != checksum:
+def _stored(key: str, revision: int, seq: int, sealed: object, checksum: object) -> Stored:
+    if not isinstance(sealed, bytes) or _checksum(key, revision, seq, sealed) != checksum:
         raise DamagedRow(key)
     return Stored(key, revision, seq, sealed)
 
@@ -274,7 +278,7 @@ def records_under(connection: sqlite3.Connection, prefix: str) -> Iterator[Store
 
 
 class ModelWriter:
-    """One file being written: rows and position in one transaction, so that a crash repeats a batch or does not know it."""
+    """One file being written: rows and position in one transaction, so that a crash repeats a batch whole."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection

@@ -13,6 +13,7 @@ LONGEST = 2048
 """Characters that are looked at; a QR code of ours has fewer than 700."""
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,30}:(?=[^0-9]|$)")
+_EVERYDAY = re.compile(r"(tel|sms|smsto|mailto|wifi|geo|weixin|wxp|alipays?|data|javascript|file|ftp):", re.IGNORECASE)
 _BARE_HOST = re.compile(r"[A-Za-z0-9.-]+\.[A-Za-z]{2,24}(:[0-9]{1,5})?(/|$)")
 _GTIN_PATH = re.compile(r"/01/(?P<gtin>[^/]{1,40})(?:/21/(?P<serial>[^/]{1,80}))?/?")
 _NUMBER_PATH = re.compile(r"/(?P<kind>[cm])/(?P<number>.{1,400}?)/?", re.DOTALL)
@@ -57,8 +58,8 @@ def recognise(text: str, hosts: tuple[str, ...]) -> Question:
     elements = _ELEMENTS.fullmatch(unicodedata.normalize("NFKC", text).replace(" ", ""))
     if elements:
         return of_gtin(elements[1], elements[2])
-    if _SCHEME.match(text) and not _looks_like_number(text):
-        return Question(text, decided=Code.NOT_OURS)  # WIFI:, weixin:, mailto: and their like
+    if _EVERYDAY.match(text) or (_SCHEME.match(text) and not _is_number(text)):
+        return Question(text, decided=Code.NOT_OURS)
     return of_number(text)
 
 
@@ -149,16 +150,12 @@ def _token(query: str) -> str | None:
 
 
 def _is_number(text: str) -> bool:
-    """Whether another site's /c/… or /m/… looks like one of our numbers, and not like any page of theirs."""
+    """Whether a text that may be anything, such as another site's /c/…, looks like one of our numbers."""
     try:
         number = certificate_number(text)
     except MalformedNumber:
         return False
     return sum(c.isdigit() for c in number) >= _FEWEST_DIGITS_OF_A_NUMBER
-
-
-def _looks_like_number(text: str) -> bool:
-    return sum(c.isdigit() for c in text) >= _FEWEST_DIGITS_OF_A_NUMBER and len(text) <= 64 and "=" not in text
 
 
 def _resembles(text: str) -> tuple[str, ...]:

@@ -1,0 +1,35 @@
+"""The verify service's routes, its OpenAPI document and the contract name the same addresses."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+from services.settings import settings_from
+from services.verify.api import app_for
+
+PROMISED = {
+    ("GET", "/"),
+    ("GET", "/01/{gtin}"),
+    ("GET", "/01/{gtin}/21/{serial}"),
+    ("GET", "/c/{number}"),
+    ("GET", "/m/{mark_no}"),
+    ("GET", "/v1/verify"),
+    ("POST", "/v1/verify"),
+    ("GET", "/qr/{mark_no}.{form}"),
+    ("GET", "/healthz"),
+    ("GET", "/readyz"),
+    ("GET", "/metrics"),
+    ("GET", "/docs"),
+}
+
+
+def test_what_is_routed_is_documented_and_promised(tmp_path: Path) -> None:
+    app = app_for(settings_from({"CERTMARK_DATA": str(tmp_path)}), lambda: datetime(2026, 11, 1, tzinfo=UTC))
+    routed = {
+        (method, re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", rule.rule))
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    } - {("GET", "/openapi.json")}
+    document = app.test_client().get("/openapi.json").get_json()
+    documented = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
+    assert routed == documented == PROMISED

@@ -1,0 +1,328 @@
+"""The decision: every code by its precedence, and never a yes that the register does not hold."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from services.domain.certificate import Certificate, Item, Status, StatusInterval
+from services.domain.standing import Standing
+from services.events.keys import new_key
+from services.marks.token import MarkPath, mark_url, sign_token
+from services.verify.answer import Answer, decide
+from services.verify.projector import Projector
+from services.verify.recognise import Question, recognise
+from services.verify.register import Register
+from services.verify.wording import Code, Family, Note, wording
+from tests.sealed_register import (
+    DEMONSTRATION,
+    NOW,
+    STATE,
+    ListLog,
+    SealedRegister,
+    claims_of,
+    demonstration,
+)
+
+HOSTS = ("127.0.0.1:8080",)
+BASE = "http://127.0.0.1:8080"
+DAY = timedelta(days=1)
+STALE_AFTER = timedelta(hours=24)
+Ask = Callable[..., Answer]
+
+
+def built(register: SealedRegister, folder: Path) -> Register:
+    projector = Projector(ListLog(register.values), STATE, register.genesis, folder)
+    while projector.step():
+        pass
+    projector.close()
+    return Register(folder)
+
+
+@pytest.fixture(scope="module")
+def sealed() -> SealedRegister:
+    return SealedRegister().publish_all()
+
+
+@pytest.fixture(scope="module")
+def ask(sealed: SealedRegister, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
+    register = built(sealed, tmp_path_factory.mktemp("register"))
+
+    def ask(text: str, now: datetime = NOW) -> Answer:
+        return decide(recognise(text, HOSTS), register, now, STALE_AFTER)
+
+    yield ask
+    register.model.close()
+
+
+def answer_to(text: str, register: SealedRegister, folder: Path, now: datetime = NOW) -> Answer:
+    reader = built(register, folder)
+    try:
+        return decide(recognise(text, HOSTS), reader, now, STALE_AFTER)
+    finally:
+        reader.model.close()
+
+
+@pytest.mark.parametrize("row", DEMONSTRATION["certificates"], ids=lambda row: row["number"])
+def test_the_demonstration_stands_as_its_data_says(ask: Ask, row: dict[str, str]) -> None:
+    answer = ask(row["number"])
+    assert answer.standing == row["standing_on_2026_11_01"]
+    assert answer.code == row["standing_on_2026_11_01"]
+
+
+def test_nothing_but_valid_is_a_yes(ask: Ask) -> None:
+    for row in DEMONSTRATION["certificates"]:
+        answer = ask(row["number"])
+        assert answer.code is not None
+        is_yes = wording(answer.code, answer.notes).family is Family.YES
+        assert is_yes == (answer.standing is Standing.VALID)
+
+
+def test_a_number_alone_holds_for_the_listed_models_only(ask: Ask) -> None:
+    assert ask("2023990703000117").notes == (Note.SCOPE_LIMITED,)
+    assert ask("790624Q00123R0S").notes == ()  # a system has no models
+    assert ask("SDOC-2025-000731").notes == (Note.SELF_DECLARED, Note.SCOPE_LIMITED)
+    by_product = ask("06909900123007")
+    assert (by_product.code, by_product.notes) == (Code.VALID, ())
+    assert by_product.item == Item("KFR-35GW/A1", "06909900123007")
+
+
+def test_a_bodys_lost_approval_stands_beside_the_answer(ask: Ask) -> None:
+    answer = ask("790826Q00031R0S")
+    assert (answer.code, answer.notes, answer.body_status) == (Code.VALID, (Note.BODY_DISQUALIFIED,), "disqualified")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", Code.MALFORMED_NUMBER),
+        ("证书", Code.MALFORMED_NUMBER),
+        ("<script>1</script>", Code.MALFORMED_NUMBER),
+        ("2023990703999999", Code.UNKNOWN_NUMBER),
+        ("06909900999992", Code.UNKNOWN_NUMBER),
+        ("6909900123008", Code.MALFORMED_NUMBER),  # a bar code's length with a wrong check digit
+        ("https://example.org/", Code.NOT_OURS),
+        ("WIFI:T:WPA;S:x;P:12345678;;", Code.NOT_OURS),
+        ("tel:4001234567", Code.NOT_OURS),
+        ("https://evil.example/c/2023990703000117", Code.IMPOSTOR_HOST),
+        (f"https://evil.example/01/06909900123007?m={'1' * 260}", Code.IMPOSTOR_HOST),
+        ("https://id.gs1.org/01/06909900123007", Code.NOT_OURS),  # GS1's form is everybody's
+        (f"{BASE}/01/06909900123007?m=12", Code.UNREADABLE),
+        (f"{BASE}/01/06909900123007?m={'１' * 260}", Code.UNREADABLE),
+        (f"{BASE}/01/06909900123008", Code.MALFORMED_NUMBER),
+        (f"{BASE}/c/2022990201000204", Code.SUSPENDED),
+        (f"{BASE}/m/M-SHB-P-2024-0031", Code.VALID),
+        ("２０２２ ９９０２ ０１００ ０２０４", Code.SUSPENDED),
+        ("shb－p－2024－0031", Code.VALID),
+        ("(01)06909900123007", Code.VALID),
+    ],
+)
+def test_what_is_typed_gets_its_code(ask: Ask, text: str, code: Code) -> None:
+    assert ask(text).code is code
+
+
+def test_a_gtin_in_several_certificates_is_a_list_without_a_yes(ask: Ask) -> None:
+    answer = ask("06909900126701")
+    assert answer.code is None
+    assert [one.certificate.certificate_no for one in answer.candidates if one.certificate] == [
+        "GP-7904-2024-00045",
+        "GP-7907-2024-00102",
+    ]
+
+
+def test_a_credit_code_leads_to_its_certificates(ask: Ask) -> None:
+    answer = ask("91310114MAXX00816W")
+    assert answer.code is None
+    assert len(answer.candidates) == 2
+
+
+def test_a_genuine_code_is_valid_and_signed(ask: Ask, sealed: SealedRegister) -> None:
+    soap = demonstration("SHB-P-2024-0031")
+    assert soap.product is not None
+    answer = ask(sealed.url(soap, soap.product.items[0]))
+    assert (answer.code, answer.signed, answer.notes) == (Code.VALID, True, ())
+    assert answer.mark is not None
+    assert answer.mark.mark_no == "M-SHB-P-2024-0031"
+    service = demonstration("SHB-S-2024-0044")
+    assert ask(sealed.url(service)).code is Code.VALID
+
+
+def test_a_code_moved_to_another_product_is_refused_and_says_nothing(ask: Ask, sealed: SealedRegister) -> None:
+    soap = demonstration("SHB-P-2024-0031")
+    assert soap.product is not None
+    token = sealed.url(soap, soap.product.items[0]).partition("?m=")[2]
+    for path in ("/01/06909900123007", "/c/SHB-P-2024-0031", "/01/06909900127449/21/1"):
+        answer = ask(f"{BASE}{path}?m={token}")
+        assert answer.code is Code.BAD_SIGNATURE
+        assert (answer.found, answer.mark, answer.item, answer.standing, answer.signed) == (None,) * 4 + (False,)
+
+
+def test_a_certificate_number_that_the_token_does_not_name_is_a_bad_signature(ask: Ask, sealed: SealedRegister) -> None:
+    """The signer signed another certificate's number into the token than the one in the address."""
+    service, other = demonstration("SHB-S-2024-0044"), demonstration("SHB-S-2022-0019")
+    path = MarkPath.of_certificate(service.certificate_no)
+    token = sign_token(claims_of(other, other.marks[0], None), path, sealed.mark_key)
+    assert ask(mark_url(BASE, path, token)).code is Code.BAD_SIGNATURE
+
+
+def test_a_stranger_signs_nothing_here(ask: Ask) -> None:
+    stranger = SealedRegister()
+    assert ask(stranger.url(demonstration("SHB-S-2024-0044"))).code is Code.UNKNOWN_SIGNER
+
+
+def test_a_suspension_shows_in_the_genuine_code_too(tmp_path: Path) -> None:
+    register = SealedRegister().publish_all()
+    soap = demonstration("SHB-P-2024-0031")
+    assert soap.product is not None
+    url = register.url(soap, soap.product.items[0])
+    until = NOW.date() + 30 * DAY
+    suspended = StatusInterval(Status.SUSPENDED, NOW.date(), until, "S03", NOW.date(), "9" * 64)
+    register.publish_certificate(replace(soap, statuses=(*soap.statuses, suspended)))
+    answer = answer_to(url, register, tmp_path)
+    assert (answer.code, answer.standing, answer.interval) == (Code.SUSPENDED, Standing.SUSPENDED, suspended)
+
+
+def with_mark_status(certificate: Certificate, status: Status) -> Certificate:
+    mark = certificate.marks[0]
+    ended = StatusInterval(status, NOW.date() - DAY, None, None, None, "9" * 64)
+    return replace(certificate, marks=(replace(mark, statuses=(*mark.statuses, ended)),))
+
+
+@pytest.mark.parametrize("status", [Status.WITHDRAWN, Status.SUSPENDED, Status.REVOKED])
+def test_a_valid_certificate_does_not_make_its_mark_authorized(tmp_path: Path, status: Status) -> None:
+    register = SealedRegister().publish_all()
+    soap = demonstration("SHB-P-2024-0031")
+    assert soap.product is not None
+    url = register.url(soap, soap.product.items[0])
+    register.publish_certificate(with_mark_status(soap, status))
+    reader = built(register, tmp_path)
+    for text in (url, "M-SHB-P-2024-0031"):
+        answer = decide(recognise(text, HOSTS), reader, NOW, STALE_AFTER)
+        assert answer.code is Code.MARK_NOT_AUTHORIZED
+        assert answer.standing is not Standing.VALID
+    assert decide(recognise("SHB-P-2024-0031", HOSTS), reader, NOW, STALE_AFTER).code is Code.VALID
+    reader.model.close()
+
+
+def test_a_product_taken_out_of_the_scope_is_out_of_scope(tmp_path: Path) -> None:
+    register = SealedRegister().publish_all()
+    soap = demonstration("SHB-P-2024-0031")
+    assert soap.product is not None
+    url = register.url(soap, soap.product.items[0])
+    product = replace(soap.product, items=(Item("250g", None),))
+    mark = replace(soap.marks[0], products=product.items)
+    register.publish_certificate(replace(soap, product=product, marks=(mark,)))
+    assert answer_to(url, register, tmp_path).code is Code.OUT_OF_SCOPE
+
+
+def test_overdue_surveillance_and_review_stand_beside_the_answer(tmp_path: Path) -> None:
+    register = SealedRegister().publish_all()
+    certificate = replace(demonstration("PZB-2025-00217"), surveillance_due=NOW.date() - DAY)
+    register.publish_certificate(certificate, under_review=True)
+    answer = answer_to("PZB-2025-00217", register, tmp_path)
+    assert answer.code is Code.VALID
+    assert answer.notes == (Note.SCOPE_LIMITED, Note.OVERDUE_SURVEILLANCE, Note.UNDER_REVIEW)
+
+
+def test_a_superseded_certificate_names_its_successor(tmp_path: Path) -> None:
+    register = SealedRegister().publish_all()
+    old = demonstration("PZB-2025-00217")
+    ended = StatusInterval(Status.CANCELLED, NOW.date(), None, None, None, "9" * 64)
+    register.publish_certificate(replace(old, statuses=(*old.statuses, ended), superseded_by="PZB-2026-00001"))
+    answer = answer_to("PZB-2025-00217", register, tmp_path)
+    assert (answer.code, answer.certificate and answer.certificate.superseded_by) == (Code.SUPERSEDED, "PZB-2026-00001")
+
+
+# --- what the node itself cannot say -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["2023990703000117", "2022990201000204", "2023990703999999", "06909900126701"])
+def test_old_data_says_nothing_about_any_number(ask: Ask, text: str) -> None:
+    limit = NOW - timedelta(minutes=1) + STALE_AFTER
+    assert ask(text, limit).code is not Code.STATUS_UNKNOWN
+    assert ask(text, limit + timedelta(seconds=1)).code is Code.STATUS_UNKNOWN
+
+
+def test_a_false_code_is_false_on_old_data_too(ask: Ask, sealed: SealedRegister) -> None:
+    url = sealed.url(demonstration("SHB-S-2024-0044"))
+    tampered = url[:-1] + ("1" if url[-1] != "1" else "2")
+    assert ask(tampered, NOW + 9 * DAY).code is Code.BAD_SIGNATURE
+    assert ask(url, NOW + 9 * DAY).code is Code.STATUS_UNKNOWN
+    assert ask("https://example.org/", NOW + 9 * DAY).code is Code.NOT_OURS
+
+
+def test_without_a_file_nothing_is_known_and_nothing_denied(tmp_path: Path) -> None:
+    empty = Register(tmp_path)
+
+    def code(text: str) -> Code | None:
+        return decide(recognise(text, HOSTS), empty, NOW, STALE_AFTER).code
+
+    assert code("2023990703000117") is Code.STATUS_UNKNOWN
+    assert code("?") is Code.MALFORMED_NUMBER
+    assert code(SealedRegister().url(demonstration("SHB-S-2024-0044"))) is Code.STATUS_UNKNOWN
+    assert code(f"{BASE}/c/SHB-S-2024-0044?m=12") is Code.UNREADABLE
+
+
+def test_a_node_that_is_still_reading_denies_nothing(tmp_path: Path) -> None:
+    register = SealedRegister().publish_all()
+    projector = Projector(ListLog(register.values), STATE, register.genesis, tmp_path)
+    reader = Register(tmp_path)
+    for text in ("2023990703000117", "2023990703999999", register.url(demonstration("SHB-S-2024-0044"))):
+        assert decide(recognise(text, HOSTS), reader, NOW, STALE_AFTER).code is Code.STATUS_UNKNOWN
+    projector.close()
+
+
+# --- keys that ended -----------------------------------------------------------------------------------------
+
+
+def test_what_a_retired_key_signed_before_stays_good(tmp_path: Path) -> None:
+    register = SealedRegister().publish_all()
+    url = register.url(demonstration("SHB-S-2024-0044"))
+    register.add_key(register.mark_key, "mark", retired_on="2026-01-01")
+    assert answer_to(url, register, tmp_path).code is Code.VALID
+
+
+def test_a_retired_key_signs_nothing_new(tmp_path: Path) -> None:
+    register = SealedRegister().publish_all()
+    url = register.url(demonstration("SHB-S-2024-0044"))  # signed on 2024-06-09
+    register.add_key(register.mark_key, "mark", retired_on="2024-06-09")
+    assert answer_to(url, register, tmp_path).code is Code.UNKNOWN_SIGNER
+
+
+def test_of_a_compromised_key_only_the_tokens_in_the_register_count(tmp_path: Path) -> None:
+    register = SealedRegister().publish_all()
+    service = demonstration("SHB-S-2024-0044")
+    recorded = register.url(service)
+    path = MarkPath.of_certificate(service.certificate_no)
+    claims = replace(claims_of(service, service.marks[0], None), index=2)
+    forged = mark_url(BASE, path, sign_token(claims, path, register.mark_key))
+    register.add_key(register.mark_key, "mark", compromised_since="2026-10-01T00:00:00.000Z")
+    reader = built(register, tmp_path)
+    assert decide(recognise(recorded, HOSTS), reader, NOW, STALE_AFTER).code is Code.VALID
+    assert decide(recognise(forged, HOSTS), reader, NOW, STALE_AFTER).code is Code.UNKNOWN_SIGNER
+    reader.model.close()
+
+
+def test_two_keys_of_marks_work_side_by_side(tmp_path: Path) -> None:
+    register = SealedRegister().publish_all()
+    old_url = register.url(demonstration("SHB-S-2024-0044"))
+    register.mark_key = new_key("ES256")
+    register.add_key(register.mark_key, "mark")
+    new_url = register.url(demonstration("SHB-S-2024-0044"))
+    reader = built(register, tmp_path)
+    for url in (old_url, new_url):
+        assert decide(recognise(url, HOSTS), reader, NOW, STALE_AFTER).code is Code.VALID
+    reader.model.close()
+
+
+def test_the_day_is_chinas(ask: Ask) -> None:
+    """A certificate holds on its last day until midnight at UTC+8, which is 16:00 UTC."""
+    register_now = datetime(2026, 11, 1, 15, 59, 59, tzinfo=UTC)
+    assert ask("2023990703000117", register_now).day == date(2026, 11, 1)
+    assert ask("2023990703000117", register_now + timedelta(seconds=1)).day == date(2026, 11, 2)
+
+
+def test_a_question_is_itself_and_nothing_more() -> None:
+    assert recognise("2023990703000117", HOSTS) == Question("2023990703000117", number="2023990703000117")

@@ -1,0 +1,417 @@
+"""The verify service over HTTP, in process: forms, headers, bulk, QR images, and the hot path's equal answer."""
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zxingcpp
+from flask import Flask
+from flask.testing import FlaskClient
+from PIL import Image
+
+from services.domain.certificate import Status, StatusInterval
+from services.settings import settings_from
+from services.verify.answer import decide
+from services.verify.api import AnswerSchema, AnswersSchema, app_for
+from services.verify.as_json import BodyParts, as_json, dumps, spliced, stored_certificate, stored_timeline
+from services.verify.projector import Projector
+from services.verify.recognise import recognise
+from services.verify.register import Register
+from services.verify.wording import ANSWERS, Code
+from tests.sealed_register import DEMONSTRATION, NOW, STATE, ListLog, SealedRegister, demonstration
+
+NUMBER = "2022990201000204"
+NUMBERS = [row["number"] for row in DEMONSTRATION["certificates"]]
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+class Service:
+    """The application over a register, with a clock to set."""
+
+    def __init__(self, data: Path, register: SealedRegister) -> None:
+        self.clock = Clock()
+        self.folder = data / "verify"
+        self.register = register
+        self.log = ListLog(register.values)
+        self.projector = Projector(self.log, STATE, register.genesis, data / "verify")
+        self.publish()
+        self.app: Flask = app_for(settings_from({"CERTMARK_DATA": str(data)}), self.clock)
+
+    def publish(self) -> None:
+        while self.projector.step():
+            pass
+
+    @property
+    def client(self) -> FlaskClient:
+        return self.app.test_client()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    service = Service(tmp_path_factory.mktemp("data"), SealedRegister().publish_all())
+    yield service
+    service.projector.close()
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Service]:
+    """A service whose register a test may change."""
+    service = Service(tmp_path, SealedRegister().publish_all())
+    yield service
+    service.projector.close()
+
+
+@pytest.fixture
+def client(shared: Service) -> FlaskClient:
+    shared.clock.now = NOW
+    return shared.client
+
+
+# --- one address, several forms --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        (None, "text/html"),
+        ("*/*", "text/html"),
+        ("text/html,application/xhtml+xml,*/*;q=0.8", "text/html"),
+        ("image/png", "text/html"),
+        ("application/json", "application/json"),
+        ("application/json, */*;q=0.1", "application/json"),
+        ("application/linkset+json", "application/linkset+json"),
+    ],
+)
+@pytest.mark.parametrize("path", [f"/c/{NUMBER}", "/m/M-SHB-P-2024-0031", "/01/06909900123007"])
+def test_the_form_is_negotiated(client: FlaskClient, path: str, accept: str | None, kind: str) -> None:
+    response = client.get(path, headers={"Accept": accept} if accept else {})
+    assert response.status_code == 200
+    assert response.mimetype == kind
+    assert response.headers["Vary"] == "Accept, Accept-Language"
+
+
+def test_a_linkset_is_one_by_its_rfc(client: FlaskClient) -> None:
+    response = client.get("/01/06909900126701?linkType=linkset")
+    (entry,) = json.loads(response.data)["linkset"]
+    assert entry["anchor"].endswith("/01/06909900126701")
+    targets = entry["https://ref.gs1.org/voc/certificationInfo"]
+    assert [link["href"].rpartition("/")[2] for link in targets] == ["GP-7904-2024-00045", "GP-7907-2024-00102"]
+
+
+@pytest.mark.parametrize(
+    ("query", "header", "language"),
+    [
+        ("", None, "zh-CN"),
+        ("", "en-GB,en;q=0.9", "en"),
+        ("", "zh-TW,en;q=0.5", "zh-CN"),
+        ("", "fr-FR,fr;q=0.9", "en"),
+        ("", "*", "zh-CN"),
+        ("?lang=en", "zh-CN", "en"),
+        ("?lang=zh-CN", "en", "zh-CN"),
+        ("?lang=xx", "en", "en"),
+    ],
+)
+def test_the_language_is_negotiated(client: FlaskClient, query: str, header: str | None, language: str) -> None:
+    response = client.get(f"/c/{NUMBER}{query}", headers={"Accept-Language": header} if header else {})
+    assert response.headers["Content-Language"] == language
+    title = ANSWERS[Code.SUSPENDED].title["en" if language == "en" else "zh"]
+    assert f"<h1>{title}</h1>" in response.text
+
+
+def test_every_answer_bears_the_headers_that_protect_it(client: FlaskClient) -> None:
+    for path in (
+        f"/c/{NUMBER}",
+        f"/v1/verify?q={NUMBER}",
+        f"/v1/verify?q=%20{NUMBER}",
+        "/",
+        "/qr/M-PZB-2025-00217.svg",
+    ):
+        headers = client.get(path).headers
+        policy = headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "script-src" not in policy
+        assert headers["Strict-Transport-Security"].startswith("max-age=")
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert "Set-Cookie" not in headers
+    assert "unsafe-inline" not in client.get(f"/c/{NUMBER}").headers["Content-Security-Policy"]
+
+
+# --- what caches may do ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", [f"/c/{NUMBER}", f"/v1/verify?q={NUMBER}", f"/v1/verify?q={NUMBER}%20"])
+def test_caches_may_keep_an_answer_for_a_while(shared: Service, path: str) -> None:
+    def lifetime(now: datetime) -> str:
+        shared.clock.now = now
+        return shared.client.get(path).headers["Cache-Control"]
+
+    assert lifetime(NOW) == "public, max-age=0, s-maxage=30"
+    # Midnight in China is 16:00 UTC; the answer may be another one then.
+    assert lifetime(datetime(2026, 11, 1, 15, 59, 50, tzinfo=UTC)) == "public, max-age=0, s-maxage=10"
+    limit = NOW - timedelta(minutes=1) + timedelta(hours=24)
+    assert lifetime(limit - timedelta(seconds=7)) == "public, max-age=0, s-maxage=7"
+    assert lifetime(limit + timedelta(seconds=1)) == "no-store"
+
+
+@pytest.mark.parametrize("path", [f"/c/{NUMBER}", f"/c/{NUMBER}?lang=en", f"/v1/verify?q={NUMBER}"])
+def test_a_tag_stands_for_the_answer_and_not_for_the_second(shared: Service, path: str) -> None:
+    shared.clock.now = NOW
+    first = shared.client.get(path)
+    shared.clock.now = NOW + timedelta(seconds=5)
+    second = shared.client.get(path)
+    assert first.headers["ETag"].startswith('W/"')
+    assert first.headers["ETag"] == second.headers["ETag"]
+    assert first.data != second.data
+    assert shared.client.get(path, headers={"If-None-Match": first.headers["ETag"]}).status_code == 304
+
+
+def test_tags_differ_by_form_and_language(client: FlaskClient) -> None:
+    tags = [
+        client.get(f"/c/{NUMBER}{query}", headers={"Accept": accept}).headers["ETag"]
+        for query, accept in (("", "text/html"), ("?lang=en", "text/html"), ("", "application/json"))
+    ]
+    assert len(set(tags)) == 3
+
+
+def test_pages_of_single_units_are_kept_by_nobody(client: FlaskClient) -> None:
+    response = client.get("/01/06909900125599/21/790326983690060267")
+    assert response.headers["Cache-Control"] == "no-store"
+    assert "ETag" not in response.headers
+
+
+def test_what_cannot_be_said_is_a_503_in_every_form(shared: Service) -> None:
+    shared.clock.now = NOW + timedelta(days=2)
+    for path in (f"/c/{NUMBER}", f"/v1/verify?q={NUMBER}", "/v1/verify?q=2023990703999999", "/01/06909900126701"):
+        response = shared.client.get(path)
+        assert (response.status_code, response.headers["Cache-Control"]) == (503, "no-store")
+        assert "Retry-After" in response.headers
+    assert shared.client.get("/readyz").status_code == 503
+    assert shared.client.get("/v1/verify?q=x").status_code == 200  # decided without any data
+    shared.clock.now = NOW
+    assert shared.client.get("/readyz").status_code == 200
+
+
+# --- JSON ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_json_matches_what_is_documented(client: FlaskClient, number: str) -> None:
+    answer = client.get("/v1/verify", query_string={"q": number}).get_json()
+    assert AnswerSchema().validate(answer) == {}
+    assert answer["certificate"]["certificate_no"] == number
+    assert "approver" not in answer["certificate"]
+
+
+@pytest.mark.parametrize(
+    "text", ["?", "2023990703999999", "06909900126701", "https://example.org", "M-SHB-P-2024-0031"]
+)
+def test_json_of_other_answers_matches_too(client: FlaskClient, text: str) -> None:
+    answer = client.get("/v1/verify", query_string={"q": text}).get_json()
+    assert AnswerSchema().validate(answer) == {}
+
+
+def test_the_hot_path_says_byte_for_byte_what_the_long_way_says(shared: Service) -> None:
+    """On the day before and after each turn of each certificate."""
+    for number in NUMBERS:
+        certificate = demonstration(number)
+        days = {NOW.date(), certificate.valid_from, *(interval.since for interval in certificate.statuses)}
+        for day in sorted(days):
+            if day < date(2026, 11, 1):
+                continue
+            shared.clock.now = datetime(day.year, day.month, day.day, 4, tzinfo=UTC)
+            quick = shared.client.get(f"/v1/verify?q={number}")
+            long = shared.client.get(f"/v1/verify?q={number}%20")
+            assert quick.data == long.data
+            for header in ("ETag", "Cache-Control", "Content-Type", "Vary", "Content-Security-Policy"):
+                assert quick.headers[header] == long.headers[header]
+    shared.clock.now = NOW
+
+
+def test_the_stored_timeline_agrees_with_the_decision_on_every_day(shared: Service) -> None:
+    register = Register(shared.folder)
+    bodies = BodyParts()
+    for number in NUMBERS:
+        found = register.certificate(number)
+        assert found is not None
+        timeline, shown = stored_timeline(found), stored_certificate(found)
+        turns = {found.certificate.valid_from, *(interval.since for interval in found.certificate.statuses)}
+        if found.certificate.valid_until:
+            turns.add(found.certificate.valid_until)
+        for turn in turns:
+            for day in (turn - timedelta(days=1), turn, turn + timedelta(days=1)):
+                now = datetime(day.year, day.month, day.day, 4, tzinfo=UTC)
+                answer = decide(recognise(number, ()), register, now, timedelta(days=20_000))
+                meta = register.meta()
+                bodies.use(register.directory(), day)
+                assert meta.as_of is not None
+                assert spliced(timeline, shown, day, bodies, meta.as_of, meta.seq, now) == dumps(as_json(answer))
+    register.model.close()
+
+
+def test_many_are_answered_in_their_order(client: FlaskClient) -> None:
+    texts = [*NUMBERS, "?", "https://example.org", "2023990703999999", " 2022990201000204 "]
+    response = client.post("/v1/verify", json={"q": texts})
+    answers = response.get_json()
+    assert response.status_code == 200
+    assert AnswersSchema().validate(answers) == {}
+    assert [one["code"] for one in answers["items"][-4:]] == [
+        "malformed_number",
+        "not_ours",
+        "unknown_number",
+        "suspended",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"q": ["1"] * 1001}, 413, "too-large"),
+        ({"q": "2022990201000204"}, 422, "bad-request"),
+        ({}, 422, "bad-request"),
+        ({"q": [1, None]}, 422, "bad-request"),
+    ],
+)
+def test_a_bad_bulk_request_is_a_problem(client: FlaskClient, body: dict[str, Any], status: int, code: str) -> None:
+    response = client.post("/v1/verify", json=body)
+    assert (response.status_code, response.mimetype) == (status, "application/problem+json")
+    assert response.get_json()["code"] == code
+
+
+def test_the_question_is_required(client: FlaskClient) -> None:
+    assert client.get("/v1/verify").mimetype == "application/problem+json"
+
+
+# --- the field of the front page ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("typed", "location"),
+    [
+        (" ２０２２990201000204 ", f"/c/{NUMBER}"),
+        ("M-SHB-P-2024-0031", "/m/M-SHB-P-2024-0031"),
+        ("6909900123007", "/01/06909900123007"),
+        ("06909900126701", "/01/06909900126701"),
+    ],
+)
+def test_what_is_typed_leads_to_an_address_of_its_own(client: FlaskClient, typed: str, location: str) -> None:
+    response = client.get("/", query_string={"q": typed})
+    assert (response.status_code, response.headers["Location"]) == (303, location)
+
+
+def test_a_pasted_code_leads_to_its_page(shared: Service) -> None:
+    shared.clock.now = NOW
+    url = shared.register.url(demonstration("SHB-S-2024-0044"))
+    response = shared.client.get("/", query_string={"q": url, "lang": "en"})
+    assert response.headers["Location"] == url.removeprefix("http://127.0.0.1:8080") + "&lang=en"
+
+
+@pytest.mark.parametrize("typed", ["?!", "<b>x</b>", "2023990703999999", "https://example.org/", "javascript:alert(1)"])
+def test_everything_else_is_answered_in_place(client: FlaskClient, typed: str) -> None:
+    response = client.get("/", query_string={"q": typed})
+    assert response.status_code == 200
+    assert "<b>x" not in response.text
+    assert "<script" not in response.text
+
+
+# --- QR images ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["svg", "png"])
+def test_a_marks_code_is_drawn(client: FlaskClient, form: str) -> None:
+    response = client.get(f"/qr/M-SHB-P-2024-0031.{form}?gtin=6909900127449")
+    assert response.status_code == 200
+    assert response.mimetype == {"svg": "image/svg+xml", "png": "image/png"}[form]
+
+
+def test_the_drawn_code_opens_the_verdict(client: FlaskClient) -> None:
+    for path in ("M-SHB-P-2024-0031", "M-SHB-S-2024-0044", "2023990703000117"):
+        image = client.get(f"/qr/{path}.png").data
+        (found,) = zxingcpp.read_barcodes(Image.open(io.BytesIO(image)))
+        assert found.text.startswith("http://127.0.0.1:8080/")
+        answer = client.get("/v1/verify", query_string={"q": found.text}).get_json()
+        assert (answer["code"], answer["signature"]) == ("valid", "valid")
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/qr/M-TSPZ-2025-00009.svg", 409, "mark-ended"),
+        ("/qr/2021990706000033.svg", 409, "mark-ended"),
+        ("/qr/M-NOBODY-2025-00001.svg", 404, "not-found"),
+        ("/qr/790624Q00123R0S.png", 404, "not-found"),
+        ("/qr/M-SHB-P-2024-0031.svg?gtin=06909900123007", 404, "not-found"),
+        ("/qr/M-SHB-P-2024-0031.svg?gtin=1", 400, "malformed-number"),
+        ("/qr/M-SHB-P-2024-0031.gif", 404, "not-found"),
+    ],
+)
+def test_no_code_is_drawn_for_what_does_not_stand(client: FlaskClient, path: str, status: int, code: str) -> None:
+    response = client.get(path)
+    assert (response.status_code, response.mimetype) == (status, "application/problem+json")
+    assert response.get_json()["code"] == code
+
+
+# --- change, numbers, errors -------------------------------------------------------------------------------
+
+
+def test_a_page_turns_when_the_register_does(own: Service) -> None:
+    number = "PZB-2025-00217"
+    before = own.client.get(f"/v1/verify?q={number}").get_json()
+    certificate = demonstration(number)
+    interval = StatusInterval(Status.SUSPENDED, NOW.date(), None, "S03", NOW.date(), "9" * 64)
+    own.register.publish_certificate(replace(certificate, statuses=(*certificate.statuses, interval)))
+    own.publish()
+    after = own.client.get(f"/v1/verify?q={number}").get_json()
+    assert (before["code"], after["code"]) == ("valid", "suspended")
+    assert (after["reason"]["code"], after["since"]) == ("S03", NOW.date().isoformat())
+    assert ANSWERS[Code.SUSPENDED].title.zh in own.client.get(f"/c/{number}").text
+
+
+@pytest.mark.parametrize("number", ["沪AB/2024/0031", "A.B(2024)-0031"])
+def test_numbers_with_strokes_and_brackets_have_pages(own: Service, number: str) -> None:
+    certificate = demonstration("PZB-2025-00217")
+    mark = replace(certificate.marks[0], mark_no=f"M-{number}")
+    own.register.publish_certificate(replace(certificate, certificate_no=number, marks=(mark,)))
+    own.publish()
+    location = own.client.get("/", query_string={"q": number.lower()}).headers["Location"]
+    assert number in own.client.get(location).text
+    assert own.client.get(f"/c/{number}").status_code == 200
+    assert own.client.get(f"/qr/M-{number}.svg").status_code == 200
+
+
+def test_natural_persons_are_not_named(client: FlaskClient) -> None:
+    assert "7901-0007" not in client.get(f"/c/{NUMBER}").text
+
+
+def test_errors_are_pages_for_people_and_problems_for_programs(client: FlaskClient) -> None:
+    page = client.get("/nothing")
+    assert (page.status_code, page.mimetype) == (404, "text/html")
+    assert "没有这个页面" in page.text
+    for path, accept in (("/nothing", "application/json"), ("/v1/nothing", "text/html")):
+        assert client.get(path, headers={"Accept": accept}).mimetype == "application/problem+json"
+
+
+def test_real_data_is_not_called_a_demonstration(tmp_path: Path) -> None:
+    service = Service(tmp_path, SealedRegister(demonstration=False).publish_all())
+    assert "虚构" not in service.client.get(f"/c/{NUMBER}").text.replace("示范市场监督管理局(虚构)", "")
+    assert "例如" not in service.client.get("/").text
+    service.projector.close()
+
+
+def test_the_demonstration_says_so(client: FlaskClient) -> None:
+    assert "演示数据" in client.get(f"/c/{NUMBER}").text
+    front = client.get("/").text
+    for title in ("仅限所列型号", "证书已暂停", "证书已撤销"):
+        assert title in front
