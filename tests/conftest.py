@@ -5,7 +5,7 @@ import socket
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -63,6 +63,13 @@ def kafka_broker(short_folder: Path) -> Iterator[Broker]:
 @pytest.fixture
 def fresh_database(postgres_server: EmbeddedPostgres) -> Iterator[str]:
     """The URL of an empty database that nobody else uses."""
+    with a_database(postgres_server) as url:
+        yield url
+
+
+@contextmanager
+def a_database(postgres_server: EmbeddedPostgres) -> Iterator[str]:
+    """A new database of a server, dropped at the end."""
     name = f"t{uuid.uuid4().hex}"
     with closing(connect(postgres_server.url, autocommit=True)) as connection:
         with connection.cursor() as cur:

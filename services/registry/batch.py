@@ -84,6 +84,15 @@ class Register:
         """Whether the first authority is there; until then only the pinned event is taken."""
         return any(key.startswith("authority/") for key in self._values)
 
+    @property
+    def is_demonstration(self) -> bool:
+        """Whether an authority says of itself that it only demonstrates: its keys lie open."""
+        return any(
+            cast(AuthorityState, value)["demonstration"]
+            for key, value in self._values.items()
+            if key.startswith("authority/")
+        )
+
     def committed(self, records: Mapping[str, StoredRecord]) -> None:
         for key, record in records.items():
             if not key.startswith("certificate/"):

@@ -98,7 +98,7 @@ def lock_head(cur: Cursor) -> Head:
     """The head, locked: the fence. A second writer waits here and then finds itself behind."""
     cur.execute(
         "SELECT size, position, start, recorded_at, revision, status_index, duplicates, leader,"
-        " EXISTS (SELECT 1 FROM pg_stat_activity WHERE pid = leader_pid), lease_until > clock_timestamp(),"
+        " EXISTS (SELECT 1 FROM pg_stat_activity a WHERE a.pid = head.leader_pid), lease_until > clock_timestamp(),"
         " clock_timestamp() FROM head FOR UPDATE"
     )
     return Head(*_one(cur))
@@ -147,6 +147,12 @@ def known_ids(cur: Cursor, ids: Collection[str]) -> dict[tuple[str, str], str]:
         (list(ids), list(ids)),
     )
     return {(source, event_id): digest for source, event_id, digest in cur.fetchall()}
+
+
+def quarantined_between(cur: Cursor, first: int, last: int) -> set[int]:
+    """The positions of a stretch of the log that were put aside: that is final, whatever keys have come since."""
+    cur.execute("SELECT position FROM quarantine WHERE position BETWEEN %s AND %s", (first, last))
+    return {position for (position,) in cur.fetchall()}
 
 
 def chains_of(

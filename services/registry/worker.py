@@ -118,6 +118,8 @@ class Worker:
             raise NotLeader(head.leader)
         if self.size != head.size:
             self.register.reload(cur)
+            if self.settings.production and self.register.is_demonstration:
+                raise NotConfigured("CERTMARK_PRODUCTION=1, and the register was established by a demonstration")
             self.size = head.size
         return head
 
@@ -131,7 +133,8 @@ class Worker:
                 self.size = None
                 return 0
             ready = self._readable(records)
-            batch = self._decide(cur, head, ready)
+            aside = store.quarantined_between(cur, ready[0].record.position, ready[-1].record.position)
+            batch = self._decide(cur, head, [r for r in ready if r.record.position not in aside])
             saved = batch.records()
             save(cur, batch, saved, ready[-1].record.position + 1, self.name)
             self.size = None  # unknown until the commit is known to have happened
