@@ -167,7 +167,7 @@ def sign_token(claims: MarkClaims, path: MarkPath, key: PrivateKey) -> bytes:
     """The token of these claims at this address.
 
     Raises:
-        ValueError: the claims do not fit a token: model over 24 bytes, numbers too long for 501 digits, negative counts.
+        ValueError: the claims do not fit: model over 24 bytes, numbers too long for 501 digits, negative counts.
     """
     payload = _encode(claims)
     version = VERSIONS[key.public.alg]

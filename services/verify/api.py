@@ -342,7 +342,7 @@ def _linkset(answer: Answer, base: str) -> dict[str, Any]:
 
 _FORMS = {
     200: {
-        "description": "The verdict, every decided code included; by `Accept` a page, JSON (as /v1/verify) or a linkset",
+        "description": "The verdict, every decided code included; by `Accept` a page, JSON or a linkset",
         "content": {HTML: {}, JSON: {}, LINKSET: {}},
     },
     503: {"description": "`status_unknown`: this node cannot say at present", "content": {HTML: {}, JSON: {}}},

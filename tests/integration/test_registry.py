@@ -71,18 +71,19 @@ def refused_for(decision: dict[str, Any]) -> str | None:
     return code
 
 
-# --- the whole life ---------------------------------------------------------------------------------------
+# --- the whole life -----------------------------------------------------------------------------------------
 
 
 def test_a_certificate_lives_from_issue_to_revocation(register: Register) -> None:
     number = register.issue()
-    for event, data in [
+    life: list[tuple[str, dict[str, Any]]] = [
         ("certificate.surveillance_passed", {"effective_at": ago(40)}),
         ("certificate.amended", {"effective_at": ago(30), "items": [{"op": "added", "model": "A2"}]}),
         ("certificate.suspended", a_suspension(effective_at=ago(20), until=ahead(30))),
         ("certificate.resumed", {"effective_at": ago(10), "verified_on": ago(11)}),
         ("certificate.revoked", {"effective_at": ago(1), "reason": "R05"}),
-    ]:
+    ]
+    for event, data in life:
         assert accepted(register.say(BODY, event, number, data)), event
     state = register.state(number)
     assert state["status"] == "revoked"
@@ -130,7 +131,7 @@ def test_a_declaration_is_made_and_withdrawn_by_its_declarant(register: Register
     assert register.state(number)["status"] == "cancelled"
 
 
-# --- marks and tokens -----------------------------------------------------------------------------------------
+# --- marks and tokens ---------------------------------------------------------------------------------------
 
 
 def an_authorization(**data: Any) -> dict[str, Any]:
@@ -286,18 +287,19 @@ def test_numbers_are_one_however_they_are_written(register: Register) -> None:
     assert refused_for(register.say(OTHER, "certificate.issued", number.lower(), a_first_event())) == "number-taken"
 
 
-# --- chains: stale, forked, far ahead, pending, duplicate, conflict --------------------------------------------
+# --- chains: stale, forked, far ahead, pending, duplicate, conflict -----------------------------------------
 
 
 def test_a_stale_a_forked_and_a_far_event_are_refused_and_move_nothing(register: Register) -> None:
     number = register.issue()
     chain = register.rows("SELECT sequence, digest FROM chains WHERE subject = %s", number)
     data = a_suspension()
-    for members, code in [
+    places: list[tuple[dict[str, Any], str]] = [
         ({"sequence": 1}, "sequence-stale"),
         ({"sequence": 2, "previous": "sha256:" + "0" * 64}, "chain-forked"),
         ({"sequence": 66, "previous": "sha256:" + "0" * 64}, "sequence-too-far"),
-    ]:
+    ]
+    for members, code in places:
         jws = register.sign(BODY, "certificate.suspended", number, data, **members)
         register.append(jws)
         assert refused_for(register.decided(jws)) == code
@@ -408,7 +410,7 @@ def test_hmac_with_the_public_key_as_secret_is_quarantined(register: Register) -
     assert register.quarantined()[-1].code == "algorithm-not-allowed"
 
 
-# --- keys and bodies ---------------------------------------------------------------------------------------------
+# --- keys and bodies ----------------------------------------------------------------------------------------
 
 
 def test_a_retired_and_a_compromised_key_sign_nothing_more(register: Register) -> None:
@@ -460,7 +462,7 @@ def test_a_disqualified_body_issues_nothing_but_still_ends_what_it_issued(regist
     assert accepted(register.say(source, "certificate.revoked", number, {"effective_at": ago(0), "reason": "R01"}))
 
 
-# --- one writer, and a batch that happens once ----------------------------------------------------------------------
+# --- one writer, and a batch that happens once --------------------------------------------------------------
 
 
 def test_a_position_rewound_to_zero_changes_nothing(register: Register) -> None:
@@ -474,8 +476,10 @@ def test_a_position_rewound_to_zero_changes_nothing(register: Register) -> None:
     assert register.rows("SELECT seq, digest, recorded_at FROM entries ORDER BY seq") == before
     assert register.rows("SELECT key, revision, state FROM records ORDER BY key") == states
     with transaction(register.connection) as cur:  # the rewinding counted its events a second time
-        cur.execute("UPDATE head SET duplicates = 0, start = position - (SELECT count(*) FROM entries"
-                    " WHERE kind = 'event') - (SELECT count(*) FROM pending) - (SELECT count(*) FROM quarantine)")  # fmt: skip
+        cur.execute(
+            "UPDATE head SET duplicates = 0, start = position - (SELECT count(*) FROM entries WHERE kind = 'event')"
+            " - (SELECT count(*) FROM pending) - (SELECT count(*) FROM quarantine)"
+        )
 
 
 def test_a_standby_waits_while_the_leader_lives_and_takes_over_when_its_session_ends(register: Register) -> None:
@@ -512,7 +516,7 @@ def test_a_log_that_lost_events_stops_the_worker(register: Register) -> None:
             cur.execute("UPDATE head SET position = position - 1000")
 
 
-# --- the relay ---------------------------------------------------------------------------------------------------------
+# --- the relay ----------------------------------------------------------------------------------------------
 
 
 def relayed(register: Register) -> dict[str, int]:
@@ -582,7 +586,7 @@ def test_quarantined_records_are_copied_to_the_dead_letter_topic(register: Regis
     assert (last["code"], base64.b64decode(last["value"])) == ("not-an-envelope", b"rubbish")
 
 
-# --- settings ------------------------------------------------------------------------------------------------------------
+# --- settings -----------------------------------------------------------------------------------------------
 
 
 def test_production_refuses_a_register_of_demonstration_keys(register: Register) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 import fastjsonschema
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from services.domain.errors import BadEvent, Malformed
+from services.events import strict_json
 from services.events.envelope import open_envelope, read_event, sign_event
 from services.events.event_types import EVENT_TYPES, FORMATS, SCHEMAS, compile_schema
 from services.events.forms import check_draft
@@ -122,9 +123,19 @@ def test_the_envelope_is_read_as_its_schema_says(data: st.DataObject) -> None:
         if data.draw(st.booleans()):
             value.pop(name, None)
         else:
+            # A sequence of 1.0 is whole to JSON Schema, and refused here: it is written without a fraction.
             value[name] = data.draw(ODD.filter(lambda odd: not isinstance(odd, float)))
+    assume(_is_strict_json(value))
     published = REFERENCE(ENVELOPE, format_checker=CHECKER).is_valid(value)
     assert _is_read(value) == published, value
+
+
+def _is_strict_json(value: dict[str, Any]) -> bool:
+    try:
+        strict_json.loads(json.dumps(value).encode())
+    except Malformed:
+        return False
+    return True
 
 
 def _is_read(value: dict[str, Any]) -> bool:

@@ -1,6 +1,5 @@
 """The read model and its projector: one file, believed by seals, that any crash leaves whole."""
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
@@ -260,7 +259,7 @@ def test_a_file_that_is_no_database_is_replaced(node: Node) -> None:
     node.catch_up()
     node.projector.close()
     node.reader.model.close()
-    file = node.folder / os.readlink(node.folder / LINK)
+    file = node.folder / (node.folder / LINK).readlink()
     file.write_bytes(b"not a database" * 100)
     for companion in node.folder.glob("*-wal"):
         companion.unlink()
