@@ -1,6 +1,6 @@
 """Signs one event, publishes it, waits for the decision: `publish.py APPROVAL_NO TYPE SUBJECT DATA` (DATA is JSON).
 
-The whole of a certification body's client, on `cryptography` and the standard library alone; docs/connect.md explains it.
+A certification body's whole client, on `cryptography` and the standard library alone; docs/connect.md explains it.
 """
 
 import base64
