@@ -120,8 +120,11 @@ def _expected(answer: Answer) -> list[dict[str, str]]:
 _TAIL = b',"mark":null,"item":null,"signature":null,"candidates":[],"expected":[],"coverage":[],"as_of":'
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def dumps(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return _encode(value).encode()
 
 
 def stored_timeline(found: Found) -> bytes:

@@ -19,8 +19,8 @@ from services.events.log import Log, Record, Topic, Topics, open_log
 from services.events.record import SealedRecord
 from services.settings import Settings, settings_from
 from services.verify.as_json import stored_certificate, stored_timeline
-from services.verify.read_model import LINK, REBUILD_WANTED, ModelWriter, Row, Stored, Unreadable
-from services.verify.register import found_in
+from services.verify.read_model import LINK, REBUILD_WANTED, ModelWriter, Row, Unreadable
+from services.verify.register import found_in_record
 
 BATCH = 500
 WAIT_S = 1.0
@@ -195,7 +195,7 @@ def _row(record: SealedRecord, value: bytes) -> Row:
     if not record.key.startswith("certificate/"):
         return plain
     try:
-        found = found_in(Stored(record.key, record.revision, record.seq, value))
+        found = found_in_record(record)
     except Unreadable:
         telemetry.warning("a certificate's state cannot be read by this version", key=record.key)
         return plain

@@ -10,7 +10,8 @@ from services.domain.certificate import Certificate, CertificateState, from_stat
 from services.domain.errors import Malformed
 from services.domain.identifiers import instant_of
 from services.domain.scheme import Scheme, SchemeRules, SchemeState, scheme_from_state
-from services.events.keys import public_key
+from services.events.keys import b64u, public_key
+from services.events.record import SealedRecord
 from services.marks.token import MarkKey, mark_kid
 from services.verify.read_model import DamagedRow, Meta, ReadModel, Stored, certificate_key
 
@@ -108,18 +109,41 @@ def found_in(stored: Stored) -> Found:
         DamagedRow: its state is of a form that this version cannot read.
     """
     payload = stored.payload()
+    tokens = tuple(Token(t["mark_no"], t["gtin"], t["model"] or "", t["token"]) for t in payload["tokens"])
+    return Found(
+        certificate=certificate_in(stored.key, payload["state"]),
+        revision=stored.revision,
+        seq=stored.seq,
+        recorded_at=instant_of(payload["recorded_at"]),
+        digest=payload["digest"],
+        under_review=payload["under_review"],
+        tokens=tokens,
+    )
+
+
+def found_in_record(record: SealedRecord) -> Found:
+    """The certificate of a record that was just believed.
+
+    Raises:
+        DamagedRow: its state is of a form that this version cannot read.
+    """
+    return Found(
+        certificate=certificate_in(record.key, record.state),
+        revision=record.revision,
+        seq=record.seq,
+        recorded_at=record.recorded_at,
+        digest=record.digest,
+        under_review=record.under_review,
+        tokens=tuple(Token(t.mark_no, t.gtin, t.model or "", b64u(t.token)) for t in record.tokens),
+    )
+
+
+def certificate_in(key: str, state: object) -> Certificate:
+    """The certificate of a state; see `found_in` for the error."""
     try:
-        return Found(
-            certificate=from_state(cast(CertificateState, payload["state"])),
-            revision=stored.revision,
-            seq=stored.seq,
-            recorded_at=instant_of(payload["recorded_at"]),
-            digest=payload["digest"],
-            under_review=payload["under_review"],
-            tokens=tuple(Token(t["mark_no"], t["gtin"], t["model"] or "", t["token"]) for t in payload["tokens"]),
-        )
+        return from_state(cast(CertificateState, state))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DamagedRow(f"{stored.key}: {type(error).__name__}") from None
+        raise DamagedRow(f"{key}: {type(error).__name__}") from None
 
 
 def _directory(model: ReadModel) -> Directory:

@@ -124,7 +124,7 @@ def test_a_change_is_seen_within_milliseconds(node: Node) -> None:
         expected = Code.SUSPENDED if turn % 2 == 0 else Code.VALID
         seconds.append(until(lambda expected=expected: node.code() is expected, 0.0005))  # type: ignore[misc]
     seconds.sort()
-    print(f"{node.settings.log}: median {seconds[10] * 1000:.1f} ms, worst {seconds[-1] * 1000:.1f} ms")
+
     assert seconds[10] < 0.05
 
 
