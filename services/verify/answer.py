@@ -72,7 +72,8 @@ def decide(question: Question, register: Register, now: datetime, stale_after: t
     """
     blank = Answer(question.decided, question, civil_day(now), now)
     try:
-        meta, directory = register.meta(), register.directory()
+        meta = register.meta()
+        directory = register.directory(meta)
         blank = replace(blank, as_of=meta.as_of, seq=meta.seq, demonstration=directory.demonstration)
         if question.decided is not None:
             hints = _hints(directory, blank.day) if question.decided is Code.MALFORMED_NUMBER else ()

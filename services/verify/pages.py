@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
@@ -68,7 +69,9 @@ def _said(text: str, language: str) -> str:
 
 
 _environment.filters["said"] = _said
-_labels = {language: {name: text[language] for name, text in LABELS.items()} for language in HTML_LANG}
+_labels = {
+    language: SimpleNamespace(**{name: text[language] for name, text in LABELS.items()}) for language in HTML_LANG
+}
 _verdict = _environment.get_template("verdict.html")
 _front = _environment.get_template("front.html")
 _error = _environment.get_template("error.html")

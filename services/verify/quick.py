@@ -77,7 +77,7 @@ class QuickPath:
             if row is None:
                 return b"", 0
             day = now.astimezone(CHINA).date()
-            bodies.use(register.directory(), day)
+            bodies.use(register.directory(meta), day)
         except Unreadable:
             return b"", 0
         body = spliced(row[0], row[1], day, bodies, meta.as_of, meta.seq, now)

@@ -147,12 +147,14 @@ class ReadModel:
                 self._open(self._target_now())  # it was replaced and deleted between the look and the opening
         connection = self._connection
         assert connection is not None
-        with _damage_told(self._folder):
+        try:
             (version,) = connection.execute("PRAGMA data_version").fetchone()
             if version != self._data_version or self._meta is None:
                 self._meta = _read_meta(connection)
                 self._data_version = version
-            return self._meta
+        except sqlite3.DatabaseError as error:
+            raise _told(self._folder, error) from None
+        return self._meta
 
     def record(self, key: str) -> Stored | None:
         """The record of a key, its checksum verified."""
@@ -176,18 +178,23 @@ class ReadModel:
         connection = self._connection
         if connection is None:
             raise Unreadable("no file in service")
-        with _damage_told(self._folder):
+        try:
             row = connection.execute(
                 "SELECT timeline, shown, checksum FROM quick WHERE number = ?", (number,)
             ).fetchone()
-            if row is None:
-                return None
-            timeline, shown, checksum = row
-            if not (isinstance(timeline, bytes) and isinstance(shown, bytes)):
-                raise DamagedRow(number)
-            if quick_checksum(number, timeline, shown) != checksum:
-                raise DamagedRow(number)
-            return timeline, shown
+        except sqlite3.DatabaseError as error:
+            raise _told(self._folder, error) from None
+        if row is None:
+            return None
+        timeline, shown, checksum = row
+        if (
+            type(timeline) is not bytes
+            or type(shown) is not bytes
+            or quick_checksum(number, timeline, shown) != checksum
+        ):
+            ask_for_rebuild(self._folder)
+            raise DamagedRow(number)
+        return timeline, shown
 
     def first_timelines(self, limit: int) -> list[tuple[str, bytes]]:
         """(number, timeline) of some certificates, for the examples of the front page."""
@@ -240,11 +247,15 @@ def _damage_told(folder: Path) -> Iterator[None]:
     except DamagedRow:
         ask_for_rebuild(folder)
         raise
-    except sqlite3.OperationalError as error:  # locked, disk full: the file itself is not in doubt
-        raise Unreadable(str(error)) from None
     except sqlite3.DatabaseError as error:
-        ask_for_rebuild(folder)
-        raise DamagedRow(str(error)) from None
+        raise _told(folder, error) from None
+
+
+def _told(folder: Path, error: sqlite3.DatabaseError) -> Unreadable:
+    if isinstance(error, sqlite3.OperationalError):  # locked, disk full: the file itself is not in doubt
+        return Unreadable(str(error))
+    ask_for_rebuild(folder)
+    return DamagedRow(str(error))
 
 
 def ask_for_rebuild(folder: Path) -> None:

@@ -84,8 +84,9 @@ class Register:
     def meta(self) -> Meta:
         return self.model.meta()
 
-    def directory(self) -> Directory:
-        meta = self.meta()
+    def directory(self, meta: Meta | None = None) -> Directory:
+        """Everything but certificates, as of a `meta` that was just read."""
+        meta = meta or self.meta()
         version = (self.model.target, meta.genesis, meta.directory)
         if self._directory is None or version != self._directory_of:
             self._directory = _directory(self.model)
