@@ -33,6 +33,7 @@ from services.verify.wording import (
     SUSPENSION_OVERDUE,
     SUSPENSION_PLANNED,
     SYSTEM_EXPLANATION,
+    SYSTEM_NEXT_STEP,
     VERDICT,
     Code,
     Family,
@@ -240,7 +241,7 @@ def _view(answer: Answer, frame: Frame, public_url: str) -> _View:
         word=VERDICT[worded.family][language],
         title=worded.title[language],
         explanation=_explanation(answer, facts),
-        next_step=worded.next_step[language],
+        next_step=(SYSTEM_NEXT_STEP if _is_about_a_system(answer) else worded.next_step)[language],
         code=answer.code.value if answer.code else "",
         as_of=facts["as_of"],
         has_data=answer.as_of is not None,
@@ -326,7 +327,7 @@ def _until_clause(interval: StatusInterval, day: date, language: str) -> str:
 def _explanation(answer: Answer, facts: _Facts) -> str:
     language = facts.language
     certificate = answer.certificate
-    if answer.code is Code.VALID and answer.scheme and answer.scheme["class"] in ("service", "system"):
+    if _is_about_a_system(answer):
         return facts.fill(SYSTEM_EXPLANATION[language])
     if answer.code is Code.CANCELLED and certificate and certificate.declaration and not _reason_of(answer):
         return DECLARATION_WITHDRAWN[language]
@@ -339,6 +340,11 @@ def _explanation(answer: Answer, facts: _Facts) -> str:
         if answer.interval.reason:
             text += f" ({facts['reason']})"
     return text
+
+
+def _is_about_a_system(answer: Answer) -> bool:
+    """Whether a yes is about an organisation's system or service, and says nothing of its products."""
+    return answer.code is Code.VALID and answer.scheme is not None and answer.scheme["class"] in ("service", "system")
 
 
 def _reason_of(answer: Answer) -> str | None:

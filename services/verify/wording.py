@@ -302,6 +302,10 @@ SYSTEM_EXPLANATION = Text(
     "该证书证明{holder}的“{scope}”通过认证,不代表其产品通过认证。",
     "This certificate attests “{scope}” of {holder}; it does not certify its products.",
 )
+SYSTEM_NEXT_STEP = Text(
+    "请核对组织名称和认证范围;商品本身请另查产品证书。",
+    "Compare the organisation and the scope; for a product look up its own certificate.",
+)
 DECLARATION_WITHDRAWN = Text("该自我声明已由企业撤回。", "The company has withdrawn this self-declaration.")
 SUSPENSION_PLANNED = Text("至{until}", " until {until}")
 SUSPENSION_OVERDUE = Text(",原定至{until},期满后未见恢复", ", planned until {until} and not resumed since then")

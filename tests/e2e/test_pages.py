@@ -28,16 +28,13 @@ pytestmark = pytest.mark.e2e
 
 SHOTS = ROOT / "tests" / "shots"
 AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
-CHROMIUM = {
-    "executable_path": "/usr/bin/chromium",
-    "args": [
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--no-first-run",
-    ],
-}
+CHROMIUM = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+]
 
 
 @dataclass(frozen=True)
@@ -142,9 +139,9 @@ def wait_for(url: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(**CHROMIUM)  # type: ignore[arg-type]
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM)
         yield browser
         browser.close()
 
@@ -242,7 +239,8 @@ def test_a_verdict_page(served: Served, browser: Browser, name: str, language: s
     assert box is not None
     assert box["y"] + box["height"] <= 640, "the verdict is not in the first screen of a small phone"
     assert LABELS["demonstration"][language] in page.locator("body").inner_text()
-    for word in ("checked_at", "as_of", "code"):
+    # Several certificates have several codes: the page states none for all.
+    for word in ("checked_at", "as_of", *(() if name == "several" else ("code",))):
         assert LABELS[word][language] in page.locator(".when").inner_text()
 
     findings = Axe().run(page, options=AXE)
