@@ -6,7 +6,9 @@ from typing import Any
 
 import rfc8785
 
-_ENCODE = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_ENCODE = json.JSONEncoder(
+    sort_keys=True, ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")
+).encode
 
 
 def canonical(value: Mapping[str, Any], *, floats: bool) -> bytes:
@@ -18,3 +20,8 @@ def canonical(value: Mapping[str, Any], *, floats: bool) -> bytes:
     if floats:
         return rfc8785.dumps(dict(value))
     return _ENCODE(value).encode("utf-8")
+
+
+def canonical_text(value: Mapping[str, Any], *, floats: bool) -> str:
+    """The same as text, for what is stored as text."""
+    return canonical(value, floats=True).decode("utf-8") if floats else _ENCODE(value)

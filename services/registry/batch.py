@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import cast
 
 from services.domain.body import AllianceState, AuthorityState, BodyState, Key, KeyState, Purpose, key_from_state
@@ -27,7 +28,7 @@ from services.domain.errors import (
 from services.domain.identifiers import certificate_number, civil_day, instant_text
 from services.domain.said import EventData, Moment, Said
 from services.domain.scheme import SchemeState
-from services.events.canonical import canonical
+from services.events.canonical import canonical_text
 from services.events.envelope import Event, check_signature, check_source, open_envelope, read_event
 from services.events.keys import PrivateKey, PublicKey, public_key
 from services.postgres import Cursor
@@ -147,6 +148,7 @@ class Touched:
     seq: int
     state: str
     tokens: list[TokenRecord]
+    tokens_text: str | None  # as stored; None once a token has been added
     event: str | None
 
 
@@ -304,8 +306,9 @@ class Batch:
             stored = self.touched.get(key)
             before = self.register.record(key)
             if stored is None:
-                tokens = json.loads(before.tokens) if before else []
-                stored = self.touched[key] = Touched(event.digest, seq, text, tokens, before.event if before else None)
+                held = before.tokens if before else "[]"
+                of_key = before.event if before else None
+                stored = self.touched[key] = Touched(event.digest, seq, text, json.loads(held), held, of_key)
             stored.digest, stored.seq, stored.state = event.digest, seq, text
             if key.startswith("key/"):
                 if stored.event is None:
@@ -343,14 +346,15 @@ class Batch:
 
     def _sign_tokens(self, key: str, certificate: Certificate) -> None:
         """A token is an entry before anybody can print it."""
-        mark_key = self._valid_mark_key()
-        if mark_key is None:
-            return
         touched = self.touched[key]
-        for due in tokens_due(certificate, touched.tokens, self.today):
+        for due in list(tokens_due(certificate, touched.tokens, self.today)):
+            mark_key = self._valid_mark_key()
+            if mark_key is None:
+                return
             token, digest = sign(certificate, due, self.status_index, self.today, mark_key)
             self.status_index += 1
             touched.tokens.append(token)
+            touched.tokens_text = None
             touched.seq = self.head.size + len(self.entries)
             self._append(
                 Entry(
@@ -414,7 +418,7 @@ class Batch:
             before = self.register.record(key)
             if key not in self.touched and before and before.under_review is not (subject in under_review):
                 self.touched[key] = Touched(
-                    before.digest, before.seq, before.state, json.loads(before.tokens), before.event
+                    before.digest, before.seq, before.state, json.loads(before.tokens), before.tokens, before.event
                 )
         saved: dict[str, StoredRecord] = {}
         for key, touched in self.touched.items():
@@ -426,7 +430,7 @@ class Batch:
                 recorded_at=self.recorded_at,
                 digest=touched.digest,
                 state=touched.state,
-                tokens=json.dumps(touched.tokens, ensure_ascii=False, separators=(",", ":")),
+                tokens=touched.tokens_text or json.dumps(touched.tokens, ensure_ascii=False, separators=(",", ":")),
                 under_review=key.removeprefix("certificate/") in under_review,
                 event=touched.event,
             )
@@ -435,7 +439,10 @@ class Batch:
 
 def subject_of(event: Event) -> str:
     """The subject as the register knows it: certificate numbers in their canonical form."""
-    return certificate_number(event.subject) if event.type.startswith(_ABOUT_CERTIFICATES) else event.subject
+    return _number(event.subject) if event.type.startswith(_ABOUT_CERTIFICATES) else event.subject
+
+
+_number = lru_cache(maxsize=4096)(certificate_number)
 
 
 def _said(event: Event, arrived: Pending) -> Said:
@@ -457,30 +464,33 @@ def public_key_of(state: KeyState) -> PublicKey:
 def canonical_state(value: Value) -> str:
     """`state/v1` as canonical JSON (RFC 8785)."""
     if not isinstance(value, Certificate):
-        return canonical(value, floats=False).decode()
+        return canonical_text(value, floats=False)
     measured = value.green is not None or value.organic is not None or any(m.attributes for m in value.marks)
-    return canonical(to_state(value), floats=measured).decode()
+    return canonical_text(to_state(value), floats=measured)
 
 
 def leaf_of(entry: Entry) -> str:
-    """The public log's leaf (transparency.md: frozen from the first entry on)."""
-    return canonical(
-        {
-            "v": 1,
-            "kind": entry.kind,
-            "seq": entry.seq,
-            "digest": entry.digest,
-            "type": entry.type,
-            "subject": entry.subject,
-            "source": entry.source,
-            "decision": entry.decision,
-            "effective_at": entry.effective_at.isoformat() if entry.effective_at else None,
-            "received_at": instant_text(entry.received_at) if entry.received_at else None,
-            "recorded_at": instant_text(entry.recorded_at),
-            "state": entry.state_digest,
-        },
-        floats=False,
-    ).decode()
+    """The public log's leaf (transparency.md: frozen from the first entry on).
+
+    Its canonical JSON is written out, member by member in their order: a fifth of the time of an encoder.
+    """
+    e = entry
+    effective_at = f'"{e.effective_at.isoformat()}"' if e.effective_at else "null"
+    received_at = f'"{_instant(e.received_at)}"' if e.received_at else "null"
+    return (
+        f'{{"decision":{_text(e.decision)},"digest":"{e.digest}","effective_at":{effective_at},"kind":"{e.kind}",'
+        f'"received_at":{received_at},"recorded_at":"{_instant(e.recorded_at)}","seq":{e.seq},'
+        f'"source":{_text(e.source)},"state":{_text(e.state_digest)},"subject":{_text(e.subject)},'
+        f'"type":{_text(e.type)},"v":1}}'
+    )
+
+
+def _text(text: str | None) -> str:
+    return "null" if text is None else encode_basestring(text)
+
+
+_instant = lru_cache(maxsize=64)(instant_text)
+"""Kept, as the records of one append and the entries of one batch share theirs."""
 
 
 def milliseconds(instant: datetime) -> datetime:

@@ -1,12 +1,15 @@
 """Reads the log ahead of the worker, in a helper process that verifies the next batch while this one is applied."""
 
 import contextlib
+import gc
 import multiprocessing
 import os
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from multiprocessing.connection import Connection as Pipe
+from typing import Any, TypeAlias
 
 from services.domain.errors import CertmarkError, Fault
 from services.events.envelope import Envelope, Event, check_signature, open_envelope, read_event
@@ -32,6 +35,36 @@ class Prepared:
     event: Event | None
     verified: bool
     error: CertmarkError | None
+
+
+_Packed: TypeAlias = tuple[
+    int, str, bytes, datetime, str | None, str | None, tuple[Any, ...] | None, bool, CertmarkError | None
+]
+"""A Prepared as plain tuples: they go through the pipe in a third of the time of frozen dataclasses."""
+
+
+def _packed(prepared: Prepared) -> _Packed:
+    r, e = prepared.record, prepared.event
+    event = None
+    if e is not None:
+        event = (e.id, e.source, e.type, e.subject, e.time, e.sequence, e.previous, e.signatory, e.data, e.digest)
+    return (
+        r.position,
+        r.key,
+        r.value,
+        r.appended_at,
+        prepared.kid,
+        prepared.digest,
+        event,
+        prepared.verified,
+        prepared.error,
+    )
+
+
+def _unpacked(packed: _Packed) -> Prepared:
+    position, key, value, appended_at, kid, digest, event, verified, error = packed
+    record = Record(position, key, value, appended_at)
+    return Prepared(record, kid, digest, Event(*event) if event is not None else None, verified, error)
 
 
 def prepare(record: Record, keys: Mapping[str, PublicKey]) -> Prepared:
@@ -99,8 +132,7 @@ class Intake:
             self._asked = None
             if isinstance(answer, CertmarkError):
                 raise answer
-            batch: list[Prepared] = answer
-            return batch
+            return [_unpacked(packed) for packed in answer]
         return None
 
     @property
@@ -113,7 +145,19 @@ class Intake:
         self._process.join(5)
 
 
+def spare_the_collector() -> None:
+    """Let the cycle collector look about once a batch, and never at what was there before the first.
+
+    A batch is a hundred thousand objects without cycles that all die together; by default the collector would walk
+    them again and again, which costs a sixth of the worker's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000)
+
+
 def _serve(pipe: Pipe, settings: Settings, topic: Topic, parent: int) -> None:
+    spare_the_collector()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the worker's to answer; its end closes our pipe
     keys: dict[str, PublicKey] = {}
     log: Log | None = None
@@ -127,7 +171,7 @@ def _serve(pipe: Pipe, settings: Settings, topic: Topic, parent: int) -> None:
             try:
                 log = log or open_log(settings)
                 records = log.read(topic, argument, BATCH, wait)
-                pipe.send((argument, [prepare(record, keys) for record in records]))
+                pipe.send((argument, [_packed(prepare(record, keys)) for record in records]))
             except Fault as fault:
                 if log is not None:
                     log.close()

@@ -71,12 +71,13 @@ class Relay:
             if revision == 0:  # who follows from the first record on needs the keys before what they seal
                 records.sort(key=lambda record: not record.key.startswith("key/"))
             poison = store.quarantine_after(cur, quarantined, BATCH)
-            log.append(self.topics.state, [(r.key, seal(r, self.seal_key)) for r in records])
+            alone = self._published(log, [(r.key, r.revision, seal(r, self.seal_key)) for r in records])
             revision = published
             if time.monotonic() >= self._heartbeat_due and revision > 0 and len(records) < BATCH:
-                log.append(self.topics.state, [("heartbeat", self._heartbeat(cur, revision))])
+                self._published(log, [("heartbeat", revision, self._heartbeat(cur, revision))])
                 self._heartbeat_due = time.monotonic() + HEARTBEAT
-            tail = self._look_back(cur, log, tail)
+            # As long as our records follow each other, nobody else has written: looking can wait until we are idle.
+            tail = self._tail if alone and records and self._tail is not None else self._look_back(cur, log, tail)
             log.append(self.topics.dead_letter, [(q.record_key, dead_letter(q)) for q in poison])
             if poison:
                 quarantined = poison[-1].position
@@ -84,6 +85,27 @@ class Relay:
             store.save_relayed(cur, revision, tail, quarantined)
         _RELAYED.inc(len(records))
         return len(records) + len(poison)
+
+    def _published(self, log: Log, records: list[tuple[str, int, bytes]]) -> bool:
+        """Append (key, revision, sealed) to the state topic; whether they stand right behind what we looked at last.
+
+        If so they need no look back: what was acknowledged at a position is what stands there.
+        """
+        positions = log.append(self.topics.state, [(key, sealed) for key, _, sealed in records])
+        if not positions:
+            return True
+        if self._tail != positions[0] or positions[-1] - positions[0] != len(positions) - 1:
+            return False
+        for key, revision, _ in records:
+            self._saw(key, revision)
+        self._tail = positions[-1] + 1
+        return True
+
+    def _saw(self, key: str, revision: int) -> None:
+        self.seen[key] = revision
+        self.seen.move_to_end(key)
+        if len(self.seen) > WINDOW:
+            self.seen.popitem(last=False)
 
     def _may_seal(self, cur: Cursor) -> bool:
         """Whether the register knows our key. Until it does, readers could not believe what we seal."""
@@ -97,8 +119,8 @@ class Relay:
         A zombie's last breath would otherwise survive compaction as the last record of its key.
         """
         first, end = log.bounds(self.topics.state)
-        if self._tail is None:  # after a start, the window is built from what still stands there
-            tail = max(first, min(tail, end) - WINDOW)
+        # After a start, the window is built from what still stands there.
+        tail = max(first, min(tail, end) - WINDOW) if self._tail is None else self._tail
         tail = max(first, min(tail, end))
         late: list[str] = []
         while tail < end:
@@ -110,11 +132,8 @@ class Relay:
                 if revision < self.seen.get(record.key, -1):
                     late.append(record.key)
                 else:
-                    self.seen[record.key] = revision
-                    self.seen.move_to_end(record.key)
+                    self._saw(record.key, revision)
             tail = found[-1].position + 1
-        while len(self.seen) > WINDOW:
-            self.seen.popitem(last=False)
         if late:
             telemetry.warning("an older record followed a newer one", records=len(late))
             rows = store.records_of(cur, late)

@@ -1,13 +1,14 @@
 """The register's tables: what a batch needs is read in a few statements, and saved by one statement a table."""
 
+import io
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, cast
 
 from services.domain.certificate import CertificateState
-from services.postgres import Cursor, copy_rows, execute_values
+from services.postgres import Cursor, execute_values
 
 CHANNEL = "certmark_records"
 """Notified with each batch, as a hint for the relay."""
@@ -98,7 +99,7 @@ def lock_head(cur: Cursor) -> Head:
     """The head, locked: the fence. A second writer waits here and then finds itself behind."""
     cur.execute(
         "SELECT size, position, start, recorded_at, revision, status_index, duplicates, leader,"
-        " EXISTS (SELECT 1 FROM pg_stat_activity a WHERE a.pid = head.leader_pid), lease_until > clock_timestamp(),"
+        " EXISTS (SELECT 1 FROM pg_stat_get_activity(head.leader_pid)), lease_until > clock_timestamp(),"
         " clock_timestamp() FROM head FOR UPDATE"
     )
     return Head(*_one(cur))
@@ -142,9 +143,9 @@ def release_lease(cur: Cursor, leader: str) -> None:
 def known_ids(cur: Cursor, ids: Collection[str]) -> dict[tuple[str, str], str]:
     """(source, event id) → digest of the events with these ids that were decided or are pending."""
     cur.execute(
-        "SELECT source, event_id, digest FROM entries WHERE event_id = ANY(%s)"
-        " UNION ALL SELECT source, event_id, digest FROM pending WHERE event_id = ANY(%s)",
-        (list(ids), list(ids)),
+        "SELECT source, event_id, digest FROM entries WHERE event_id = ANY(%s::text[])"
+        " UNION ALL SELECT source, event_id, digest FROM pending WHERE event_id = ANY(%s::text[])",
+        (_array(ids), _array(ids)),
     )
     return {(source, event_id): digest for source, event_id, digest in cur.fetchall()}
 
@@ -160,8 +161,9 @@ def chains_of(
 ) -> dict[tuple[str, str], tuple[int, str]]:
     """(source, subject) → (sequence, digest) of the last event of each chain."""
     cur.execute(
-        "SELECT source, subject, sequence, digest FROM chains WHERE source = ANY(%s) AND subject = ANY(%s)",
-        (list(sources), list(subjects)),
+        "SELECT source, subject, sequence, digest FROM chains"
+        " WHERE source = ANY(%s::text[]) AND subject = ANY(%s::text[])",
+        (_array(sources), _array(subjects)),
     )
     return {(source, subject): (sequence, digest) for source, subject, sequence, digest in cur.fetchall()}
 
@@ -182,8 +184,8 @@ def pending_of(cur: Cursor, subjects: Collection[str]) -> list[Pending]:
     """Parked events about these subjects, in order of arrival."""
     cur.execute(
         "SELECT digest, source, subject, sequence, event_id, position, received_at, jws FROM pending"
-        " WHERE subject = ANY(%s) ORDER BY position",
-        (list(subjects),),
+        " WHERE subject = ANY(%s::text[]) ORDER BY position",
+        (_array(subjects),),
     )
     return [Pending(*row) for row in cur.fetchall()]
 
@@ -191,8 +193,8 @@ def pending_of(cur: Cursor, subjects: Collection[str]) -> list[Pending]:
 def records_of(cur: Cursor, keys: Collection[str]) -> dict[str, StoredRecord]:
     cur.execute(
         "SELECT key, revision, seq, recorded_at, digest, state, tokens, under_review, event FROM records"
-        " WHERE key = ANY(%s)",
-        (list(keys),),
+        " WHERE key = ANY(%s::text[])",
+        (_array(keys),),
     )
     return {row[0]: StoredRecord(*row) for row in cur.fetchall()}
 
@@ -207,11 +209,39 @@ def administrative_records(cur: Cursor) -> dict[str, StoredRecord]:
 
 
 def mark_owners(cur: Cursor, mark_nos: Collection[str]) -> dict[str, str]:
-    cur.execute("SELECT mark_no, certificate_no FROM marks WHERE mark_no = ANY(%s)", (list(mark_nos),))
+    cur.execute("SELECT mark_no, certificate_no FROM marks WHERE mark_no = ANY(%s::text[])", (_array(mark_nos),))
     return dict(cur.fetchall())
 
 
+def _array(texts: Iterable[str]) -> str:
+    """PostgreSQL's text form of an array: one constant for its parser where a list would be hundreds."""
+    return "{" + ",".join(['"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' for text in texts]) + "}"
+
+
 # --- saving a batch ----------------------------------------------------------------------------------------
+
+
+def _copy(cur: Cursor, table: str, columns: str, rows: Iterable[Sequence[object]]) -> None:
+    """Insert rows by COPY in its text format, whose escapes cost a twentieth of the CSV module's quoting."""
+    lines = "".join(["\t".join([_FIELD[type(value)](value) for value in row]) + "\n" for row in rows])
+    if lines:
+        cur.copy_expert(f"COPY {table} ({columns}) FROM STDIN", io.BytesIO(lines.encode("utf-8")), 1 << 20)
+
+
+def _escaped(text: str) -> str:
+    if not ("\\" in text or "\n" in text or "\r" in text or "\t" in text):
+        return text  # nearly always: looking costs a tenth of replacing
+    return text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
+
+
+_FIELD: Mapping[type, Callable[[Any], str]] = {
+    str: _escaped,
+    int: str,
+    bool: str,
+    date: date.isoformat,
+    datetime: datetime.isoformat,
+    type(None): lambda _: r"\N",
+}
 
 
 _ENTRY = (
@@ -221,7 +251,7 @@ _ENTRY = (
 
 
 def save_entries(cur: Cursor, entries: Sequence[Entry]) -> None:
-    copy_rows(
+    _copy(
         cur,
         "entries",
         _ENTRY,
@@ -254,31 +284,29 @@ def save_entries(cur: Cursor, entries: Sequence[Entry]) -> None:
 
 
 def save_records(cur: Cursor, records: Iterable[StoredRecord]) -> None:
-    execute_values(
-        cur,
-        "INSERT INTO records (key, revision, seq, recorded_at, digest, state, tokens, under_review, event) VALUES %s"
-        " ON CONFLICT (key) DO UPDATE SET revision = excluded.revision, seq = excluded.seq,"
-        " recorded_at = excluded.recorded_at, digest = excluded.digest, state = excluded.state,"
-        " tokens = excluded.tokens, under_review = excluded.under_review, event = excluded.event",
-        [
-            (r.key, r.revision, r.seq, r.recorded_at, r.digest, r.state, r.tokens, r.under_review, r.event)
-            for r in records
-        ],
-        page_size=1000,
-    )
+    """Each key's row, whether new or in the place of one.
+
+    A revision is indexed, so an update would write a new row with new index entries as well: taking the old ones
+    away and copying costs half of `ON CONFLICT`. Readers see either all of the old rows or all of the new.
+    """
+    rows = [
+        (r.key, r.revision, r.seq, r.recorded_at, r.digest, r.state, r.tokens, r.under_review, r.event) for r in records
+    ]
+    cur.execute("DELETE FROM records WHERE key = ANY(%s::text[])", (_array([row[0] for row in rows]),))
+    _copy(cur, "records", "key, revision, seq, recorded_at, digest, state, tokens, under_review, event", rows)
 
 
 def save_marks(cur: Cursor, owners: Iterable[tuple[str, str]]) -> None:
-    copy_rows(cur, "marks", "mark_no, certificate_no", owners)
+    _copy(cur, "marks", "mark_no, certificate_no", owners)
 
 
-def save_chains(cur: Cursor, chains: Iterable[tuple[str, str, int, str]]) -> None:
-    execute_values(
-        cur,
-        "INSERT INTO chains (source, subject, sequence, digest) VALUES %s"
+def save_chains(cur: Cursor, chains: Sequence[tuple[str, str, int, str]]) -> None:
+    sources, subjects, sequences, digests = zip(*chains, strict=True) if chains else ((), (), (), ())
+    cur.execute(
+        "INSERT INTO chains (source, subject, sequence, digest)"
+        " SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[])"
         " ON CONFLICT (source, subject) DO UPDATE SET sequence = excluded.sequence, digest = excluded.digest",
-        list(chains),
-        page_size=1000,
+        (_array(sources), _array(subjects), _array(map(str, sequences)), _array(digests)),
     )
 
 
@@ -292,7 +320,8 @@ def park(cur: Cursor, pending: Iterable[Pending]) -> None:
 
 
 def unpark(cur: Cursor, digests: Collection[str]) -> None:
-    cur.execute("DELETE FROM pending WHERE digest = ANY(%s)", (list(digests),))
+    if digests:
+        cur.execute("DELETE FROM pending WHERE digest = ANY(%s::text[])", (_array(digests),))
 
 
 def save_quarantine(cur: Cursor, quarantined: Iterable[Quarantined]) -> None:

@@ -39,10 +39,14 @@ def tokens_due(certificate: Certificate, present: Sequence[TokenRecord], day: da
     """The authorizations (each with each of its products) that may be printed and have no token yet."""
     held = {(t["mark_no"], t["gtin"], t["model"]) for t in present}
     for mark in certificate.marks:
-        if mark_standing(certificate, mark, day) not in PRINTABLE:
-            continue
-        for item in mark.products or (None,):
-            if (mark.mark_no, item and item.gtin, item and item.model) not in held:
+        missing = [
+            item
+            for item in mark.products or (None,)
+            if (mark.mark_no, item and item.gtin, item and item.model) not in held
+        ]
+        # Most events find every token there: the standing is only asked for where one is missing.
+        if missing and mark_standing(certificate, mark, day) in PRINTABLE:
+            for item in missing:
                 yield Due(mark, item)
 
 

@@ -19,7 +19,7 @@ from services.events.log import Topics, open_log
 from services.postgres import Connection, Cursor, connect, database_url, transaction
 from services.registry import store
 from services.registry.batch import Batch, Register, public_key_of, subject_of
-from services.registry.intake import Intake, Prepared, prepare, read_checked
+from services.registry.intake import Intake, Prepared, prepare, read_checked, spare_the_collector
 from services.registry.store import Head, StoredRecord
 from services.settings import Settings, settings_from
 
@@ -67,7 +67,7 @@ class Worker:
                 time.sleep(IDLE)
             except (LogTruncated, LogMisconfigured, NotConfigured):
                 raise  # a person must look: neither skipping nor waiting would mend it
-            except (Fault, EOFError, BrokenPipeError) as fault:
+            except (Fault, EOFError, ConnectionError) as fault:
                 # Transient: the position has not moved, so the same batch comes again.
                 telemetry.warning("worker fault, trying again", fault=type(fault).__name__, detail=str(fault))
                 self._drop()
@@ -270,6 +270,7 @@ _QUARANTINED = telemetry.counter("certmark_events_quarantined_total", "Events pu
 def main() -> int:
     """Run a worker until SIGTERM or SIGINT; 1 where a person must look."""
     telemetry.log_as_json("registry-worker")
+    spare_the_collector()
     worker = Worker(settings_from())
 
     def stop(signum: int, frame: FrameType | None) -> None:
