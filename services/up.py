@@ -34,6 +34,7 @@ from services.registry.worker import pinned_genesis
 from services.settings import Settings
 
 READY_SECONDS = 60
+_CHILD = Path(__file__).with_name("child.py")
 TO_TRY = (
     ("2023990703000117", "有效 valid"),
     ("2022990201000204", "暂停 suspended"),
@@ -74,6 +75,7 @@ class Supervisor:
                 continue
             now = time.monotonic()
             if child.process is not None:
+                end_group(child.process.pid)  # a server that was killed leaves its workers on the port
                 child.process, child.deaths = None, child.deaths + 1
                 child.not_before = now + min(5.0, 0.2 * child.deaths)
             if now >= child.not_before:
@@ -82,7 +84,12 @@ class Supervisor:
     def _start(self, child: Child) -> "subprocess.Popen[bytes]":
         with (self.logs / f"{child.name}.log").open("ab") as log:
             return subprocess.Popen(  # our own modules, no shell
-                child.command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                [sys.executable, "-I", "-S", str(_CHILD), str(os.getpid()), *child.command],
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is ours to answer, and a group of its own can be ended whole
             )
 
     def stop(self) -> None:
@@ -95,8 +102,14 @@ class Supervisor:
             try:
                 process.wait(max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                process.kill()
+                end_group(process.pid)
                 process.wait()
+
+
+def end_group(leader: int) -> None:
+    """Kill what is left of a child's process group."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
 
 
 def run(settings: Settings, *, demonstrate: bool) -> int:

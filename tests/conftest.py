@@ -108,7 +108,7 @@ def settings_for(tmp_path: Path, topic_prefix: str, free_ports: Callable[[int], 
     return made
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def free_ports() -> Callable[[int], list[int]]:
     """`free_ports(3)`: different ports of 127.0.0.1 that nothing listens on at this moment."""
 

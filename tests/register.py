@@ -98,7 +98,7 @@ class Register:
 
     @classmethod
     def begin(cls, settings: Settings) -> Self:
-        """An established register with two bodies, an alliance and a declarant, on a database and topics made for it."""
+        """An established register with two bodies, an alliance and a declarant, on tables and topics made for it."""
         with closing(connect(database_url(settings))) as connection:
             for part in ("events", "registry"):
                 migrate(connection, SERVICES / part / "migrations")

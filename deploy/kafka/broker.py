@@ -6,7 +6,6 @@
 
 import argparse
 import base64
-import ctypes
 import os
 import shutil
 import signal
@@ -25,9 +24,8 @@ from typing import Self
 READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 20.0
 HEAP = "-Xmx512m"
-_BECOME = "--become"
+_CHILD = Path(__file__).resolve().parents[2] / "services" / "child.py"
 _STARTED = b"Kafka Server started"
-_PR_SET_PDEATHSIG = 1
 
 
 class BrokerFailed(Exception):
@@ -79,7 +77,7 @@ class Broker:
                     raise BrokerFailed(f"the data folder could not be formatted\n{self._last_words(0)}")
             before = self._log.stat().st_size
             # A small step in between asks the kernel to end Java when we end, however that happens.
-            step = [sys.executable, "-I", "-S", str(Path(__file__).resolve()), _BECOME, str(os.getpid())]
+            step = [sys.executable, "-I", "-S", str(_CHILD), str(os.getpid())]
             self._process = subprocess.Popen(
                 [*step, *command, "kafka.Kafka", str(properties)],
                 stdin=subprocess.DEVNULL,
@@ -145,18 +143,7 @@ class Broker:
         return self._log.read_bytes()[start:][-3000:].decode("utf-8", "replace")
 
 
-def become(parent: int, command: Sequence[str]) -> None:
-    """Turn into the command, after asking the kernel for SIGTERM when our parent ends."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:
-        sys.exit(1)  # it ended before we could ask
-    os.execv(command[0], list(command))  # noqa: S606 (no shell is meant)
-
-
 def main(arguments: Sequence[str]) -> int:
-    if arguments[:1] == [_BECOME]:
-        become(int(arguments[1]), arguments[2:])
     parser = argparse.ArgumentParser(description="Run one Kafka broker, and a command beside it.")
     parser.add_argument("--libs", type=Path, required=True, help="folder of the jars")
     parser.add_argument("--data", type=Path, required=True, help="folder of the broker's data")

@@ -74,10 +74,13 @@ class Register:
 
     def put(self, key: str, value: Value) -> list[tuple[str, str]]:
         """Keep a new value; the mark numbers that it brings, each with its certificate's."""
+        new: list[tuple[str, str]] = []
+        if isinstance(value, Certificate):
+            before = self.certificate(value.certificate_no)
+            held = {mark.mark_no for mark in before.marks} if before else set()
+            new = [(m.mark_no, value.certificate_no) for m in value.marks if m.mark_no not in held]
+            self._mark_owners.update(new)
         self._values[key] = value
-        marks = value.marks if isinstance(value, Certificate) else ()
-        new = [(m.mark_no, value.certificate_no) for m in marks if m.mark_no not in self._mark_owners]  # type: ignore[union-attr]
-        self._mark_owners.update(new)
         return new
 
     @property

@@ -160,6 +160,15 @@ def test_an_authorized_mark_gets_a_token_that_verifies_and_an_entry_before_it_ca
     ]
 
 
+def test_a_certificate_with_a_mark_lives_on(register: Register) -> None:
+    """Each event decided in a batch of its own: what the batch did not load must not look new."""
+    number, data = register.issue(), an_authorization()
+    assert accepted(register.say(BODY, "mark.authorized", number, data))
+    assert accepted(register.say(BODY, "certificate.surveillance_passed", number, {"effective_at": ago(3)}))
+    assert accepted(register.say(BODY, "certificate.suspended", number, a_suspension()))
+    assert register.rows("SELECT certificate_no FROM marks WHERE mark_no = %s", data["mark_no"]) == [(number,)]
+
+
 def test_status_indices_are_never_given_twice(register: Register) -> None:
     for _ in range(3):
         register.issue("implied")

@@ -1,0 +1,204 @@
+"""The whole road, as its users go it: from a certification body's terminal to the page that a consumer sees."""
+
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from deploy.kafka.broker import Broker
+from tests.conftest import KAFKA_LIBS, ROOT
+from tests.system import System, get, get_json, wait_for
+
+SAMPLES = json.loads((ROOT / "services" / "demo" / "register.json").read_text(encoding="utf-8"))["certificates"]
+VALID = "2023990703000117"
+MARK = "M-SHB-P-2024-0031"
+BODY = "CNCA-R-2019-7901"
+TODAY = (datetime.now(UTC) + timedelta(hours=8)).date()
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture(scope="module", params=["postgres", "kafka"])
+def system(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int], list[int]]
+) -> Iterator[System]:
+    """`certmark up --demo` on each log, as `make run` and `make run-kafka` start it."""
+    folder = tmp_path_factory.mktemp("road")
+    if request.param == "postgres":
+        with System(folder / "data", free_ports(3)) as running:
+            yield running
+        return
+    with Broker(KAFKA_LIBS, folder / "kafka") as broker:
+        environment = {"CERTMARK_LOG": "kafka", "CERTMARK_KAFKA_BOOTSTRAP": broker.bootstrap}
+        with System(folder / "data", free_ports(3), **environment) as running:
+            yield running
+
+
+@pytest.fixture(scope="module")
+def page(chromium: str) -> Iterator[Page]:
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+        yield browser.new_page(java_script_enabled=False, locale="zh-CN")
+        browser.close()
+
+
+def sign(system: System, *words: str, source: str = BODY) -> bytes:
+    return system.certmark("sign", "--as", source, *words).encode()
+
+
+def test_what_is_printed_leads_the_newcomer_on(system: System) -> None:
+    printed = system.printed()
+    for part in (system.verify, f"/c/{VALID}", "/01/06909900127449?m=", str(system.data / "keys"), "certmark sign"):
+        assert part in printed.replace("\n", "")
+    assert "▀" in printed, "a QR code to scan"
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=[sample["number"] for sample in SAMPLES])
+def test_each_sample_stood_on_2026_11_01_as_the_samples_say(system: System, sample: dict[str, Any]) -> None:
+    found = get_json(f"{system.registry}/v1/certificates/{sample['number']}?at=2026-11-01")
+    assert found["standing"] == sample["standing_on_2026_11_01"]
+
+
+def test_the_page_turns_within_a_second_of_a_suspension(system: System, page: Page) -> None:
+    number = "2025990701000062"
+    page.goto(f"{system.verify}/")
+    page.locator("form input[type=text], form input[type=search], form input:not([type])").first.fill(number)
+    page.keyboard.press("Enter")
+    assert page.get_by_role("heading", level=1).inner_text().startswith("仅限所列型号")
+    until = (TODAY + timedelta(days=30)).isoformat()
+    event = sign(system, "certificate.suspended", number, "reason=S03", f"until={until}")
+    system.certmark("publish", "--wait", given=event)
+    decided = time.monotonic()
+    wait_for(lambda: get_json(f"{system.verify}/v1/verify?q={number}")["code"] == "suspended", 5)
+    assert time.monotonic() - decided < 1
+    page.reload()
+    assert page.get_by_role("heading", level=1).inner_text() == "证书已暂停"
+    resumed = sign(system, "certificate.resumed", number, f"verified_on={TODAY.isoformat()}")
+    system.certmark("publish", "--wait", given=resumed)
+    wait_for(lambda: get_json(f"{system.verify}/v1/verify?q={number}")["code"] == "valid", 5)
+
+
+def test_the_printed_qr_opens_the_verdict(system: System, page: Page, tmp_path: Path) -> None:
+    url = next(line for line in system.printed().splitlines() if "/01/06909900127449?m=" in line).strip()
+    page.goto(url)
+    assert page.get_by_role("heading", level=1).inner_text() == "证书有效"
+    image = tmp_path / "mark.png"
+    with urllib.request.urlopen(f"{system.verify}/qr/{MARK}.png") as answer:
+        image.write_bytes(answer.read())
+    answer = json.loads(system.certmark("verify", str(image), "--json"))
+    assert (answer["code"], answer["mark"]["mark_no"]) == ("valid", MARK)
+    assert get(f"{system.verify}/qr/M-SHB-S-2022-0019.png")[0] == 409, "an authorization that has ended"
+
+
+def test_a_tampered_code_shows_nothing_and_another_hosts_code_is_called_that(system: System) -> None:
+    url = next(line for line in system.printed().splitlines() if "/01/06909900127449?m=" in line).strip()
+    digit = "1" if url[-1] != "1" else "2"
+    status, html = get(url[:-1] + digit, accept="text/html")
+    assert status == 200
+    assert "二维码验证失败" in html
+    assert "示范寅" not in html
+    assert "SHB-P-2024-0031" not in html
+    other = url.replace(system.verify, "https://certmark-cx.example")
+    answer = json.loads(system.certmark("verify", other, "--json", code=1))
+    assert answer["code"] == "impostor_host"
+
+
+@pytest.mark.parametrize(
+    ("question", "code"),
+    [
+        ("２０２２ ９９０２０１０００２０４", "suspended"),
+        ("2024990714000458", "revoked"),
+        ("2023990707000871", "cancelled"),
+        ("SHB-S-2022-0019", "expired"),
+        ("sdoc-2025-000731", "valid"),
+        ("2099990703000117", "unknown_number"),
+        ("hello", "malformed_number"),
+        ("https://shop.example/item?id=1", "not_ours"),
+    ],
+)
+def test_every_kind_of_question_has_its_code(system: System, question: str, code: str) -> None:
+    answer = json.loads(system.certmark("verify", question, "--json", code=0 if code == "valid" else 1))
+    assert answer["code"] == code
+    assert ("self_declared" in answer["notes"]) == question.startswith("sdoc")
+
+
+def test_straight_to_the_log_is_decided_alike(system: System) -> None:
+    event = sign(system, "certificate.surveillance_passed", VALID)
+    bootstrap = system.environment.get("CERTMARK_KAFKA_BOOTSTRAP")
+    to = f"kafka://{bootstrap}" if bootstrap else system.events
+    system.certmark("publish", "--to", to, "--wait", given=event)
+    digest = json.loads(system.certmark("publish", "--json", given=event).splitlines()[0])["digest"]
+    found = json.loads(system.certmark("decision", digest, "--json"))
+    assert found["decision"] == "accepted"
+
+
+def test_a_refusal_says_why(system: System) -> None:
+    event = sign(system, "certificate.resumed", VALID, f"verified_on={TODAY.isoformat()}")
+    told = system.certmark("publish", "--wait", given=event, code=1)
+    assert "transition-not-allowed" in told
+    stolen = sign(system, "certificate.revoked", VALID, "reason=R05", source="CNCA-R-2019-7902")
+    assert "not-responsible" in system.certmark("publish", "--wait", given=stolen, code=1)
+    assert get_json(f"{system.verify}/v1/verify?q={VALID}")["code"] == "valid"
+
+
+def test_a_client_written_from_the_contract_alone_publishes_and_is_seen(system: System) -> None:
+    """The documentation's example: `cryptography` and the standard library, nothing of ours."""
+    number = "790625IS00061R0S"
+    data = {
+        "effective_at": TODAY.isoformat(),
+        "determined_on": TODAY.isoformat(),
+        "reason": "S02",
+        "until": (TODAY + timedelta(days=60)).isoformat(),
+    }
+    done = subprocess.run(
+        [
+            sys.executable,
+            str(ROOT / "docs" / "examples" / "publish.py"),
+            "CNCA-R-2019-7906",
+            "certificate.suspended",
+            number,
+            json.dumps(data),
+        ],
+        env=system.environment,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    wait_for(lambda: get_json(f"{system.verify}/v1/verify?q={number}")["code"] == "suspended", 5)
+
+
+def test_verify_answers_with_everything_else_stopped(system: System, free_ports: Callable[[int], list[int]]) -> None:
+    """The last test of a system: it is ended, and a verify node alone is started on what it left."""
+    assert system.stop() == 0
+    (port,) = free_ports(1)
+    command = "-m granian --interface wsgi --factory --blocking-threads 1 --log-level warning --port"
+    node = subprocess.Popen(
+        [sys.executable, *command.split(), str(port), "services.verify.api:create_app"],
+        env=system.environment | {"CERTMARK_GENESIS": (system.data / "genesis").read_text().strip()},
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        wait_for(lambda: _answers(url), 30)
+        answer = get_json(f"{url}/v1/verify?q=2022990201000204")
+        assert (answer["code"], bool(answer["as_of"])) == ("suspended", True)
+        assert "证书已暂停" in get(f"{url}/c/2022990201000204", accept="text/html")[1]
+    finally:
+        node.terminate()
+        node.wait(20)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return get(f"{url}/healthz")[0] == 200
+    except OSError:
+        return False
