@@ -1,0 +1,1 @@
+"""Measurements: each figure a ratio to a limit of the same machine in the same run."""

@@ -1,0 +1,88 @@
+"""Requests a second by keep-alive connections: wrk where Debian's is installed, else a small client of our own."""
+
+import asyncio
+import multiprocessing
+import random
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+CONNECTIONS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Answers with status 200 a second; `client` says who asked, `p99_ms` is the client's own measure."""
+
+    per_second: float
+    p99_ms: float
+    client: str
+
+
+def asked(port: int, prefix: str, count: int, seconds: float) -> Load:
+    """Ask `prefix` + eight digits, each number below `count` as likely as any other, after a second of warm-up.
+
+    Raises:
+        AssertionError: an answer was no 200.
+    """
+    if shutil.which("wrk"):
+        _wrk(port, prefix, count, 1)
+        return _wrk(port, prefix, count, seconds)
+    _own(port, prefix, count, 1)
+    return _own(port, prefix, count, seconds)
+
+
+def _wrk(port: int, prefix: str, count: int, seconds: float) -> Load:
+    script = (
+        "request = function() return wrk.format('GET', "
+        f"string.format('{prefix}%08d', math.random(0, {count - 1}))) end\n"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "uniform.lua"
+        file.write_text(script, encoding="ascii")
+        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:.0f}s", "--latency", "-s", str(file)]
+        done = subprocess.run([*command, f"http://127.0.0.1:{port}"], capture_output=True, text=True, check=True)
+    said = done.stdout
+    rate = re.search(r"Requests/sec:\s+([0-9.]+)", said)
+    p99 = re.search(r"99%\s+([0-9.]+)(us|ms|s)", said)
+    if rate is None or p99 is None or "Non-2xx" in said or "Socket errors" in said:
+        raise AssertionError(f"wrk says: {said}")
+    unit = {"us": 0.001, "ms": 1.0, "s": 1000.0}[p99[2]]
+    return Load(float(rate[1]), float(p99[1]) * unit, f"wrk, 1 thread, {CONNECTIONS} connections")
+
+
+def _own(port: int, prefix: str, count: int, seconds: float) -> Load:
+    # A process of its own, so that the numbers and the progress bars of this one cost it nothing.
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        times = sorted(pool.apply(_client, (port, prefix, count, seconds)))
+    return Load(len(times) / seconds, times[len(times) * 99 // 100] * 1000, f"asyncio, {CONNECTIONS} connections")
+
+
+def _client(port: int, prefix: str, count: int, seconds: float) -> list[float]:
+    """The seconds that each request took."""
+    times: list[float] = []
+    deadline = time.perf_counter() + seconds
+
+    async def connection(seed: int) -> None:
+        chance = random.Random(seed)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        while (started := time.perf_counter()) < deadline:
+            path = f"{prefix}{chance.randrange(count):08d}"
+            writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode("ascii"))
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = re.search(rb"content-length: (\d+)", head.lower())
+            if length is None or not head.startswith(b"HTTP/1.1 200"):
+                raise AssertionError(f"the answer was {head!r}")
+            await reader.readexactly(int(length[1]))
+            times.append(time.perf_counter() - started)
+        writer.close()
+
+    async def connections() -> None:
+        await asyncio.gather(*(connection(seed) for seed in range(CONNECTIONS)))
+
+    asyncio.run(connections())
+    return times
