@@ -2,13 +2,16 @@
 
 import json
 import logging
+import os
 import sys
 import time
 from datetime import UTC, datetime
 from typing import Any
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
+FIGURES_TYPE = CONTENT_TYPE_LATEST
 _LOGGER = logging.getLogger("certmark")
 _FIGURES: dict[str, Counter | Gauge | Histogram] = {}
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -73,7 +76,7 @@ def counter(name: str, meaning: str, *labels: str) -> Counter:
 def gauge(name: str, meaning: str, *labels: str) -> Gauge:
     figure = _FIGURES.get(name)
     if figure is None:
-        figure = _FIGURES[name] = Gauge(name, meaning, labels)
+        figure = _FIGURES[name] = Gauge(name, meaning, labels, multiprocess_mode="mostrecent")
     assert isinstance(figure, Gauge)
     return figure
 
@@ -85,6 +88,16 @@ def histogram(name: str, meaning: str, *labels: str) -> Histogram:
         figure = _FIGURES[name] = Histogram(name, meaning, labels, buckets=SECONDS)
     assert isinstance(figure, Histogram)
     return figure
+
+
+def figures() -> bytes:
+    """The figures in Prometheus' text format: of all processes of this service where they share a folder
+    (PROMETHEUS_MULTIPROC_DIR), else of this one."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest()
+    together = CollectorRegistry()
+    MultiProcessCollector(together)
+    return generate_latest(together)
 
 
 class Stopwatch:

@@ -4,7 +4,10 @@ import base64
 import contextlib
 import json
 import os
+import shlex
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,7 +21,7 @@ from types import FrameType
 from rich.console import Console
 
 from services import demo
-from services.domain.errors import Fault
+from services.domain.errors import Fault, NotConfigured
 from services.domain.identifiers import civil_day
 from services.embedded import EmbeddedPostgres
 from services.events.client import Service
@@ -35,11 +38,8 @@ from services.settings import Settings
 
 READY_SECONDS = 60
 _CHILD = Path(__file__).with_name("child.py")
-TO_TRY = (
-    ("2023990703000117", "有效 valid"),
-    ("2022990201000204", "暂停 suspended"),
-    ("2024990714000458", "撤销 revoked"),
-)
+TO_TRY = ("2023990703000117", "2022990201000204", "2024990714000458")
+BODY_TO_TRY = "CNCA-R-2019-7901"
 MARK_TO_SCAN = "M-SHB-P-2024-0031"
 
 
@@ -50,8 +50,9 @@ class NotComingUp(Fault):
 
 @dataclass(slots=True)
 class Child:
-    """A service's process, and when it may be started again after it died."""
+    """A process, the service that it belongs to, and when it may be started again after it died."""
 
+    service: str
     name: str
     command: list[str]
     process: "subprocess.Popen[bytes] | None" = None
@@ -85,12 +86,16 @@ class Supervisor:
         with (self.logs / f"{child.name}.log").open("ab") as log:
             return subprocess.Popen(  # our own modules, no shell
                 [sys.executable, "-I", "-S", str(_CHILD), str(os.getpid()), *child.command],
-                env=self.environment,
+                env=self.environment | {"PROMETHEUS_MULTIPROC_DIR": str(self._figures(child.service))},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is ours to answer, and a group of its own can be ended whole
             )
+
+    def _figures(self, service: str) -> Path:
+        """Where the processes of a service leave their figures, so that its `/metrics` tells all of them."""
+        return private_folder(self.logs.parent / "metrics" / service)
 
     def stop(self) -> None:
         """SIGTERM to all in reverse order, SIGKILL to who has not ended after ten seconds."""
@@ -128,7 +133,7 @@ def run(settings: Settings, *, demonstrate: bool) -> int:
     with contextlib.ExitStack() as stack:
         try:
             settings = prepare(settings, stack)
-            supervisor = Supervisor(children(settings), environment(settings), _folder(settings.data / "logs"))
+            supervisor = Supervisor(children(settings), environment(settings), private_folder(settings.data / "logs"))
             stack.callback(supervisor.stop)
             with console.status("starting the services …"):
                 wait_until_ready(settings, supervisor)
@@ -147,7 +152,10 @@ def run(settings: Settings, *, demonstrate: bool) -> int:
 
 def prepare(settings: Settings, stack: contextlib.ExitStack) -> Settings:
     """The database up and migrated, the topics made and checked, the beginning in the log; the settings completed."""
+    for service in ("verify", "events", "registry"):
+        check_port_is_free(settings, service)
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    shutil.rmtree(settings.data / "metrics", ignore_errors=True)  # figures of processes that are gone
     if not settings.database_url:
         server = stack.enter_context(EmbeddedPostgres.start(settings.data))
         settings = replace(settings, database_url=server.url)
@@ -168,6 +176,18 @@ def prepare(settings: Settings, stack: contextlib.ExitStack) -> Settings:
     return settings
 
 
+def check_port_is_free(settings: Settings, service: str) -> None:
+    """Raises NotConfigured where somebody listens there: their answers would pass for ours."""
+    port: int = getattr(settings, f"{service}_port")
+    try:
+        socket.create_server((settings.host, port)).close()
+    except OSError as error:
+        name = f"CERTMARK_{service.upper()}_PORT"
+        raise NotConfigured(
+            f"{name}={port} on {settings.host}: {error.strerror}", hint=f"end what listens there, or set {name}"
+        ) from None
+
+
 def _subject(jws: bytes) -> str:
     return str(json.loads(open_envelope(jws).payload)["subject"])
 
@@ -179,12 +199,12 @@ def children(settings: Settings) -> list[Child]:
     def web(name: str, factory: str, port: int) -> Child:
         options = f"--interface wsgi --factory --host {settings.host} --port {port} --workers {settings.workers}"
         options += " --blocking-threads 1 --workers-kill-timeout 5 --no-ws --log-level warning"
-        return Child(name, [python, "-m", "granian", *options.split(), factory])
+        return Child(name, name, [python, "-m", "granian", *options.split(), factory])
 
     return [
-        Child("registry-worker", [python, "-m", "services.registry.worker"]),
-        Child("registry-relay", [python, "-m", "services.registry.relay"]),
-        Child("verify-projector", [python, "-m", "services.verify.projector"]),
+        Child("registry", "registry-worker", [python, "-m", "services.registry.worker"]),
+        Child("registry", "registry-relay", [python, "-m", "services.registry.relay"]),
+        Child("verify", "verify-projector", [python, "-m", "services.verify.projector"]),
         web("registry", "services.registry.api:create_app", settings.registry_port),
         web("events", "services.events.ingest:create_app", settings.events_port),
         web("verify", "services.verify.api:create_app", settings.verify_port),
@@ -256,21 +276,29 @@ def announce(settings: Settings, console: Console, *, demonstrate: bool) -> None
     console.print(f"  logs      {settings.data / 'logs'}", highlight=False)
     if demonstrate:
         console.print("\n[bold]试一试 Try[/]  演示数据均为虚构 the data is fictional", highlight=False)
-        for number, words in TO_TRY:
-            console.print(f"  {verify}/c/{number}  {words}", highlight=False)
+        with contextlib.closing(Service(verify)) as service:
+            for number in TO_TRY:
+                title = service.get("/v1/verify", q=number)["title"]
+                console.print(f"  {verify}/c/{number}  {title['zh']} {title['en']}", highlight=False, soft_wrap=True)
         url = mark_to_scan(settings)
         if url:
             console.print(f"\n上海品牌“上品”标志 a Shanghai Brand mark: {MARK_TO_SCAN}", highlight=False)
             print(qr.text(qr.symbol(url)))
             console.print(url, highlight=False, soft_wrap=True)
-        body = "CNCA-R-2019-7901"
         console.print(f"\n演示密钥 demonstration keys: {settings.keys}", highlight=False)
         console.print("暂停一张证书 suspend a certificate, from a second terminal:", highlight=False)
-        command = (
-            f"  .venv/bin/certmark sign --as {body} certificate.suspended {TO_TRY[0][0]} reason=S03 until={_soon()}"
-        )
-        console.print(f"{command} | .venv/bin/certmark publish --wait", highlight=False, soft_wrap=True)
+        console.print(f"  {suspension(settings)}", highlight=False, soft_wrap=True)
     console.print("\nCtrl-C 结束 ends it", highlight=False)
+
+
+def suspension(settings: Settings) -> str:
+    """The command that suspends the first certificate of the demonstration, as it works in another terminal."""
+    names = ("CERTMARK_DATA", "CERTMARK_EVENTS_PORT", "CERTMARK_REGISTRY_PORT")
+    given = " ".join(f"{name}={shlex.quote(os.environ[name])}" for name in names if name in os.environ)
+    program = shlex.quote(os.path.relpath(Path(sys.executable).with_name("certmark")))
+    command = f"{program} sign --as {BODY_TO_TRY} certificate.suspended {TO_TRY[0]} reason=S03 until={_soon()}"
+    publish = f"{program} publish --wait"
+    return f"export {given}; {command} | {publish}" if given else f"{command} | {publish}"
 
 
 def mark_to_scan(settings: Settings) -> str | None:
@@ -288,6 +316,6 @@ def _soon() -> str:
     return (civil_day(datetime.now(UTC)) + timedelta(days=60)).isoformat()
 
 
-def _folder(path: Path) -> Path:
+def private_folder(path: Path) -> Path:
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path

@@ -8,7 +8,6 @@ import flask_smorest
 import marshmallow as ma
 from flask import Flask, Response, g, render_template, request
 from flask_smorest import Api
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from services import problems, telemetry
 from services.domain.errors import TooLarge, every_error
@@ -134,11 +133,11 @@ def _service_pages(title: str, ready: Callable[[], str | None], api: Api) -> Blu
 
     @pages.get("/metrics")
     @pages.doc(
-        summary="Figures of this process for Prometheus",
+        summary="Figures of this service for Prometheus",
         responses={200: {"description": "Prometheus text format", "content": {"text/plain": {}}}},
     )
     def metrics() -> Response:
-        return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+        return Response(telemetry.figures(), content_type=telemetry.FIGURES_TYPE)
 
     @pages.get("/docs")
     @pages.doc(summary="This documentation", responses={200: {"description": "HTML", "content": {"text/html": {}}}})

@@ -9,6 +9,7 @@ import marshmallow as ma
 from flask import Flask
 from flask.views import MethodView
 
+from services import telemetry
 from services.domain.certificate import CertificateState, from_state
 from services.domain.errors import BadRequest, CertmarkError, NotFound
 from services.domain.identifiers import CHINA, certificate_number, civil_day, instant_text
@@ -57,6 +58,7 @@ class HistoryQuery(ma.Schema):
 
 def create_app() -> Flask:
     """The application for a WSGI server; one database connection a thread."""
+    telemetry.log_as_json("registry")
     settings = settings_from()
     database = Database(settings)
     app, api = service_app("registry", "certmark registry", ready=database.why_not_ready)

@@ -358,10 +358,9 @@ class Batch:
             self.status_index += 1
             touched.tokens.append(token)
             touched.tokens_text = None
-            touched.seq = self.head.size + len(self.entries)
             self._append(
                 Entry(
-                    seq=touched.seq,
+                    seq=self.head.size + len(self.entries),
                     kind="token",
                     digest=digest,
                     event_id=None,

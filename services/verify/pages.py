@@ -158,7 +158,11 @@ def verdict_page(answer: Answer, frame: Frame, public_url: str) -> tuple[bytes, 
     if view.number:
         title += f" – {view.number}"
     html = _verdict.render(
-        v=view, title=f"{title} – {LABELS['site'][frame.language]}", robots="noindex", **_frame(frame)
+        v=view,
+        title=f"{title} – {LABELS['site'][frame.language]}",
+        robots="noindex",
+        origin=public_url,
+        **_frame(frame),
     )
     page = html.replace(_CHECKED_ISO, instant_text(answer.checked_at)).replace(
         _CHECKED_TEXT, beijing(answer.checked_at)
