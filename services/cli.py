@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from services import genesis
 from services.domain.errors import BadRequest, CertmarkError, Malformed, NotConfigured
+from services.domain.identifiers import civil_day
 from services.events import client, drafts
 from services.events.keys import ED25519, ES256, load_key, new_key, save_key
 from services.problems import problem
@@ -164,7 +165,9 @@ def sign(
 
     \b
       certmark sign --as CNCA-R-2019-7901 certificate.suspended 2023990703000117 \\
-          reason=S03 determined_on=2026-11-22 until=2026-12-14 | certmark publish
+          reason=S03 until=+60d | certmark publish
+
+    A date may be `today` or days from it (`+60d`, `-3d`).
     """
     settings = settings_from()
     found = _drafts(words)
@@ -185,7 +188,7 @@ def sign(
 
 def _drafts(words: Sequence[str]) -> list[drafts.Draft]:
     if len(words) > 1:
-        return [drafts.draft_of(words[0], words[1], words[2:])]
+        return [drafts.draft_of(words[0], words[1], words[2:], civil_day(datetime.now(UTC)))]
     return drafts.drafts_in(_read(words[0] if words else "-"))
 
 
@@ -218,7 +221,7 @@ def _read(name: str) -> bytes:
 
 
 @main.command()
-@click.option("--to", metavar="URL", help="http://… or kafka://host:port. Default: the local events service.")
+@click.option("--to", metavar="URL", help="http://…, kafka://host:port or postgresql://…. Default: the local events service.")
 @click.option("--wait", is_flag=True, help="Wait for the registry's decisions.")
 @click.option("--seconds", default=60.0, show_default=True, help="How long to wait for decisions.")
 @click.option("--registry", metavar="URL", help="Where to ask for decisions. Default: the local registry.")
@@ -236,10 +239,9 @@ def publish(
     events = [event for name in files or ("-",) for event in client.events_in(_read(name))]
     if not events:
         raise BadRequest("there is nothing to publish")
-    publisher = client.Publisher(to or settings.service_url("events"), topic_prefix=settings.topic_prefix)
-    with _progress("published", len(events), json_) as advance:
-        sent = publisher.publish(events, advance)
-    publisher.close()
+    with closing(client.Publisher(to or settings.service_url("events"), settings)) as publisher:
+        with _progress("published", len(events), json_) as advance:
+            sent = publisher.publish(events, advance)
     decisions: dict[str, dict[str, Any]] = {}
     stored = [s.digest for s in sent if s.stored]
     if wait and stored:

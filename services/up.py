@@ -14,7 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
@@ -22,7 +22,6 @@ from rich.console import Console
 
 from services import demo
 from services.domain.errors import Fault, NotConfigured
-from services.domain.identifiers import civil_day
 from services.embedded import EmbeddedPostgres
 from services.events.client import Service
 from services.events.envelope import open_envelope
@@ -296,7 +295,7 @@ def suspension(settings: Settings) -> str:
     names = ("CERTMARK_DATA", "CERTMARK_EVENTS_PORT", "CERTMARK_REGISTRY_PORT")
     given = " ".join(f"{name}={shlex.quote(os.environ[name])}" for name in names if name in os.environ)
     program = shlex.quote(os.path.relpath(Path(sys.executable).with_name("certmark")))
-    command = f"{program} sign --as {BODY_TO_TRY} certificate.suspended {TO_TRY[0]} reason=S03 until={_soon()}"
+    command = f"{program} sign --as {BODY_TO_TRY} certificate.suspended {TO_TRY[0]} reason=S03 until=+60d"
     publish = f"{program} publish --wait"
     return f"export {given}; {command} | {publish}" if given else f"{command} | {publish}"
 
@@ -310,10 +309,6 @@ def mark_to_scan(settings: Settings) -> str | None:
                 raw = base64.urlsafe_b64decode(token["token"] + "=" * (-len(token["token"]) % 4))
                 return mark_url(settings.public_url, path, raw)
     return None
-
-
-def _soon() -> str:
-    return (civil_day(datetime.now(UTC)) + timedelta(days=60)).isoformat()
 
 
 def private_folder(path: Path) -> Path:

@@ -1,9 +1,10 @@
 """Drafts of events: what a person writes by hand, completed into the signed envelope."""
 
 import json
+import re
 import uuid
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from services.domain.errors import BadEvent, BadRequest, CertmarkError
@@ -19,6 +20,7 @@ Heads = Callable[[str, str], tuple[int, str | None]]
 """(source, subject) → (sequence, digest) of the last event of that chain."""
 
 SIGNATORY = "certmark-cli"
+_DAYS = re.compile(r"today|([+-][0-9]{1,4})d", re.ASCII)
 
 
 def source_of(name: str, authority: str) -> str:
@@ -51,8 +53,10 @@ def full_type(name: str) -> str:
     return name if name.startswith("certmark.") else f"certmark.{name}.v1"
 
 
-def draft_of(event_type: str, subject: str, words: Sequence[str]) -> Draft:
+def draft_of(event_type: str, subject: str, words: Sequence[str], today: date) -> Draft:
     """A draft from `name=value` words; a value is read as its member's schema says (text, number, JSON).
+
+    A date may be written as `today`, or as days from it: `+60d`, `-3d`.
 
     Raises:
         BadRequest: a word is not of that form, or a value cannot be read.
@@ -64,11 +68,11 @@ def draft_of(event_type: str, subject: str, words: Sequence[str]) -> Draft:
         member, equals, text = word.partition("=")
         if not equals or not member:
             raise BadRequest(f"{word!r} is not name=value")
-        data[member] = _value(schema.get("properties", {}).get(member), schema, text)
+        data[member] = _value(schema.get("properties", {}).get(member), schema, text, today)
     return {"type": name, "subject": subject, "data": data}
 
 
-def _value(part: dict[str, Any] | None, whole: dict[str, Any], text: str) -> Any:
+def _value(part: dict[str, Any] | None, whole: dict[str, Any], text: str, today: date) -> Any:
     if part is None:
         return text
     part = resolved(part, whole)
@@ -76,6 +80,8 @@ def _value(part: dict[str, Any] | None, whole: dict[str, Any], text: str) -> Any
         if text == "null":
             return None
         part = resolved(part["anyOf"][0], whole)
+    if part.get("format") == "date" and (days := _DAYS.fullmatch(text)):
+        return (today + timedelta(days=int(days[1] or 0))).isoformat()
     kinds = part.get("type", "string")
     if "string" in ([kinds] if isinstance(kinds, str) else kinds):
         return text

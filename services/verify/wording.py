@@ -74,11 +74,11 @@ class Wording:
 
 
 _HOTLINE = Text(
-    "如已购买或正在销售,可拨打 12315 投诉举报,并保留商品、包装和票据。",
+    "如已购买或正在销售，可拨打 12315 投诉举报，并保留商品、包装和票据。",
     "If you have bought it or see it on sale, call 12315 and keep the item, its packaging and the receipt.",
 )
 _COMPARE = Text(
-    "若品牌或型号不一致,请保留商品并向 12315 反映。",
+    "若品牌或型号不一致，请保留商品并向 12315 反映。",
     "If brand or model differ, keep the item and tell 12315.",
 )
 
@@ -87,7 +87,7 @@ ANSWERS: dict[Code, Wording] = {
         Family.YES,
         Text("证书有效", "Valid"),
         Text(
-            "请核对品牌、型号是否与手中商品一致;不一致则此标志不适用。",
+            "请核对品牌、型号是否与手中商品一致；不一致则此标志不适用。",
             "Check that brand and model match the item in your hand; if not, this mark does not apply to it.",
         ),
         _COMPARE,
@@ -96,11 +96,11 @@ ANSWERS: dict[Code, Wording] = {
         Family.NO,
         Text("证书已暂停", "Suspended"),
         Text(
-            "自{since}起暂停{until_clause}。原因:{reason}。期间不得使用证书和标志。",
+            "自{since}起暂停{until_clause}。原因：{reason}。期间不得使用证书和标志。",
             "Suspended since {since}{until_clause}. Reason: {reason}. Certificate and mark may not be used meanwhile.",
         ),
         Text(
-            "请暂缓购买或使用,向商家询问;必要时拨打 12315。",
+            "请暂缓购买或使用，向商家询问；必要时拨打 12315。",
             "Hold off buying or using it and ask the seller; call 12315 if need be.",
         ),
     ),
@@ -108,7 +108,7 @@ ANSWERS: dict[Code, Wording] = {
         Family.NO,
         Text("证书已撤销", "Revoked"),
         Text(
-            "{body}于{since}撤销。原因:{reason}。",
+            "{body}于{since}撤销。原因：{reason}。",
             "Revoked on {since} by the certification body ({body}). Reason: {reason}.",
         ),
         _HOTLINE,
@@ -126,22 +126,22 @@ ANSWERS: dict[Code, Wording] = {
         Family.NO,
         Text("证书已过期", "Certificate expired"),
         Text(
-            "证书有效期至{valid_until}。这是证书期限,不是商品保质期;此前出厂的商品请核对生产日期。",
+            "证书有效期至{valid_until}。这是证书期限，不是商品保质期；此前出厂的商品请核对生产日期。",
             "The certificate ended on {valid_until}. This is not the product's shelf life; "
             "for goods shipped before that day look at the production date.",
         ),
-        Text("请核对生产日期,或向商家索要新证书。", "Look at the production date, or ask for the newer certificate."),
+        Text("请核对生产日期，或向商家索要新证书。", "Look at the production date, or ask for the newer certificate."),
     ),
     Code.SUPERSEDED: Wording(
         Family.NO,
         Text("证书已更换", "Replaced"),
-        Text("已更换为新证书:", "It has been replaced by this newer certificate:"),
+        Text("已更换为新证书：", "It has been replaced by this newer certificate:"),
         Text("请查询新证书。", "Look up the new certificate."),
     ),
     Code.NOT_YET_VALID: Wording(
         Family.NO,
         Text("证书未生效", "Not in force yet"),
-        Text("自{valid_from}起生效,在此之前不得使用。", "In force from {valid_from} on; not to be used before."),
+        Text("自{valid_from}起生效，在此之前不得使用。", "In force from {valid_from} on; not to be used before."),
         Text("请在生效日期之后再查询。", "Look again on or after that day."),
     ),
     Code.UNKNOWN_NUMBER: Wording(
@@ -166,7 +166,7 @@ ANSWERS: dict[Code, Wording] = {
         Family.NO,
         Text("标志未获授权", "Mark not authorised"),
         Text(
-            "证书在,但目前未授权使用“{mark}”标志。",
+            "证书在，但目前未授权使用“{mark}”标志。",
             "The certificate is there, but the “{mark}” mark may not be used at present.",
         ),
         _HOTLINE,
@@ -175,7 +175,7 @@ ANSWERS: dict[Code, Wording] = {
         Family.NO,
         Text("不在证书范围", "Outside the certificate's scope"),
         Text(
-            "证书不覆盖该型号或商家:所查为{asked},证书登记为{registered}。",
+            "证书不覆盖该型号或商家：所查为{asked}，证书登记为{registered}。",
             "The certificate does not cover this model or seller: asked for {asked}, registered {registered}.",
         ),
         _HOTLINE,
@@ -184,20 +184,20 @@ ANSWERS: dict[Code, Wording] = {
         Family.INPUT,
         Text("二维码无法识读", "The code cannot be read"),
         Text(
-            "此码不完整或已损坏,未能得出任何结论。",
+            "此码不完整或已损坏，未能得出任何结论。",
             "The code is incomplete or damaged; nothing can be concluded from it.",
         ),
-        Text("请重新扫描,或输入印在旁边的编号。", "Scan again, or type the number printed beside it."),
+        Text("请重新扫描，或输入印在旁边的编号。", "Scan again, or type the number printed beside it."),
     ),
     Code.NOT_OURS: Wording(
         Family.INPUT,
         Text("非认证查询码", "Not a certification code"),
         Text(
-            "此码或网址不属于本系统,本系统不作评价。",
+            "此码或网址不属于本系统，本系统不作评价。",
             "This code or address does not belong to this register, which says nothing about it.",
         ),
         Text(
-            "请扫描认证标志旁的二维码,或输入证书编号。",
+            "请扫描认证标志旁的二维码，或输入证书编号。",
             "Scan the code beside the mark, or type the certificate number.",
         ),
     ),
@@ -205,7 +205,7 @@ ANSWERS: dict[Code, Wording] = {
         Family.NO,
         Text("疑似仿冒网址", "Possible impostor site"),
         Text(
-            "此网址模仿认证查询地址,但不属于本系统。请勿相信其中显示的结果。",
+            "此网址模仿认证查询地址，但不属于本系统。请勿相信其中显示的结果。",
             "This address looks like a certification look-up but is not one of this register. "
             "Do not trust what it shows.",
         ),
@@ -215,7 +215,7 @@ ANSWERS: dict[Code, Wording] = {
         Family.NO,
         Text("签发者未登记", "Signer not registered"),
         Text(
-            "此码的签发者不在登记之列,其内容不予显示。",
+            "此码的签发者不在登记之列，其内容不予显示。",
             "Whoever signed this code is not registered; its content is not shown.",
         ),
         _HOTLINE,
@@ -223,7 +223,7 @@ ANSWERS: dict[Code, Wording] = {
     Code.BAD_SIGNATURE: Wording(
         Family.NO,
         Text("二维码验证失败", "This code cannot be trusted"),
-        Text("签名不符,请勿以此码为凭。", "The signature does not match. Do not rely on this code."),
+        Text("签名不符，请勿以此码为凭。", "The signature does not match. Do not rely on this code."),
         _HOTLINE,
     ),
     Code.DO_NOT_SELL: Wording(
@@ -236,10 +236,10 @@ ANSWERS: dict[Code, Wording] = {
         Family.CANNOT_SAY,
         Text("暂时无法判断", "Cannot check right now"),
         Text(
-            "数据更新至{as_of}。不表示商品有问题,也不表示没有问题。",
+            "数据更新至{as_of}。不表示商品有问题，也不表示没有问题。",
             "Data as of {as_of}. This says neither that the item is in order nor that it is not.",
         ),
-        Text("请保留编号,稍后再查。", "Keep the number and try again later."),
+        Text("请保留编号，稍后再查。", "Keep the number and try again later."),
     ),
 }
 
@@ -248,7 +248,7 @@ NOTED: dict[Note, Wording] = {
         Family.YES,
         Text("仅限所列型号", "Valid for the listed models only"),
         Text(
-            "证书有效,仅适用于下列型号。请核对品牌、型号是否与手中商品一致。",
+            "证书有效，仅适用于下列型号。请核对品牌、型号是否与手中商品一致。",
             "The certificate is valid, but only for the models listed below. Compare brand and model with the item.",
         ),
         Text("请与下列型号逐一核对。", "Compare with the list below."),
@@ -257,7 +257,7 @@ NOTED: dict[Note, Wording] = {
         Family.YES,
         Text("自我声明有效", "Self-declaration in force"),
         Text(
-            "由企业自行声明,非第三方认证。仅适用于下列型号。",
+            "由企业自行声明，非第三方认证。仅适用于下列型号。",
             "Declared by the company itself, not third-party certified. It holds for the models listed below only.",
         ),
         Text("请与下列型号逐一核对。", "Compare with the list below."),
@@ -266,10 +266,10 @@ NOTED: dict[Note, Wording] = {
         Family.CANNOT_SAY,
         Text("标志码疑被复制", "This code may have been copied"),
         Text(
-            "已查询{n}次,首次{time};多次查询不一定是假货。",
+            "已查询{n}次，首次{time}；多次查询不一定是假货。",
             "Looked up {n} times, first on {time}; many look-ups do not prove a fake.",
         ),
-        Text("请核对商品,有疑问请反映。", "Compare the item and report doubts."),
+        Text("请核对商品，有疑问请反映。", "Compare the item and report doubts."),
     ),
 }
 """Notes that give a valid answer another headline, in the order of NOTE_PRECEDENCE."""
@@ -278,18 +278,18 @@ NOTE_PRECEDENCE = (Note.POSSIBLE_COPY, Note.SELF_DECLARED, Note.SCOPE_LIMITED)
 
 BESIDE: dict[Note, Text] = {
     Note.SELF_DECLARED: Text(
-        "由企业自行声明,非第三方认证。", "Declared by the company itself, not third-party certified."
+        "由企业自行声明，非第三方认证。", "Declared by the company itself, not third-party certified."
     ),
     Note.SCOPE_LIMITED: Text("仅适用于所列型号。", "For the models listed only."),
     Note.BODY_DISQUALIFIED: Text(
-        "发证机构的资质现已被撤销;证书本身未因此自动失效。",
+        "发证机构的资质现已被撤销；证书本身未因此自动失效。",
         "The certification body has since lost its approval; that alone does not end the certificate.",
     ),
     Note.UNDER_REVIEW: Text(
-        "此证书有更新正在处理,结果可能随时变化。",
+        "此证书有更新正在处理，结果可能随时变化。",
         "An update of this certificate is being processed; the answer may change.",
     ),
-    Note.POSSIBLE_COPY: Text("标志码疑被复制,请核对商品。", "The code may have been copied; compare the item."),
+    Note.POSSIBLE_COPY: Text("标志码疑被复制，请核对商品。", "The code may have been copied; compare the item."),
     Note.OVERDUE_SURVEILLANCE: Text(
         "例行监督已过应完成日期({surveillance_due}),尚未收到结果。",
         "The regular surveillance was due on {surveillance_due}; no result has been received yet.",
@@ -299,22 +299,22 @@ BESIDE: dict[Note, Text] = {
 """The sentence that a note adds below the answer."""
 
 SYSTEM_EXPLANATION = Text(
-    "该证书证明{holder}的“{scope}”通过认证,不代表其产品通过认证。",
+    "该证书证明{holder}的“{scope}”通过认证，不代表其产品通过认证。",
     "This certificate attests “{scope}” of {holder}; it does not certify its products.",
 )
 SYSTEM_NEXT_STEP = Text(
-    "请核对组织名称和认证范围;商品本身请另查产品证书。",
+    "请核对组织名称和认证范围；商品本身请另查产品证书。",
     "Compare the organisation and the scope; for a product look up its own certificate.",
 )
 DECLARATION_WITHDRAWN = Text("该自我声明已由企业撤回。", "The company has withdrawn this self-declaration.")
 SUSPENSION_PLANNED = Text("至{until}", " until {until}")
-SUSPENSION_OVERDUE = Text(",原定至{until},期满后未见恢复", ", planned until {until} and not resumed since then")
+SUSPENSION_OVERDUE = Text("，原定至{until}，期满后未见恢复", ", planned until {until} and not resumed since then")
 NO_REASON = Text("未说明", "none stated")
 SEVERAL = Wording(
     Family.INPUT,
     Text("找到多张证书", "Several certificates"),
     Text(
-        "此编号对应多张证书,请选择与商品相符的一张。总体上不作“有效”的判断。",
+        "此编号对应多张证书，请选择与商品相符的一张。总体上不作“有效”的判断。",
         "Several certificates name this number. Choose the one that matches the item; there is no overall yes.",
     ),
     Text("请逐一核对。", "Compare each of them."),
@@ -351,10 +351,10 @@ HISTORY: dict[str, Text] = {
     "issued": Text("发证", "Issued"),
     "declared": Text("作出自我声明", "Self-declaration made"),
     "surveillance": Text("监督审核通过", "Surveillance passed"),
-    "suspended": Text("暂停{until_clause}:{reason}", "Suspended{until_clause}: {reason}"),
+    "suspended": Text("暂停{until_clause}：{reason}", "Suspended{until_clause}: {reason}"),
     "resumed": Text("恢复有效", "Back in force"),
-    "revoked": Text("撤销:{reason}", "Revoked: {reason}"),
-    "cancelled": Text("注销:{reason}", "Cancelled: {reason}"),
+    "revoked": Text("撤销：{reason}", "Revoked: {reason}"),
+    "cancelled": Text("注销：{reason}", "Cancelled: {reason}"),
     "superseded": Text("由{superseded_by}代替", "Replaced by {superseded_by}"),
     "withdrawn": Text("企业撤回声明", "Withdrawn by the company"),
     "expired": Text("证书到期", "Certificate ended"),
@@ -363,15 +363,15 @@ HISTORY: dict[str, Text] = {
 
 EXPECTED: dict[str, Text] = {
     "certificate": Text(
-        "证书编号:4 至 64 位字母和数字,例如 2023990703000117(16 位数字)",
+        "证书编号：4 至 64 位字母和数字，例如 2023990703000117（16 位数字）",
         "Certificate number: 4 to 64 letters and digits, for example 2023990703000117 (16 digits)",
     ),
     "gtin": Text(
-        "商品条码:8、12、13 或 14 位数字,末位为校验码",
+        "商品条码：8、12、13 或 14 位数字，末位为校验码",
         "Product bar code: 8, 12, 13 or 14 digits, the last one a check digit",
     ),
     "check_digit": Text(
-        "商品条码的校验码不对:请逐位核对", "The bar code's check digit is wrong: compare digit by digit"
+        "商品条码的校验码不对：请逐位核对", "The bar code's check digit is wrong: compare digit by digit"
     ),
     "url": Text("认证标志二维码中的网址", "The address in the mark's QR code"),
 }
@@ -385,12 +385,12 @@ LABELS: dict[str, Text] = {
         "证书编号、标志编号、商品条码或二维码网址", "Certificate or mark number, bar code, or the QR's address"
     ),
     "hint": Text(
-        "印在证书、包装或铭牌上;全角数字和空格可以照常输入。",
+        "印在证书、包装或铭牌上；全角数字和空格可以照常输入。",
         "Printed on certificate, packaging or plate; spaces are fine.",
     ),
     "examples": Text("例如", "For example"),
     "no_examples": Text("登记册目前没有数据。", "The register holds no data yet."),
-    "demonstration": Text("演示数据:以下内容纯属虚构。", "Demonstration: the data is fictional."),
+    "demonstration": Text("演示数据：以下内容纯属虚构。", "Demonstration: the data is fictional."),
     "checked_at": Text("查询时间", "Checked at"),
     "as_of": Text("数据截至", "Data as of"),
     "beijing": Text("北京时间", "Beijing time"),
@@ -427,13 +427,13 @@ LABELS: dict[str, Text] = {
     "history": Text("证书经过", "History"),
     "proof": Text("自行验证", "Check it yourself"),
     "proof_text": Text(
-        "本页内容来自登记机构封签的状态记录。登记册第 {seq} 条,事件摘要(SHA-256):",
+        "本页内容来自登记机构封签的状态记录。登记册第 {seq} 条，事件摘要（SHA-256）：",
         "This page is made from a state record sealed by the registry. Register entry {seq}, event digest (SHA-256):",
     ),
     "proof_token": Text(
         "此二维码的签名已用登记的标志密钥验证。", "This QR's signature was verified with a registered mark key."
     ),
-    "proof_command": Text("在任何电脑上可运行:", "On any computer you can run:"),
+    "proof_command": Text("在任何电脑上可运行：", "On any computer you can run:"),
     "qr": Text("标志二维码", "The mark's QR code"),
     "qr_alt": Text("标志 {mark_no} 的二维码", "QR code of mark {mark_no}"),
     "report": Text("向 12315 反映时可复制", "To copy when reporting to 12315"),
@@ -442,27 +442,27 @@ LABELS: dict[str, Text] = {
     ),
     "other_language": Text("English", "中文"),
     "and": Text("、", ", "),
-    "colon": Text(":", ": "),
+    "colon": Text("：", ": "),
     "since": Text("自{since}起", "since {since}"),
     "first_issued": Text("首次发证", "First issued"),
     "details": Text("证书内容", "What the certificate says"),
     "declaration_details": Text("声明内容", "What the declaration says"),
-    "complete": Text("{name}:收录完整。{text}", "{name}: complete. {text}"),
-    "incomplete": Text("{name}:收录不完整。{text}", "{name}: not complete. {text}"),
+    "complete": Text("{name}：收录完整。{text}", "{name}: complete. {text}"),
+    "incomplete": Text("{name}：收录不完整。{text}", "{name}: not complete. {text}"),
     "coverage": Text("本系统收录范围", "What this register covers"),
     "coverage_unknown": Text(
-        "收录范围不完整,未登记不能证明任何事情。", "The register is not complete; not being found proves nothing."
+        "收录范围不完整，未登记不能证明任何事情。", "The register is not complete; not being found proves nothing."
     ),
     "expected": Text("可识别的内容", "What can be looked up"),
     "problem": Text("您的输入有问题", "There is a problem with what was typed"),
     "candidates": Text("相关证书", "Certificates concerned"),
     "error_404": Text("没有这个页面", "Page not found"),
     "error_404_text": Text(
-        "请检查网址,或在首页输入编号查询。", "Check the address, or look up a number on the front page."
+        "请检查网址，或在首页输入编号查询。", "Check the address, or look up a number on the front page."
     ),
     "error_500": Text("系统出错", "Something went wrong here"),
     "error_500_text": Text(
-        "故障已记录。不表示商品有问题,也不表示没有问题。", "It has been logged. This says nothing about any item."
+        "故障已记录。不表示商品有问题，也不表示没有问题。", "It has been logged. This says nothing about any item."
     ),
     "error_400": Text("请求无法理解", "The request cannot be understood"),
     "error_400_text": Text("请在首页输入编号查询。", "Look up a number on the front page."),

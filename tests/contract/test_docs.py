@@ -304,8 +304,8 @@ def test_a_page_begins_in_chinese(name: str) -> None:
 def test_the_readme_tries_what_the_program_prints() -> None:
     for page in READMES:
         readme = text_of(page)
-        for number, words in up.TO_TRY:
-            assert re.search(rf"^\| \[{number}\].*\| {words} \|$", readme, re.MULTILINE)
+        for number in up.TO_TRY:
+            assert re.search(rf"^\| \[{number}\].*\|$", readme, re.MULTILINE)
         assert f"/qr/{up.MARK_TO_SCAN}.png" in readme
 
 
