@@ -140,6 +140,15 @@ def release_lease(cur: Cursor, leader: str) -> None:
 # --- reading what a batch needs --------------------------------------------------------------------------
 
 
+def ask_by_index(cur: Cursor) -> None:
+    """Keep this session from reading whole tables: everything that a batch asks for is asked by key.
+
+    A table that has just grown has no statistics yet. Five hundred keys then look like all of it to the planner, and
+    every batch of a first load would read all entries before it.
+    """
+    cur.execute("SET enable_seqscan = off")
+
+
 def known_ids(cur: Cursor, ids: Collection[str]) -> dict[tuple[str, str], str]:
     """(source, event id) → digest of the events with these ids that were decided or are pending."""
     cur.execute(

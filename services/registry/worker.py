@@ -202,6 +202,8 @@ class Worker:
         if self._connection is None or self._connection.closed:
             self.size = None
             self._connection = connect(database_url(self.settings))
+            with transaction(self._connection) as cur:
+                store.ask_by_index(cur)
         return self._connection
 
     def _reading(self) -> Intake:
