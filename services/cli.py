@@ -221,7 +221,9 @@ def _read(name: str) -> bytes:
 
 
 @main.command()
-@click.option("--to", metavar="URL", help="http://…, kafka://host:port or postgresql://…. Default: the local events service.")
+@click.option(
+    "--to", metavar="URL", help="http://…, kafka://host:port or postgresql://…. Default: the local events service."
+)
 @click.option("--wait", is_flag=True, help="Wait for the registry's decisions.")
 @click.option("--seconds", default=60.0, show_default=True, help="How long to wait for decisions.")
 @click.option("--registry", metavar="URL", help="Where to ask for decisions. Default: the local registry.")
@@ -239,9 +241,11 @@ def publish(
     events = [event for name in files or ("-",) for event in client.events_in(_read(name))]
     if not events:
         raise BadRequest("there is nothing to publish")
-    with closing(client.Publisher(to or settings.service_url("events"), settings)) as publisher:
-        with _progress("published", len(events), json_) as advance:
-            sent = publisher.publish(events, advance)
+    with (
+        closing(client.Publisher(to or settings.service_url("events"), settings)) as publisher,
+        _progress("published", len(events), json_) as advance,
+    ):
+        sent = publisher.publish(events, advance)
     decisions: dict[str, dict[str, Any]] = {}
     stored = [s.digest for s in sent if s.stored]
     if wait and stored:
@@ -439,6 +443,30 @@ def migrate(json_: bool) -> None:
         say_json({"applied": done})
     else:
         OUT.print("\n".join(done) or "nothing to do", markup=False)
+
+
+@main.command()
+@click.argument("passwords", nargs=-1, required=True, metavar="NAME=PASSWORD_FILE...")
+@as_json
+def admit(passwords: tuple[str, ...], json_: bool) -> None:
+    """Let names in at the Kafka broker: their passwords, and what each may do.
+
+    registry, events and verify are the register's own processes. Every other name is a source of events
+    (an approval number, say): it may write events and nothing else. Run it as an administrator of the broker.
+    """
+    from services.events.access import admit as admit_all
+
+    files: dict[str, Path] = {}
+    for word in passwords:
+        name, equals, file = word.partition("=")
+        if not (name and equals and file):
+            raise BadRequest(f"{word!r} is not NAME=PASSWORD_FILE")
+        files[name] = Path(file)
+    admit_all(settings_from(), files)
+    if json_:
+        say_json({"admitted": list(files)})
+    else:
+        OUT.print(f"admitted: {', '.join(files)}", markup=False)
 
 
 if __name__ == "__main__":

@@ -60,10 +60,15 @@ def database_url(settings: Settings) -> str:
     """The database that the settings name, or the embedded server's as it wrote it down when it started.
 
     Raises:
-        NotConfigured: no database is named and no embedded server is running on this data folder.
+        NotConfigured: no database is named, and no embedded server is running on this data folder or, in
+            production, none may be taken.
     """
     if settings.database_url:
         return settings.database_url
+    if settings.production:
+        raise NotConfigured(
+            "CERTMARK_PRODUCTION=1 needs CERTMARK_DATABASE_URL, which is empty: the embedded server is for trying out"
+        )
     file = settings.data / URL_FILE
     try:
         return file.read_text(encoding="ascii").strip()

@@ -1,11 +1,16 @@
 """The settings of a process: one frozen dataclass, read from the environment and checked together at start."""
 
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from services.domain.errors import NotConfigured
+
+_SECURITIES = ("plaintext", "ssl", "sasl_plaintext", "sasl_ssl")
+_MECHANISMS = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN")
+_LOOPBACK = re.compile(r"(127(\.[0-9]{1,3}){3}|localhost|\[::1\])(:[0-9]+)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,12 +19,17 @@ class Settings:
 
     `database_url` empty means the embedded PostgreSQL under `data`; `genesis` is the digest of the
     `authority.established` event that a deployment pins, empty only in the embedded default before its
-    first start.
+    first start. Passwords of the broker stay in `kafka_password_file`, which is read when a client is made.
     """
 
     data: Path
     log: str
     kafka_bootstrap: str
+    kafka_security: str
+    kafka_user: str
+    kafka_password_file: Path | None
+    kafka_mechanism: str
+    kafka_ca_file: Path | None
     topic_prefix: str
     database_url: str
     genesis: str
@@ -43,6 +53,28 @@ class Settings:
     def service_url(self, service: str) -> str:
         """Where a service of this machine listens: `verify`, `events` or `registry`."""
         return f"http://{self.host}:{getattr(self, service + '_port')}"
+
+    def over_kafka(self, bootstrap: str) -> "Settings":
+        """The same over the log of this broker, with what the settings say of the way to it.
+
+        Raises:
+            NotConfigured: production, and what goes there could be read on the way.
+        """
+        if self.production and not self.kafka_security.endswith("ssl") and not _is_loopback(bootstrap):
+            raise NotConfigured(
+                f"CERTMARK_PRODUCTION=1 and CERTMARK_KAFKA_SECURITY={self.kafka_security!r}, and the broker "
+                f"({bootstrap!r}) is not on this machine: what goes there could be read and changed on the way",
+                hint="sasl_ssl, or ssl",
+            )
+        return replace(self, log="kafka", kafka_bootstrap=bootstrap)
+
+    def over_postgres(self, url: str) -> "Settings":
+        """The same over the log of this database."""
+        return replace(self, log="postgres", database_url=url)
+
+
+def _is_loopback(bootstrap: str) -> bool:
+    return all(_LOOPBACK.fullmatch(server.strip()) for server in bootstrap.split(","))
 
 
 def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
@@ -69,11 +101,10 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         raise NotConfigured("CERTMARK_LOG='kafka' needs CERTMARK_KAFKA_BOOTSTRAP, which is empty")
     production = env.get("CERTMARK_PRODUCTION", "") == "1"
     genesis = env.get("CERTMARK_GENESIS", "")
-    database_url = env.get("CERTMARK_DATABASE_URL", "")
-    if production and not (genesis and database_url):
+    if production and not genesis:
         raise NotConfigured(
-            f"CERTMARK_PRODUCTION=1 needs CERTMARK_GENESIS ({genesis!r}) and CERTMARK_DATABASE_URL "
-            f"({'set' if database_url else 'empty'}): what the embedded default makes for itself is for trying out"
+            "CERTMARK_PRODUCTION=1 needs CERTMARK_GENESIS, which is empty: the first event that the embedded default "
+            "makes for itself is for trying out"
         )
     host = env.get("CERTMARK_HOST", "127.0.0.1")
     verify_port = number("CERTMARK_VERIFY_PORT", 8080)
@@ -85,12 +116,18 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
     public_url = env.get("CERTMARK_PUBLIC_URL", f"http://{host}:{verify_port}").rstrip("/")
     own_host = public_url.partition("://")[2].partition("/")[0].lower()
     hosts = tuple(h.strip().lower() for h in env.get("CERTMARK_HOSTS", "").split(",") if h.strip())
-    return Settings(
+    security, user, password_file, mechanism, ca_file = _way_to_kafka(env)
+    settings = Settings(
         data=data,
         log=log,
         kafka_bootstrap=bootstrap,
+        kafka_security=security,
+        kafka_user=user,
+        kafka_password_file=password_file,
+        kafka_mechanism=mechanism,
+        kafka_ca_file=ca_file,
         topic_prefix=env.get("CERTMARK_TOPIC_PREFIX", "certmark"),
-        database_url=database_url,
+        database_url=env.get("CERTMARK_DATABASE_URL", ""),
         genesis=genesis,
         production=production,
         host=host,
@@ -105,3 +142,36 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         stale_after_hours=number("CERTMARK_STALE_AFTER_HOURS", 24),
         rate_per_second=number("CERTMARK_RATE_PER_SECOND", 5000),
     )
+    return settings.over_kafka(bootstrap) if log == "kafka" else settings
+
+
+def _way_to_kafka(env: Mapping[str, str]) -> tuple[str, str, Path | None, str, Path | None]:
+    """(security, user, password file, mechanism, CA file), which go together or not at all."""
+    security = env.get("CERTMARK_KAFKA_SECURITY", "plaintext").lower()
+    user = env.get("CERTMARK_KAFKA_USER", "")
+    password_file = env.get("CERTMARK_KAFKA_PASSWORD_FILE", "")
+    mechanism = env.get("CERTMARK_KAFKA_MECHANISM", _MECHANISMS[0])
+    ca_file = env.get("CERTMARK_KAFKA_CA_FILE", "")
+    if security not in _SECURITIES:
+        raise NotConfigured(f"CERTMARK_KAFKA_SECURITY={security!r}: it is one of {', '.join(_SECURITIES)}")
+    if mechanism not in _MECHANISMS:
+        raise NotConfigured(f"CERTMARK_KAFKA_MECHANISM={mechanism!r}: it is one of {', '.join(_MECHANISMS)}")
+    said = f"CERTMARK_KAFKA_SECURITY={security!r}"
+    if security.startswith("sasl") and not (user and password_file):
+        raise NotConfigured(
+            f"{said} needs CERTMARK_KAFKA_USER ({user!r}) and CERTMARK_KAFKA_PASSWORD_FILE ({password_file!r})"
+        )
+    if not security.startswith("sasl") and (user or password_file):
+        raise NotConfigured(
+            f"{said} asks nobody's name, and CERTMARK_KAFKA_USER is {user!r}, CERTMARK_KAFKA_PASSWORD_FILE "
+            f"{password_file!r}"
+        )
+    if not security.endswith("ssl") and ca_file:
+        raise NotConfigured(f"{said} uses no TLS, and CERTMARK_KAFKA_CA_FILE is {ca_file!r}")
+    if security == "sasl_plaintext" and mechanism == "PLAIN":
+        raise NotConfigured(f"{said} would send the password readable with CERTMARK_KAFKA_MECHANISM={mechanism!r}")
+    return security, user, _path(password_file), mechanism, _path(ca_file)
+
+
+def _path(text: str) -> Path | None:
+    return Path(text) if text else None

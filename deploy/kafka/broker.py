@@ -38,7 +38,9 @@ class Broker:
     It dies with the thread that called `start`: call it from a thread that lives as long as the broker should.
     """
 
-    def __init__(self, libs: Path, data: Path, port: int | None = None) -> None:
+    def __init__(self, libs: Path, data: Path, port: int | None = None, keystore: Path | None = None) -> None:
+        """With a `keystore` (PEM: private key, certificates) there is a second door, as `secured.properties` says."""
+        self._keystore = keystore.resolve() if keystore else None
         self._libs = libs.resolve()
         self._data = data.resolve()
         self._log = self._data / "broker.out"
@@ -49,6 +51,11 @@ class Broker:
     @property
     def bootstrap(self) -> str:
         return f"127.0.0.1:{self._ports[0]}"
+
+    @property
+    def secured_bootstrap(self) -> str:
+        """The door with TLS and passwords; only where a keystore was given."""
+        return f"127.0.0.1:{self._ports[2]}"
 
     @property
     def pid(self) -> int:
@@ -119,22 +126,30 @@ class Broker:
     ) -> None:
         self.stop()
 
-    def _chosen_ports(self, port: int | None) -> tuple[int, int]:
+    def _chosen_ports(self, port: int | None) -> list[int]:
         note = self._data / "ports"
-        if note.exists() and port is None:
-            first, second = note.read_text(encoding="ascii").split()
-            return int(first), int(second)
+        kept = [int(number) for number in note.read_text(encoding="ascii").split()] if note.exists() else []
+        if len(kept) == 3 and port is None:
+            return kept
         with ExitStack() as held:  # held open together, or the same one could be drawn twice
-            sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2)]
+            sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
             drawn = [s.getsockname()[1] for s in sockets]
-        chosen = (port or drawn[0], drawn[1])
-        note.write_text(f"{chosen[0]} {chosen[1]}\n", encoding="ascii")
+        chosen = [port or drawn[0], *drawn[1:]]
+        note.write_text(" ".join(map(str, chosen)) + "\n", encoding="ascii")
         return chosen
 
     def _write_properties(self) -> Path:
-        lines = Path(__file__).with_name("server.properties").read_text(encoding="utf-8").splitlines()
+        files = ["server.properties", *(["secured.properties"] if self._keystore else [])]  # the last word counts
+        lines = [line for name in files for line in Path(__file__).with_name(name).read_text("utf-8").splitlines()]
         template = string.Template("\n".join(line for line in lines if not line.startswith("#")))
-        names = {"port": self._ports[0], "controller_port": self._ports[1], "data": self._data}
+        port, controller_port, secured_port = self._ports
+        names = {
+            "port": port,
+            "controller_port": controller_port,
+            "secured_port": secured_port,
+            "data": self._data,
+            "keystore": self._keystore,
+        }
         written = self._data / "server.properties"
         written.write_text(template.substitute(names), encoding="utf-8")
         return written

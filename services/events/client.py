@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from services.domain.errors import BadRequest, CertmarkError, Fault, NotFound
+from services.domain.errors import BadRequest, CertmarkError, Fault, LogMisconfigured, NotConfigured, NotFound
 from services.events.envelope import open_envelope, read_event
-from services.events.log import Log, Topics
+from services.events.log import Log, Topics, open_log
 from services.events.strict_json import loads
+from services.settings import Settings, settings_from
 
 LINES = 500
 """Events a request: half of what ingest takes, so that a request stays well under its time limit."""
@@ -126,30 +127,36 @@ def _object(body: bytes) -> dict[str, Any]:
 
 
 class Publisher:
-    """Sends signed events, in order, over HTTP or straight to Kafka; the same bytes again until an answer is known."""
+    """Sends signed events, in order, over HTTP or straight to the log; the same bytes until an answer is known."""
 
-    def __init__(self, to: str, *, topic_prefix: str = "certmark", patience: float = PATIENCE) -> None:
-        """`to` is the events service's address, or `kafka://host:port[,host:port]`.
+    def __init__(self, to: str, settings: Settings | None = None, *, patience: float = PATIENCE) -> None:
+        """`to` is the events service's address, `kafka://host:port[,host:port]`, or `postgresql://…`.
+
+        Only the two logs ask the settings: for the name of the topic, and the way to the broker.
 
         Raises:
-            BadRequest: neither.
+            BadRequest: none of these. NotConfigured: the settings do not lead to this broker.
         """
         self._patience = patience
         self._log: Log | None = None
         self._service: Service | None = None
-        if to.startswith("kafka://"):
-            from services.events.kafka_log import KafkaLog
-
-            self._log = KafkaLog(to.removeprefix("kafka://"))
+        kind, _, rest = to.partition("://")
+        if kind in ("kafka", "postgresql", "postgres"):
+            told = settings or settings_from()
+            self._log = open_log(told.over_kafka(rest) if kind == "kafka" else told.over_postgres(to))
+            self._topic = Topics.under(told.topic_prefix).events
         else:
             self._service = Service(to)
-        self._topic = Topics.under(topic_prefix).events
 
     def publish(self, events: Sequence[bytes], progress: Callable[[int], None] = lambda done: None) -> list[Sent]:
-        """One result an event, in order. `progress` is called with how many more are done."""
+        """One result an event, in order. `progress` is called with how many more are done.
+
+        Raises:
+            NotConfigured, LogMisconfigured: the log does not let us in, or not write: no use in trying again.
+        """
         results: list[Sent] = []
         for portion in portions(events):
-            results += self._to_kafka(portion) if self._log else self._to_http(portion)
+            results += self._to_log(portion) if self._log else self._to_http(portion)
             progress(len(portion))
         return results
 
@@ -190,7 +197,7 @@ class Publisher:
         problem = _object(body) or {"code": f"http-{status}", "detail": f"the service answered {status}"}
         return [Sent(d, status if status >= 400 else 503, problem) for d in digests], wait
 
-    def _to_kafka(self, portion: Sequence[bytes]) -> list[Sent]:
+    def _to_log(self, portion: Sequence[bytes]) -> list[Sent]:
         assert self._log is not None
         records = [(subject_of(event), event) for event in portion]
         deadline = time.monotonic() + self._patience
@@ -198,6 +205,8 @@ class Publisher:
             try:
                 self._log.append(self._topic, records)
                 return [Sent(digest_of(event), 202) for event in portion]
+            except (NotConfigured, LogMisconfigured):
+                raise
             except Fault as error:
                 if time.monotonic() > deadline:
                     problem = {"code": error.slug, "detail": error.detail}

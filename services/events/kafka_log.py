@@ -1,10 +1,14 @@
 """The log port on Apache Kafka: one partition a topic, acknowledged by every replica, read by position."""
 
+import logging
+import ssl
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
@@ -12,18 +16,30 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import (
     AuthorizationError,
     InvalidReplicationFactorError,
+    KafkaConnectionError,
     KafkaError,
+    KafkaTimeoutError,
     LogTruncationError,
     MessageSizeTooLargeError,
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
     RecordListTooLargeError,
+    SaslAuthenticationFailedError,
     TopicAlreadyExistsError,
     UnknownTopicOrPartitionError,
+    UnsupportedSaslMechanismError,
 )
 
-from services.domain.errors import LogMisconfigured, LogTruncated, LogUnavailable, TooLarge
+from services.domain.errors import (
+    CertmarkError,
+    LogMisconfigured,
+    LogTruncated,
+    LogUnavailable,
+    NotConfigured,
+    TooLarge,
+)
 from services.events.log import MAX_RECORD, Record, Topic
+from services.settings import Settings
 
 REPLICATION = 3
 """Copies of a topic where the cluster has so many brokers; then a write needs all but one of them."""
@@ -33,7 +49,7 @@ SETTLE_S = 10.0
 DELIVERY_S = 20.0
 ANSWER_MS = 5_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_CLIENT = {
+CLIENT = {
     "client_id": "certmark",
     "request_timeout_ms": 10_000,
     "bootstrap_timeout_ms": 5_000,
@@ -76,15 +92,17 @@ class KafkaLog:
     `appended_at` is the broker's LogAppendTime as stored. It never decreases as long as no leader's clock is set back.
     """
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap.split(",")
+    def __init__(self, settings: Settings) -> None:
+        """Raises NotConfigured where the password or the certificates of the way to the broker cannot be read."""
+        self._settings = settings
+        self._way = way_to(settings)
         self._producer: Any = None
         self._asker: Any = None
         self._readers: dict[str, _Reader] = {}
 
     def ensure(self, topics: Sequence[Topic]) -> None:
         with self._faults():
-            admin = KafkaAdminClient(bootstrap_servers=self._bootstrap, **_CLIENT)
+            admin = KafkaAdminClient(**self._way, **CLIENT)
             try:
                 replication = min(REPLICATION, len(admin.describe_cluster()["brokers"]))
                 present = set(admin.list_topics())
@@ -105,7 +123,7 @@ class KafkaLog:
                 raise TooLarge(f"a record of {len(value)} bytes: the log takes at most {MAX_RECORD}")
         with self._faults(topic):
             if self._producer is None:
-                self._producer = KafkaProducer(bootstrap_servers=self._bootstrap, **_CLIENT, **_PRODUCER)
+                self._producer = KafkaProducer(**self._way, **CLIENT, **_PRODUCER)
             waiting = [
                 self._producer.send(topic.name, key=key.encode(), value=value, partition=0) for key, value in records
             ]
@@ -143,7 +161,7 @@ class KafkaLog:
     def _asking(self) -> Any:
         """A client of its own for questions: on a reader's connection they would wait behind its open fetch."""
         if self._asker is None:
-            self._asker = KafkaConsumer(bootstrap_servers=self._bootstrap, **_CLIENT, **_CONSUMER)
+            self._asker = KafkaConsumer(**self._way, **CLIENT, **_CONSUMER)
         return self._asker
 
     def close(self) -> None:
@@ -162,7 +180,7 @@ class KafkaLog:
     def _reader_at(self, topic: Topic, position: int) -> _Reader:
         reader = self._readers.get(topic.name)
         if reader is None:
-            consumer = KafkaConsumer(bootstrap_servers=self._bootstrap, **_CLIENT, **_CONSUMER)
+            consumer = KafkaConsumer(**self._way, **CLIENT, **_CONSUMER)
             partition = TopicPartition(topic.name, 0)
             consumer.assign([partition])
             reader = self._readers[topic.name] = _Reader(consumer, partition, -1)
@@ -175,25 +193,121 @@ class KafkaLog:
 
     @contextmanager
     def _faults(self, topic: Topic | None = None) -> Iterator[None]:
-        """Every trouble of the client becomes one of ours, and all clients are made anew at the next call."""
-        name = topic.name if topic else "the topics"
+        """After any trouble all clients are made anew at the next call."""
         try:
-            yield
-        except (OffsetOutOfRangeError, NoOffsetForPartitionError, LogTruncationError) as error:
-            self.close()
-            raise LogTruncated(f"topic {name}: the position lies outside of what the log holds: {error}") from error
-        except (MessageSizeTooLargeError, RecordListTooLargeError) as error:
-            self.close()
-            raise TooLarge(f"topic {name}: the broker takes no record of this size: {error}") from error
-        except (AuthorizationError, UnknownTopicOrPartitionError) as error:
-            self.close()
-            raise LogMisconfigured(f"topic {name} does not exist, or the broker does not let us: {error}") from error
-        except (KafkaError, OSError) as error:
-            self.close()
-            raise LogUnavailable(f"{name}: {type(error).__name__}: {error}") from error
-        except (LogUnavailable, LogTruncated):
+            with faults_of(self._settings, f"topic {topic.name}" if topic else "the topics"):
+                yield
+        except CertmarkError:
             self.close()
             raise
+
+
+@contextmanager
+def faults_of(settings: Settings, concerned: str) -> Iterator[None]:
+    """Every trouble of a client becomes one of ours, in words that say what it was about."""
+    since = time.monotonic()
+    try:
+        yield
+    except (OffsetOutOfRangeError, NoOffsetForPartitionError, LogTruncationError) as error:
+        raise LogTruncated(f"{concerned}: the position lies outside of what the log holds: {error}") from error
+    except (MessageSizeTooLargeError, RecordListTooLargeError) as error:
+        raise TooLarge(f"{concerned}: the broker takes no record of this size: {error}") from error
+    except UnknownTopicOrPartitionError as error:
+        raise LogMisconfigured(f"{concerned}: not there, or not for us to see: {error}") from error
+    except (KafkaError, OSError) as error:
+        reason = _REASONS.since(since) if isinstance(error, KafkaTimeoutError) else None
+        raise _ours(reason or error, settings, concerned) from error
+
+
+def _ours(error: Exception, settings: Settings, concerned: str) -> CertmarkError:
+    if isinstance(error, _NOT_LET_IN):
+        return NotConfigured(
+            f"the broker does not let CERTMARK_KAFKA_USER={settings.kafka_user!r} in: {error}",
+            hint=_WRONG_NAME,
+        )
+    # Who may write nothing at all is told so by an error of another kind, with the word in its text only.
+    if isinstance(error, AuthorizationError) or "AuthorizationFailed" in str(error):
+        return LogMisconfigured(
+            f"{concerned}: the broker does not allow this to {settings.kafka_user or 'a nameless client'}: {error}",
+            hint="`certmark admit` gives a name its rights",
+        )
+    told = (
+        f"{concerned}: {type(error).__name__}: {error} (CERTMARK_KAFKA_BOOTSTRAP={settings.kafka_bootstrap!r}, "
+        f"CERTMARK_KAFKA_SECURITY={settings.kafka_security!r}, CERTMARK_KAFKA_USER={settings.kafka_user!r})"
+    )
+    # A broker says that a password is wrong and hangs up; the client sometimes hears the second alone.
+    hung_up = isinstance(error, KafkaConnectionError) and settings.kafka_user
+    return LogUnavailable(told, hint=f"where it goes on: {_WRONG_NAME}" if hung_up else "")
+
+
+_WRONG_NAME = "the name, what is in CERTMARK_KAFKA_PASSWORD_FILE, or CERTMARK_KAFKA_MECHANISM is wrong"
+
+
+class _Reasons(logging.Handler):
+    """Why a connection was not made: the client says it to its logger alone, and to us that the time was up."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._told: deque[tuple[float, Exception]] = deque(maxlen=32)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        for part in record.args if isinstance(record.args, tuple) else ():
+            if isinstance(part, Exception) and not isinstance(part, KafkaTimeoutError):
+                self._told.append((time.monotonic(), part))
+
+    def since(self, instant: float) -> Exception | None:
+        """The reason given since then: that we are not let in before any other, else the last."""
+        given = [reason for at, reason in list(self._told) if at >= instant]
+        return next((reason for reason in given if isinstance(reason, _NOT_LET_IN)), given[-1] if given else None)
+
+
+_NOT_LET_IN = (SaslAuthenticationFailedError, UnsupportedSaslMechanismError)
+_REASONS = _Reasons()
+logging.getLogger("kafka.net.manager").addHandler(_REASONS)
+
+
+def way_to(settings: Settings) -> dict[str, Any]:
+    """What every client has to be told to reach the broker: addresses, certificates, name and password.
+
+    Raises:
+        NotConfigured: a file that the settings name cannot be read, or does not hold what it should.
+    """
+    way: dict[str, Any] = {
+        "bootstrap_servers": settings.kafka_bootstrap.split(","),
+        "security_protocol": settings.kafka_security.upper(),
+    }
+    if settings.kafka_security.endswith("ssl"):
+        way["ssl_context"] = _trusting(settings.kafka_ca_file)
+    if settings.kafka_password_file is not None:
+        way |= {
+            "sasl_mechanism": settings.kafka_mechanism,
+            "sasl_plain_username": settings.kafka_user,
+            "sasl_plain_password": password_in(settings.kafka_password_file),
+        }
+    return way
+
+
+def _trusting(ca_file: Path | None) -> ssl.SSLContext:
+    """TLS that believes this authority alone, or those of the machine where none is named."""
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:  # ssl.SSLError is one
+        raise NotConfigured(f"CERTMARK_KAFKA_CA_FILE={str(ca_file)!r} cannot be used: {_words(error)}") from None
+
+
+def password_in(file: Path) -> str:
+    try:
+        password = file.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise NotConfigured(f"CERTMARK_KAFKA_PASSWORD_FILE={str(file)!r} cannot be read: {_words(error)}") from None
+    if not password:
+        raise NotConfigured(f"CERTMARK_KAFKA_PASSWORD_FILE={str(file)!r} is empty")
+    return password
+
+
+def _words(error: Exception) -> str:
+    """Never a UnicodeDecodeError's own text: it quotes what it could not read."""
+    return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
 
 
 def _poll(reader: _Reader, limit: int, seconds: float) -> list[Record]:

@@ -90,7 +90,7 @@ def open_log(settings: Settings) -> Log:
     if settings.log == "kafka":
         from services.events.kafka_log import KafkaLog
 
-        return KafkaLog(settings.kafka_bootstrap)
+        return KafkaLog(settings)
     from services.events.postgres_log import PostgresLog
 
     return PostgresLog(settings)

@@ -18,10 +18,11 @@ from services.settings import settings_from
 from tests.conftest import ROOT
 
 DEPLOY = ROOT / "deploy"
-DATABASE = "postgresql://certmark:"
 REGISTRY = {"migrate", "registry-worker", "registry-relay", "registry"}
 HTTP = {"verify": 8080, "events": 8081, "registry": 8082}
-WITHOUT_HTTP = {"migrate", "registry-worker", "registry-relay", "verify-projector"}
+WITHOUT_HTTP = {"kafka-access", "migrate", "registry-worker", "registry-relay", "verify-projector"}
+ONCE = {"kafka-access", "migrate"}
+NAME_AT_THE_BROKER = {**dict.fromkeys(REGISTRY, "registry"), "events": "events", "verify-projector": "verify"}
 OWN = sorted(HTTP.keys() | WITHOUT_HTTP)
 
 
@@ -53,7 +54,7 @@ def test_every_part_of_the_system_is_there(compose: dict[str, Any]) -> None:
 def test_every_command_exists(service: str, compose: dict[str, Any]) -> None:
     command = compose["services"][service]["command"]
     match command:
-        case ["certmark", subcommand]:
+        case ["certmark", subcommand, *_]:
             assert subcommand in main.commands
         case ["python", "-m", module]:
             assert callable(importlib.import_module(module).main)
@@ -87,11 +88,43 @@ def test_the_environment_is_one_that_the_settings_read_and_accept(service: str, 
     assert settings.log == "kafka"
 
 
-def test_only_the_registry_knows_the_databases_password_and_the_keys(compose: dict[str, Any]) -> None:
+def test_nobody_knows_a_secret_that_its_work_does_not_need(compose: dict[str, Any]) -> None:
     for name in OWN:
         service = compose["services"][name]
-        assert service["environment"]["CERTMARK_DATABASE_URL"].startswith(DATABASE) == (name in REGISTRY), name
-        assert ("secrets" in service) == (name in {"registry-worker", "registry-relay"}), name
+        assert ("CERTMARK_DATABASE_URL" in service["environment"]) == (name in REGISTRY), name
+        secrets = set(service.get("secrets", ()))
+        assert ({"seal_key", "mark_key"} <= secrets) == (name in {"registry-worker", "registry-relay"}), name
+        if name in NAME_AT_THE_BROKER:
+            own = f"kafka_{NAME_AT_THE_BROKER[name]}"
+            assert service["environment"]["CERTMARK_KAFKA_PASSWORD_FILE"] == f"/run/secrets/{own}"
+            assert secrets - {"seal_key", "mark_key"} == {own, "kafka_ca"}, name
+
+
+def test_what_leaves_the_brokers_container_is_encrypted_and_has_a_name(compose: dict[str, Any]) -> None:
+    for name in OWN:
+        environment = compose["services"][name]["environment"]
+        near = compose["services"][name].get("network_mode") == "service:kafka"
+        assert environment["CERTMARK_KAFKA_SECURITY"] == ("plaintext" if near else "sasl_ssl"), name
+    broker = compose["services"]["kafka"]["environment"]
+    kinds = dict(pair.split(":") for pair in broker["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(","))
+    for listener in broker["KAFKA_LISTENERS"].split(","):
+        kind, _, address = listener.partition("://")
+        assert address.startswith("localhost:") or kinds[kind] == "SASL_SSL"
+
+
+def test_the_brokers_door_is_the_one_that_the_tests_go_through(compose: dict[str, Any]) -> None:
+    tested = dict(
+        line.split("=", 1)
+        for line in (DEPLOY / "kafka" / "secured.properties").read_text(encoding="utf-8").splitlines()
+        if not line.startswith("#")
+    )
+    composed = {
+        name.removeprefix("KAFKA_").lower().replace("___", "-").replace("_", "."): value
+        for name, value in compose["services"]["kafka"]["environment"].items()
+    }
+    for name, value in tested.items():
+        if "$" not in value and "protocol.map" not in name:
+            assert composed[name.replace("sasl_ssl", "outside")] == value, name
 
 
 @pytest.mark.parametrize("service", [*HTTP, "kafka", "postgres", "nginx"])
@@ -103,7 +136,7 @@ def test_what_listens_has_a_health_check(service: str, compose: dict[str, Any]) 
 
 
 def test_what_runs_without_a_listener_is_started_again_when_it_ends(compose: dict[str, Any]) -> None:
-    for name in WITHOUT_HTTP - {"migrate"}:
+    for name in WITHOUT_HTTP - ONCE:
         assert compose["services"][name]["restart"] == "unless-stopped", name
 
 

@@ -350,7 +350,7 @@ def test_a_body_admitted_to_the_broker_publishes_past_the_ingest(
     events = [event_of(new_key(), subject=f"2023990703{i:06}") for i in range(700)]
     with closing(open_log(settings)) as log:
         log.ensure(topics.all())
-        with closing(Publisher(f"kafka://{kafka_broker.bootstrap}", topic_prefix=settings.topic_prefix)) as publisher:
+        with closing(Publisher(f"kafka://{kafka_broker.bootstrap}", settings)) as publisher:
             sent = publisher.publish(events)
         assert [s.digest for s in sent if s.stored] == [open_envelope(jws).digest for jws in events]
         found: list[Record] = []

@@ -102,6 +102,8 @@ def test_every_fault_of_a_draft_is_named(data: Path) -> None:
         ["publish", "--to", "ftp://x", "-"],
         ["verify", "no-such-image.png"],
         ["keys", "show", "nobody"],
+        ["admit", "verify"],
+        ["admit", "verify=no-such-file"],
         ["no-such-command"],
         ["sign", "--no-such-option"],
     ],
@@ -129,7 +131,7 @@ def test_bad_settings_are_a_sentence(data: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_every_command_has_help_and_json() -> None:
-    names = ["decision", "demo", "keys new", "keys show", "migrate", "publish", "sign", "up", "verify"]
+    names = ["admit", "decision", "demo", "keys new", "keys show", "migrate", "publish", "sign", "up", "verify"]
     for name in names:
         helped = run(*name.split(), "--help")
         assert helped.exit_code == 0

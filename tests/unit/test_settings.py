@@ -5,7 +5,16 @@ from pathlib import Path
 import pytest
 
 from services.domain.errors import NotConfigured
+from services.postgres import database_url
 from services.settings import settings_from
+
+PRODUCTION = {"CERTMARK_PRODUCTION": "1", "CERTMARK_GENESIS": "ab"}
+KAFKA = {"CERTMARK_LOG": "kafka", "CERTMARK_KAFKA_BOOTSTRAP": "127.0.0.1:9092,broker:9092"}
+SASL = {
+    "CERTMARK_KAFKA_SECURITY": "sasl_ssl",
+    "CERTMARK_KAFKA_USER": "verify",
+    "CERTMARK_KAFKA_PASSWORD_FILE": "/run/secrets/verify",
+}
 
 
 def test_without_any_variable_it_is_the_embedded_default() -> None:
@@ -34,8 +43,22 @@ def test_the_public_address_is_one_of_the_hosts_that_are_ours() -> None:
         ({"CERTMARK_VERIFY_PORT": "80a"}, ("CERTMARK_VERIFY_PORT", "'80a'")),
         ({"CERTMARK_VERIFY_PORT": "٨٠"}, ("CERTMARK_VERIFY_PORT", "'٨٠'")),
         ({"CERTMARK_VERIFY_PORT": "9000", "CERTMARK_EVENTS_PORT": "9000"}, ("share a port", "9000")),
-        ({"CERTMARK_PRODUCTION": "1"}, ("CERTMARK_GENESIS", "CERTMARK_DATABASE_URL")),
-        ({"CERTMARK_PRODUCTION": "1", "CERTMARK_GENESIS": "ab"}, ("'ab'", "CERTMARK_DATABASE_URL")),
+        ({"CERTMARK_PRODUCTION": "1"}, ("CERTMARK_PRODUCTION=1", "CERTMARK_GENESIS")),
+        ({"CERTMARK_KAFKA_SECURITY": "tls"}, ("CERTMARK_KAFKA_SECURITY", "'tls'")),
+        ({"CERTMARK_KAFKA_MECHANISM": "GSSAPI"}, ("CERTMARK_KAFKA_MECHANISM", "'GSSAPI'")),
+        ({"CERTMARK_KAFKA_SECURITY": "sasl_ssl"}, ("'sasl_ssl'", "CERTMARK_KAFKA_USER ('')")),
+        ({**SASL, "CERTMARK_KAFKA_PASSWORD_FILE": ""}, ("'sasl_ssl'", "CERTMARK_KAFKA_PASSWORD_FILE ('')")),
+        ({**SASL, "CERTMARK_KAFKA_SECURITY": "ssl"}, ("'ssl'", "CERTMARK_KAFKA_USER is 'verify'")),
+        ({"CERTMARK_KAFKA_CA_FILE": "ca.pem"}, ("'plaintext'", "CERTMARK_KAFKA_CA_FILE is 'ca.pem'")),
+        (
+            {**SASL, "CERTMARK_KAFKA_SECURITY": "sasl_plaintext", "CERTMARK_KAFKA_MECHANISM": "PLAIN"},
+            ("'sasl_plaintext'", "CERTMARK_KAFKA_MECHANISM='PLAIN'"),
+        ),
+        ({**PRODUCTION, **KAFKA}, ("CERTMARK_KAFKA_SECURITY='plaintext'", "'127.0.0.1:9092,broker:9092'")),
+        (
+            {**PRODUCTION, **KAFKA, **SASL, "CERTMARK_KAFKA_SECURITY": "sasl_plaintext"},
+            ("CERTMARK_KAFKA_SECURITY='sasl_plaintext'", "'127.0.0.1:9092,broker:9092'"),
+        ),
     ],
 )
 def test_a_contradiction_names_what_contradicts(environment: dict[str, str], both_values: tuple[str, str]) -> None:
@@ -49,3 +72,25 @@ def test_a_complaint_never_shows_the_databases_password() -> None:
     with pytest.raises(NotConfigured) as raised:
         settings_from(environment)
     assert "hidden" not in raised.value.detail
+
+
+def test_production_goes_over_tls_or_stays_on_the_machine() -> None:
+    settings = settings_from({**PRODUCTION, **KAFKA, **SASL})
+    assert settings.kafka_password_file == Path("/run/secrets/verify")
+    assert settings.over_kafka("elsewhere:9092").kafka_bootstrap == "elsewhere:9092"
+    assert settings_from({**PRODUCTION, **KAFKA, "CERTMARK_KAFKA_SECURITY": "ssl"}).kafka_security == "ssl"
+    for here in ("127.0.0.1:9092", "localhost:9092,[::1]:9093"):
+        settings = settings_from({**PRODUCTION, **KAFKA, "CERTMARK_KAFKA_BOOTSTRAP": here})
+        for elsewhere in ("broker:9092", "localhost.example:9092", "127.0.0.1.example:9092", f"{here},10.0.0.1:9092"):
+            with pytest.raises(NotConfigured, match="CERTMARK_KAFKA_SECURITY='plaintext'"):
+                settings.over_kafka(elsewhere)
+
+
+def test_production_takes_no_embedded_database_but_asks_only_who_needs_one(tmp_path: Path) -> None:
+    (tmp_path / "postgres.url").write_text("postgresql://embedded/x", encoding="ascii")
+    told = {"CERTMARK_DATA": str(tmp_path)}
+    assert database_url(settings_from(told)) == "postgresql://embedded/x"
+    production = settings_from({**told, **PRODUCTION})
+    with pytest.raises(NotConfigured, match="CERTMARK_PRODUCTION=1 needs CERTMARK_DATABASE_URL"):
+        database_url(production)
+    assert database_url(production.over_postgres("postgresql://own/x")) == "postgresql://own/x"
