@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -18,7 +19,7 @@ from services import genesis
 from services.domain.errors import BadRequest, CertmarkError, Malformed, NotConfigured
 from services.domain.identifiers import civil_day
 from services.events import client, drafts
-from services.events.keys import ED25519, ES256, load_key, new_key, save_key
+from services.events.keys import ED25519, ES256, PrivateKey, load_key, new_key, save_key
 from services.problems import problem
 from services.settings import Settings, settings_from
 
@@ -111,11 +112,12 @@ def keys_new(name: str, alg: str, folder: Path | None, json_: bool) -> None:
 
 @keys.command("show")
 @click.argument("name")
+@click.option("--dir", "folder", type=click.Path(file_okay=False, path_type=Path), help="Default: $CERTMARK_DATA/keys.")
 @as_json
-def keys_show(name: str, json_: bool) -> None:
+def keys_show(name: str, folder: Path | None, json_: bool) -> None:
     """Show the public half of a key: a name under $CERTMARK_DATA/keys, or a PEM file."""
-    path = _key_path(settings_from(), name)
-    key = load_key(path)
+    path = Path(name) if name.endswith(".pem") else (folder or settings_from().keys) / f"{_file_name(name)}.pem"
+    key = _load(path, "--dir")
     _show_key(path, dict(key.public.jwk), key.public.kid, key.public.alg, json_)
 
 
@@ -133,9 +135,13 @@ def _file_name(name: str) -> str:
     return name
 
 
-def _key_path(settings: Settings, name: str) -> Path:
-    path = Path(name)
-    return path if path.suffix == ".pem" else settings.keys / f"{_file_name(name)}.pem"
+def _load(path: Path, option: str) -> PrivateKey:
+    """A key, or the error with a word on where else it may be."""
+    try:
+        return load_key(path)
+    except NotConfigured as error:
+        hint = f"keys are in $CERTMARK_DATA/keys: set CERTMARK_DATA, or say where with {option}"
+        raise NotConfigured(error.detail, hint=hint) from None
 
 
 # --- sign and publish ------------------------------------------------------------------------------------
@@ -177,8 +183,8 @@ def sign(
     for draft in found:
         source = str(draft["source"]) if "source" in draft else _source(as_)
         if source not in signers:
-            path = Path(key_file) if key_file else _default_key(settings, source, as_)
-            signers[source] = drafts.Signer(source, load_key(path), signatory, _heads(service))
+            path = Path(key_file) if key_file else _default_key(settings, source)
+            signers[source] = drafts.Signer(source, _load(path, "--key"), signatory, _heads(service))
         jws = signers[source].sign(draft, now).decode("ascii")
         if json_:
             say_json({"digest": client.digest_of(jws.encode("ascii")), "jws": jws})
@@ -198,9 +204,7 @@ def _source(as_: str | None) -> str:
     return drafts.source_of(as_, genesis.AUTHORITY)
 
 
-def _default_key(settings: Settings, source: str, as_: str | None) -> Path:
-    if as_ is not None and not as_.startswith("urn:") and drafts.source_of(as_, genesis.AUTHORITY) == source:
-        return settings.keys / f"{_file_name(as_.rpartition(':')[2])}.pem"
+def _default_key(settings: Settings, source: str) -> Path:
     kind, _, name = source.removeprefix("urn:certmark:").partition(":")
     if kind == "authority" and name == genesis.AUTHORITY:
         name = "regulator"
@@ -309,8 +313,14 @@ def _progress(words: str, total: int, quiet: bool) -> Iterator[Callable[[int], N
 @as_json
 def decision(digest: str, registry: str | None, json_: bool) -> None:
     """What the registry decided on an event, by its digest."""
+    bare = digest.strip().lower().removeprefix("sha256:")
+    if not re.fullmatch("[0-9a-f]{64}", bare):
+        raise BadRequest(
+            f"{digest[:80]!r} is not a digest: 64 hexadecimal digits, with or without sha256: before them",
+            hint="`certmark publish` and `certmark sign --json` name an event's digest",
+        )
     service = client.Service(registry or settings_from().service_url("registry"))
-    found = client.decision_on(service, digest.removeprefix("sha256:"))
+    found = client.decision_on(service, bare)
     if found is None:
         found = {"decision": "unknown", "detail": "no event with this digest has been decided"}
     if json_:

@@ -49,8 +49,9 @@ def source_of(name: str, authority: str) -> str:
 
 
 def full_type(name: str) -> str:
-    """`certificate.suspended` and `certmark.certificate.suspended.v1` are the same type."""
-    return name if name.startswith("certmark.") else f"certmark.{name}.v1"
+    """`certificate.suspended`, `certificate.suspended.v1` and `certmark.certificate.suspended.v1` are the same type."""
+    full = f"certmark.{name.removeprefix('certmark.').removesuffix('.v1')}.v1"
+    return name if name.startswith("certmark.") and full not in EVENT_TYPES else full
 
 
 def draft_of(event_type: str, subject: str, words: Sequence[str], today: date) -> Draft:

@@ -79,6 +79,63 @@ def test_drafts_may_be_an_object_or_an_array(data: Path, tmp_path: Path, form: s
     assert run("sign", "--first", "--as", BODY, str(file)).exit_code == 0
 
 
+@pytest.mark.parametrize(
+    "name", ["certificate.cancelled", "certificate.cancelled.v1", "certmark.certificate.cancelled.v1"]
+)
+@pytest.mark.parametrize("way", ["words", "file"])
+def test_a_type_has_a_short_and_a_long_name(data: Path, name: str, way: str) -> None:
+    run("keys", "new", BODY)
+    if way == "words":
+        signed = run("sign", "--first", "--as", BODY, name, "2023990703000117", "reason=C03")
+    else:
+        draft = {"type": name, "subject": "2023990703000117", "data": {"reason": "C03"}}
+        signed = run("sign", "--first", "--as", BODY, "-", stdin=json.dumps(draft))
+    assert signed.exit_code == 0, signed.output
+    assert read_event(open_envelope(signed.stdout.strip().encode())).type == "certmark.certificate.cancelled.v1"
+
+
+@pytest.mark.parametrize("name", ["certmark.certificate.cancelled.v2", "certmark.invented.v1", "invented"])
+def test_a_type_that_is_not_there_is_said_as_it_was_written(data: Path, name: str) -> None:
+    run("keys", "new", BODY)
+    signed = run("sign", "--first", "--as", BODY, name, "2023990703000117")
+    assert signed.exit_code == 2
+    assert name in signed.stderr
+
+
+@pytest.mark.parametrize("source", ["regulator", "authority:demo", "urn:certmark:authority:demo"])
+def test_the_demonstrations_regulator_is_found_by_every_name(data: Path, source: str) -> None:
+    run("keys", "new", "regulator")
+    signed = run("sign", "--first", "--as", source, "alliance.established", "x", "name=联盟")
+    assert signed.exit_code == 0, signed.output
+    assert read_event(open_envelope(signed.stdout.strip().encode())).source == "urn:certmark:authority:demo"
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (["keys", "show", "nobody"], "--dir"),
+        (["sign", "--first", "--as", BODY, "certificate.cancelled", "2023990703000117", "reason=C03"], "--key"),
+    ],
+)
+def test_a_missing_key_says_where_else_it_may_be(data: Path, words: list[str], option: str) -> None:
+    ended = run(*words)
+    assert ended.exit_code == 2
+    assert str(data) in ended.stderr
+    assert "CERTMARK_DATA" in ended.stderr
+    assert option in ended.stderr
+
+
+def test_a_key_in_another_folder_is_shown(data: Path, tmp_path: Path) -> None:
+    made = json.loads(run("keys", "new", "x", "--dir", str(tmp_path / "elsewhere"), "--json").stdout)
+    assert json.loads(run("keys", "show", "x", "--dir", str(tmp_path / "elsewhere"), "--json").stdout) == made
+
+
+def test_what_is_no_digest_is_wrong_use(data: Path) -> None:
+    ended = run("decision", "0000", "--json")
+    assert ended.exit_code == 2
+    assert json.loads(ended.stdout)["code"] == "bad-request"
+
+
 def test_every_fault_of_a_draft_is_named(data: Path) -> None:
     run("keys", "new", BODY)
     signed = run(
@@ -102,6 +159,8 @@ def test_every_fault_of_a_draft_is_named(data: Path) -> None:
         ["publish", "--to", "ftp://x", "-"],
         ["verify", "no-such-image.png"],
         ["keys", "show", "nobody"],
+        ["decision", "0000"],
+        ["decision", "sha256:" + "g" * 64],
         ["admit", "verify"],
         ["admit", "verify=no-such-file"],
         ["no-such-command"],
