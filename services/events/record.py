@@ -65,30 +65,62 @@ class Sealed:
 
 def seal_record(record: SealedRecord, key: PrivateKey) -> bytes:
     """The JWS compact string of a record."""
-    payload = {
+    tokens = [
+        {
+            "mark_no": t.mark_no,
+            "gtin": t.gtin,
+            "model": t.model,
+            "token": b64u(t.token),
+            "list": t.list_id,
+            "index": t.index,
+        }
+        for t in record.tokens
+    ]
+    return seal_texts(
+        record.key,
+        record.revision,
+        record.seq,
+        record.recorded_at,
+        record.digest,
+        record.under_review,
+        record.event.decode("ascii") if record.event is not None else None,
+        state=_text(record.state),
+        tokens=_text(tokens),
+        seal_key=key,
+    )
+
+
+def seal_texts(
+    key: str,
+    revision: int,
+    seq: int,
+    recorded_at: datetime,
+    digest: str | None,
+    under_review: bool,
+    event: str | None,
+    *,
+    state: str,
+    tokens: str,
+    seal_key: PrivateKey,
+) -> bytes:
+    """The same, from a state and tokens that are JSON already: the registry stores them so."""
+    envelope = {
         "v": 1,
-        "key": record.key,
-        "revision": record.revision,
-        "seq": record.seq,
-        "recorded_at": instant_text(record.recorded_at),
-        "digest": record.digest,
-        "state": record.state,
-        "tokens": [
-            {
-                "mark_no": t.mark_no,
-                "gtin": t.gtin,
-                "model": t.model,
-                "token": b64u(t.token),
-                "list": t.list_id,
-                "index": t.index,
-            }
-            for t in record.tokens
-        ],
-        "under_review": record.under_review,
-        "event": record.event.decode("ascii") if record.event is not None else None,
+        "key": key,
+        "revision": revision,
+        "seq": seq,
+        "recorded_at": instant_text(recorded_at),
+        "digest": digest,
+        "under_review": under_review,
+        "event": event,
     }
-    header = {"alg": key.public.alg, "kid": key.public.kid, "typ": TYP}
-    return sign_compact(header, json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode(), key)
+    payload = f'{_text(envelope)[:-1]},"state":{state},"tokens":{tokens}}}'
+    header = {"alg": seal_key.public.alg, "kid": seal_key.public.kid, "typ": TYP}
+    return sign_compact(header, payload.encode("utf-8"), seal_key)
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def open_sealed(value: bytes) -> Sealed:

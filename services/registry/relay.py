@@ -13,9 +13,9 @@ from types import FrameType
 from services import telemetry
 from services.domain.errors import CertmarkError, Fault, LogMisconfigured, NotConfigured, RegisterBehind
 from services.domain.identifiers import instant_text
-from services.events.envelope import sign_compact
 from services.events.keys import PrivateKey, load_key
 from services.events.log import Log, Record, Topics, open_log
+from services.events.record import open_sealed, seal_texts
 from services.postgres import Connection, Cursor, connect, database_url, transaction, wait_for_notify
 from services.registry import store
 from services.registry.store import Quarantined, StoredRecord
@@ -27,8 +27,6 @@ HEARTBEAT = 10.0
 
 WINDOW = 100_000
 """How many keys of the state topic the relay remembers when it looks for records out of order."""
-
-SEAL_TYP = "certmark-state+jws"
 
 
 class Relay:
@@ -193,30 +191,26 @@ class Relay:
 
 
 def seal(record: StoredRecord, key: PrivateKey) -> bytes:
-    """The sealed record as readers take it (`schemas/record.v1.json`). State and tokens are spliced in as stored."""
-    envelope = {
-        "v": 1,
-        "key": record.key,
-        "revision": record.revision,
-        "seq": record.seq,
-        "recorded_at": instant_text(record.recorded_at),
-        "digest": record.digest or None,
-        "under_review": record.under_review,
-        "event": record.event,
-    }
-    head = json.dumps(envelope, ensure_ascii=False, separators=(",", ":"))
-    payload = f'{head[:-1]},"state":{record.state},"tokens":{record.tokens}}}'
-    header = {"alg": key.public.alg, "kid": key.public.kid, "typ": SEAL_TYP}
-    return sign_compact(header, payload.encode("utf-8"), key)
+    """The sealed record as readers take it, state and tokens as they are stored."""
+    return seal_texts(
+        record.key,
+        record.revision,
+        record.seq,
+        record.recorded_at,
+        record.digest or None,
+        record.under_review,
+        record.event,
+        state=record.state,
+        tokens=record.tokens,
+        seal_key=key,
+    )
 
 
 def revision_of(record: Record) -> int:
     """The revision inside a sealed record; -1 for what is none of ours."""
     try:
-        part = record.value.split(b".")[1]
-        payload = json.loads(base64.urlsafe_b64decode(part + b"=" * (-len(part) % 4)))
-        return int(payload["revision"])
-    except (ValueError, KeyError, IndexError, TypeError):
+        return int(json.loads(open_sealed(record.value).payload)["revision"])
+    except (CertmarkError, ValueError, KeyError, TypeError):
         return -1
 
 

@@ -172,7 +172,8 @@ def check_invariants(running: System, events: list[bytes]) -> None:
         assert counts["refused"] == counts["quarantined"] == counts["pending"] == 0
 
         def last_records() -> dict[str, int]:
-            position, found = log.bounds(topics.state)[0], {}
+            position = log.bounds(topics.state)[0]
+            found: dict[str, int] = {}
             while records := log.read(topics.state, position, 500):
                 found |= {r.key: read_record(open_sealed(r.value).payload).revision for r in records}
                 position = records[-1].position + 1
