@@ -104,8 +104,21 @@ def _said(error: fastjsonschema.JsonSchemaValueException) -> str:
 
 
 def _pointer(error: fastjsonschema.JsonSchemaValueException) -> str:
-    steps = [str(step)[:64].replace("~", "~0").replace("/", "~1") for step in error.path]
-    return "/" + "/".join(steps)
+    return "".join(pointer_step(step) for step in (*error.path, *_member(error)))
+
+
+def pointer_step(name: object) -> str:
+    """One step of an RFC 6901 pointer, cut where a stranger chose a long name."""
+    return "/" + str(name)[:64].replace("~", "~0").replace("/", "~1")
+
+
+def _member(error: fastjsonschema.JsonSchemaValueException) -> list[str]:
+    """The first member that an object lacks, or should not have: the validator points at the object itself."""
+    if error.rule == "required":
+        return [name for name in error.rule_definition if name not in error.value][:1]
+    if error.rule == "additionalProperties":
+        return [name for name in error.value if name not in error.definition["properties"]][:1]
+    return []
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import Any
 import marshmallow as ma
 
 from services.domain.errors import BadEvent, UnknownType
-from services.events.event_types import EVENT_TYPES, FORMATS, FORMATS_SAID, resolved
+from services.events.event_types import EVENT_TYPES, FORMATS, FORMATS_SAID, pointer_step, resolved
 
 
 def check_draft(event_type: str, data: Any) -> None:
@@ -38,7 +38,7 @@ def _flat(errors: Any, path: str) -> list[tuple[str, str]]:
     if isinstance(errors, Mapping):
         found = []
         for name, below in errors.items():
-            found += _flat(below, path if name == "_schema" else f"{path}/{name}")
+            found += _flat(below, path if name == "_schema" else path + pointer_step(name))
         return found
     return [(path, str(text)) for text in errors]
 

@@ -1,8 +1,10 @@
 """schemas = event types = decisions = documentation, and every example passes every validator."""
 
+import copy
+import functools
 import importlib.util
 import json
-from functools import cache
+import operator
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,21 @@ import pytest
 from services.domain.decision import HANDLERS
 from services.domain.errors import BadEvent
 from services.events import event_types
-from services.events.event_types import EVENT_TYPES, FORMATS, SCHEMAS, compile_schema
+from services.events.envelope import Event, open_envelope, read_event
+from services.events.event_types import (
+    EVENT_TYPES,
+    FORMATS,
+    SCHEMAS,
+    SubjectKind,
+    check_data,
+    compile_schema,
+    resolved,
+)
 from services.events.forms import check_draft
+from services.events.keys import new_key
+from tests.signed import event_of
 
+KEY = new_key()
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted([*SCHEMAS.glob("*.v1.json"), *(SCHEMAS / "events").glob("*.json")])
 NAMES = [file.relative_to(SCHEMAS).as_posix() for file in FILES]
@@ -47,7 +61,7 @@ ISSUE = [
 ]
 
 
-@cache
+@functools.cache
 def load(name: str) -> dict[str, Any]:
     schema: dict[str, Any] = json.loads((SCHEMAS / name).read_text(encoding="utf-8"))
     return schema
@@ -125,13 +139,54 @@ def test_every_example_passes_as_a_draft_and_null_may_be_left_out(event_type: st
 
 
 @pytest.mark.parametrize("event_type", sorted(EVENT_TYPES))
-def test_each_required_member_is_missed_by_name(event_type: str) -> None:
+def test_a_member_that_is_missing_or_unknown_is_pointed_at(event_type: str) -> None:
+    """At every depth, and by both checks: the one of ingest and the one of drafts."""
     schema = EVENT_TYPES[event_type].schema
-    for name in schema["required"]:
-        data = {member: value for member, value in schema["examples"][0].items() if member != name}
-        with pytest.raises(BadEvent) as caught:
-            check_draft(event_type, data)
-        assert caught.value.pointer == f"/data/{name}"
+    missing = 0
+    for example in schema["examples"]:
+        for path, part in _objects(example, schema, schema):
+            for name in [*part.get("required", ()), "a~/b"]:
+                data = copy.deepcopy(example)
+                holder = functools.reduce(operator.getitem, path, data)
+                if name in holder:
+                    del holder[name]
+                else:
+                    holder[name] = 1
+                steps = [str(step).replace("~", "~0").replace("/", "~1") for step in (*path, name)]
+                missing += name in part.get("required", ())
+                with pytest.raises(BadEvent) as drafted:
+                    check_draft(event_type, data)
+                with pytest.raises(BadEvent) as sent:
+                    check_data(an_event(event_type, data))
+                assert drafted.value.pointer == sent.value.pointer == "/" + "/".join(["data", *steps])
+    assert missing >= len(schema["required"])
+
+
+def an_event(event_type: str, data: dict[str, Any]) -> Event:
+    subjects = {
+        SubjectKind.CERTIFICATE: "2023990703000117",
+        SubjectKind.DECLARATION: "2023990703000117",
+        SubjectKind.BODY: "CNCA-R-2019-7901",
+        SubjectKind.KEY: "k" * 43,
+    }
+    subject = subjects.get(EVENT_TYPES[event_type].subject, "example")
+    return read_event(open_envelope(event_of(KEY, type=event_type, subject=subject, data=data)))
+
+
+def _objects(value: Any, part: dict[str, Any], whole: dict[str, Any]) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
+    """(path, schema) of every object of a value that is closed, the value itself first."""
+    part = resolved(part, whole)
+    part = resolved(part["anyOf"][0], whole) if "anyOf" in part else part
+    if isinstance(value, list):
+        return [((i, *path), p) for i, item in enumerate(value) for path, p in _objects(item, part["items"], whole)]
+    if not isinstance(value, dict) or "properties" not in part:
+        return []
+    below = [
+        ((name, *path), found)
+        for name, member in value.items()
+        for path, found in _objects(member, part["properties"][name], whole)
+    ]
+    return [((), part), *below]
 
 
 def test_shipped_schemes_are_what_scheme_published_asks_for() -> None:
