@@ -196,6 +196,17 @@ def test_shipped_schemes_are_what_scheme_published_asks_for() -> None:
         check_draft("certmark.scheme.published.v1", json.loads(file.read_text(encoding="utf-8")))
 
 
+def test_the_leafs_of_the_examples_are_about_certificates() -> None:
+    """The subject of a token's leaf is the certificate's number, never the mark's: frozen so."""
+    register = json.loads((ROOT / "services/demo/register.json").read_text(encoding="utf-8"))
+    examples = load("leaf.v1.json")["examples"]
+    assert {example["kind"] for example in examples} == {"event", "token"}
+    assert {example["subject"] for example in examples} <= set(_values(register, "number"))
+    entries = {example["digest"]: example["seq"] for example in examples}
+    record = load("record.v1.json")["examples"][0]
+    assert record["seq"] == entries[record["digest"]], "a record's seq is the entry of the event that it names"
+
+
 def test_the_samples_numbers_pass_their_check_digits() -> None:
     register = json.loads((ROOT / "services/demo/register.json").read_text(encoding="utf-8"))
     codes = [uscc for uscc in _values(register, "uscc") if uscc]
