@@ -35,6 +35,8 @@ from services.web import SECURITY_HEADERS, Blueprint, service_app
 HTML, JSON, LINKSET = "text/html", "application/json", "application/linkset+json"
 MANY = 1000
 _HSTS = ("Strict-Transport-Security", "max-age=31536000")
+_MACHINE = ("/v1/", "/qr/", "/healthz", "/readyz", "/metrics")
+"""Addresses that programs ask: their problems stay problem documents, whatever is said to be accepted."""
 _RETRY_S = 10
 _ENDED = (Standing.REVOKED, Standing.CANCELLED, Standing.SUPERSEDED, Standing.EXPIRED)
 _EXAMPLES = (Code.VALID, Code.SUSPENDED, Code.REVOKED, Code.EXPIRED)
@@ -289,7 +291,7 @@ class Node:
         response.headers.setdefault(*_HSTS)
         if not request.path.startswith("/qr/"):
             response.headers["Vary"] = "Accept, Accept-Language"
-        machine = request.path.startswith(("/v1/", "/qr/"))
+        machine = request.path.startswith(_MACHINE)
         if response.content_type == MEDIA_TYPE and not machine and _wanted() == HTML:
             frame = self.frame(other_language=False)
             page = self.html(pages.error_page(response.status_code, frame), frame, response.status_code)

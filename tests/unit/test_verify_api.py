@@ -403,6 +403,24 @@ def test_errors_are_pages_for_people_and_problems_for_programs(client: FlaskClie
         assert client.get(path, headers={"Accept": accept}).mimetype == "application/problem+json"
 
 
+@pytest.mark.parametrize("accept", [None, "*/*", "text/html,application/xhtml+xml,*/*;q=0.8"])
+def test_addresses_for_programs_answer_problem_documents_to_everybody(tmp_path: Path, accept: str | None) -> None:
+    settings = settings_from({"CERTMARK_DATA": str(tmp_path), "CERTMARK_GENESIS": "0" * 64})
+    client = app_for(settings, lambda: datetime(2026, 11, 1, tzinfo=UTC)).test_client()
+    for method, path, status in (
+        ("GET", "/readyz", 503),
+        ("POST", "/readyz", 405),
+        ("POST", "/healthz", 405),
+        ("POST", "/metrics", 405),
+        ("GET", "/v1/nothing", 404),
+        ("GET", "/v1/verify", 422),
+    ):
+        answer = client.open(path, method=method, headers={"Accept": accept} if accept else {})
+        assert (answer.mimetype, answer.get_json()["status"]) == ("application/problem+json", answer.status_code), path
+        assert answer.status_code == status, path
+    assert "read model" in client.get("/readyz", headers={"Accept": accept or "*/*"}).get_json()["detail"]
+
+
 def test_real_data_is_not_called_a_demonstration(tmp_path: Path) -> None:
     service = Service(tmp_path, SealedRegister(demonstration=False).publish_all())
     assert "虚构" not in service.client.get(f"/c/{NUMBER}").text.replace("示范市场监督管理局(虚构)", "")
