@@ -8,9 +8,11 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
@@ -21,10 +23,12 @@ from services.events.envelope import open_envelope, read_event
 from services.events.keys import load_key
 from services.events.log import Topics, open_log
 from services.events.record import open_sealed, read_record
-from services.postgres import connect, transaction
+from services.migrate import migrate
+from services.postgres import Connection, connect, transaction
 from services.registry import store
-from services.settings import settings_from
-from tests.conftest import KAFKA_LIBS
+from services.registry.worker import Worker
+from services.settings import Settings, settings_from
+from tests.conftest import KAFKA_LIBS, ROOT
 from tests.register import ago, ahead
 from tests.system import System, wait_for
 
@@ -142,12 +146,7 @@ def check_invariants(running: System, events: list[bytes]) -> None:
             return (running.data / "postgres.url").read_text(encoding="ascii").strip()
 
         with closing(connect(database_url())) as connection:
-
-            def head() -> store.Head:
-                with transaction(connection) as cur:
-                    return store.head(cur)
-
-            wait_for(lambda: head().position >= end, 60, lambda: (head(), end))
+            wait_for(lambda: position(connection) >= end, 60, lambda: (position(connection), end))
             with transaction(connection) as cur:
                 counts = store.counts(cur)
                 cur.execute("SELECT digest, decision, jws, seq FROM entries WHERE kind = 'event' ORDER BY seq")
@@ -172,20 +171,44 @@ def check_invariants(running: System, events: list[bytes]) -> None:
         assert counts["refused"] == counts["quarantined"] == counts["pending"] == 0
 
         def last_records() -> dict[str, int]:
-            position = log.bounds(topics.state)[0]
+            place = log.bounds(topics.state)[0]
             found: dict[str, int] = {}
-            while records := log.read(topics.state, position, 500):
+            while records := log.read(topics.state, place, 500):
                 found |= {r.key: read_record(open_sealed(r.value).payload).revision for r in records}
-                position = records[-1].position + 1
+                place = records[-1].position + 1
             found.pop("heartbeat", None)
             return found
 
         wanted = {key: revision for key, (revision, _) in rows.items()}
         wait_for(lambda: last_records() == wanted, 60, lambda: "the state topic does not hold the rows")  # I6
+    if settings.log == "kafka":
+        assert folded_again(settings, database_url(), end) == {key: state for key, (_, state) in rows.items()}  # I5
     for number in range(0, CERTIFICATES, 50):  # I7: verify converges to it
         subject = f"LOAD26Q{number:05d}R0S"
         wait_for(lambda s=subject: public_seq(running, s) == 4, 30, lambda s=subject: public_answer(running, s))  # type: ignore[misc]
     assert read_event(open_envelope(events[0])).subject in {c[1] for c in chains}
+
+
+def position(connection: Connection) -> int:
+    with transaction(connection) as cur:
+        return store.head(cur).position
+
+
+def folded_again(settings: Settings, database: str, end: int) -> dict[str, str]:
+    """The states that a new register comes to, which reads the same log from zero."""
+    with closing(connect(database, autocommit=True)) as connection, connection.cursor() as cur:
+        cur.execute("CREATE DATABASE folded_again")
+    fresh = urlunsplit(urlsplit(database)._replace(path="/folded_again"))
+    with closing(connect(fresh)) as connection:
+        for part in ("events", "registry"):
+            migrate(connection, ROOT / "services" / part / "migrations")
+        genesis = (settings.data / "genesis").read_text(encoding="ascii").strip()
+        with closing(Worker(replace(settings, database_url=fresh, genesis=genesis), name="again")) as worker:
+            while position(connection) < end:
+                worker.step()
+        with transaction(connection) as cur:
+            cur.execute("SELECT key, state FROM records")
+            return dict(cur.fetchall())
 
 
 def public_answer(running: System, number: str) -> dict[str, Any]:
