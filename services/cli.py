@@ -229,7 +229,7 @@ def _read(name: str) -> bytes:
     "--to", metavar="URL", help="http://…, kafka://host:port or postgresql://…. Default: the local events service."
 )
 @click.option("--wait", is_flag=True, help="Wait for the registry's decisions.")
-@click.option("--seconds", default=60.0, show_default=True, help="How long to wait for decisions.")
+@click.option("--seconds", default=60.0, show_default=True, help="How long to wait for one more decision.")
 @click.option("--registry", metavar="URL", help="Where to ask for decisions. Default: the local registry.")
 @click.argument("files", nargs=-1)
 @as_json

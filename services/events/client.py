@@ -18,13 +18,18 @@ LINES = 500
 """Events a request: half of what ingest takes, so that a request stays well under its time limit."""
 BYTES = 4 * 1024 * 1024
 PATIENCE = 30.0
-"""Seconds that one portion is sent again and again while the answer is 429, 503 or nothing at all."""
+"""Seconds without one more event stored in which a portion is sent again: the answer is 429, 503 or nothing at all."""
 _TRY_AGAIN = (429, 503)
 
 
 class Unreachable(Fault):
     slug = "unreachable"
     title = "The service does not answer"
+
+
+class NotSent(Fault):
+    slug = "not-sent"
+    title = "Not sent: it would have overtaken an event that is not known to be stored"
 
 
 class Refused(CertmarkError):
@@ -151,14 +156,19 @@ class Publisher:
     def publish(self, events: Sequence[bytes], progress: Callable[[int], None] = lambda done: None) -> list[Sent]:
         """One result an event, in order. `progress` is called with how many more are done.
 
+        Nothing is sent past an event that ends in 429 or 503: in a chain it would be too early, and refused for good.
+
         Raises:
             NotConfigured, LogMisconfigured: the log does not let us in, or not write: no use in trying again.
         """
         results: list[Sent] = []
         for portion in portions(events):
-            results += self._to_log(portion) if self._log else self._to_http(portion)
+            sent = self._to_log(portion) if self._log else self._to_http(portion)
+            results += sent
             progress(len(portion))
-        return results
+            if any(one.status in _TRY_AGAIN for one in sent):
+                break
+        return results + [_not_sent(event) for event in events[len(results) :]]
 
     def close(self) -> None:
         if self._log:
@@ -174,6 +184,8 @@ class Publisher:
             answers, wait = self._post([portion[place] for place in open_places])
             for place, answer in zip(open_places, answers, strict=True):
                 results[place] = answer
+            if any(answer.stored for answer in answers):
+                deadline = time.monotonic() + self._patience
             open_places = [p for p, answer in zip(open_places, answers, strict=True) if answer.status in _TRY_AGAIN]
             if open_places and time.monotonic() + wait > deadline:
                 break  # they keep their 429 or 503: unknown, and the caller is told so
@@ -212,6 +224,10 @@ class Publisher:
                     problem = {"code": error.slug, "detail": error.detail}
                     return [Sent(digest_of(event), 503, problem) for event in portion]
                 time.sleep(1.0)
+
+
+def _not_sent(event: bytes) -> Sent:
+    return Sent(digest_of(event), 503, {"code": NotSent.slug, "detail": "an event before it is not known to be stored"})
 
 
 def _sent(digest: str, line: dict[str, Any]) -> Sent:
@@ -289,25 +305,32 @@ def decision_on(registry: Service, digest: str) -> dict[str, Any] | None:
         return None
 
 
+_AHEAD = 100
+
+
 def await_decisions(
     registry: Service, digests: Sequence[str], seconds: float, progress: Callable[[int], None] = lambda done: None
 ) -> dict[str, dict[str, Any]]:
-    """The decisions that came within the time; a digest that is missing had none."""
+    """The decisions, until for so many seconds no further one has come; a digest that is missing had none.
+
+    They come in the order of the log, so a round ends where many are missing instead of asking for all the others.
+    """
     deadline = time.monotonic() + seconds
     found: dict[str, dict[str, Any]] = {}
     waiting = list(dict.fromkeys(digests))
-    while waiting:
-        still = []
+    while waiting and time.monotonic() < deadline:
+        absent = 0
         for digest in waiting:
             decision = decision_on(registry, digest)
             if decision is not None and decision.get("decision") != "pending":
                 found[digest] = decision
+                deadline = time.monotonic() + seconds
                 progress(1)
-            else:
-                still.append(digest)
-            if time.monotonic() > deadline:
-                return found
-        waiting = still
+            elif decision is None:
+                absent += 1
+            if absent > _AHEAD or time.monotonic() > deadline:
+                break
+        waiting = [digest for digest in waiting if digest not in found]
         if waiting:
             time.sleep(0.05)
     return found

@@ -76,11 +76,12 @@ class Ingest:
         self._mine = threading.local()
         self._results = telemetry.counter("certmark_ingest_total", "Events offered, by result", "result")
 
-    def check(self, jws: bytes) -> Checked:
+    def check(self, jws: bytes, held: dict[str, Throttled]) -> Checked:
         """Everything that can be known of an event without the register.
 
         The order is the order of trust: size and form of the envelope, key, signature; only then is the
-        payload read, and its source, type and data judged.
+        payload read, and its source, type and data judged. `held` are the sources of which the same request
+        had to leave an event out: a later one would overtake it.
 
         Raises:
             Malformed, Untrusted, Throttled: see the contract's table.
@@ -94,11 +95,13 @@ class Ingest:
                 raise
             signer = self.follower.keyring.event_key(envelope, now)
         check_signature(envelope, signer.public)
-        wait = self._buckets.take(signer.key.owner, time.monotonic())
-        if wait > 0:
-            raise Throttled(signer.key.owner, wait)
+        owner = signer.key.owner
+        if owner not in held and (wait := self._buckets.take(owner, time.monotonic())) > 0:
+            held[owner] = Throttled(owner, wait)
+        if owner in held:
+            raise held[owner]
         event = read_event(envelope)
-        check_source(event, signer.key.owner)
+        check_source(event, owner)
         check_data(event)
         return Checked(event, jws)
 
@@ -234,7 +237,7 @@ def _routes(ingest: Ingest) -> Blueprint:
 def _one(ingest: Ingest, body: bytes) -> Response:
     ingest.require_ready()
     try:
-        checked = ingest.check(body.strip(b" \t\r\n"))
+        checked = ingest.check(body.strip(b" \t\r\n"), {})
         ingest.store([checked])
     except CertmarkError as error:
         ingest.count(error.slug)
@@ -254,7 +257,8 @@ def _many(ingest: Ingest, body: bytes) -> Response:
         raise BadRequest("the request has no line")
     if len(lines) > MAX_LINES:
         raise TooLarge(f"{len(lines)} lines; a request has at most {MAX_LINES}")
-    outcomes = [_outcome(ingest, line) for line in lines]
+    held: dict[str, Throttled] = {}
+    outcomes = [_outcome(ingest, line, held) for line in lines]
     try:
         # One call: the lines that are fit keep their order, and wait for one acknowledgement instead of a thousand.
         ingest.store([outcome for outcome in outcomes if isinstance(outcome, Checked)])
@@ -274,9 +278,9 @@ def _result(ingest: Ingest, outcome: Checked | CertmarkError) -> bytes:
     return json.dumps(result, ensure_ascii=False).encode() + b"\n"
 
 
-def _outcome(ingest: Ingest, line: bytes) -> Checked | CertmarkError:
+def _outcome(ingest: Ingest, line: bytes, held: dict[str, Throttled]) -> Checked | CertmarkError:
     try:
-        return ingest.check(_unquoted(line))
+        return ingest.check(_unquoted(line), held)
     except CertmarkError as error:
         return error
 

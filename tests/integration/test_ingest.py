@@ -288,7 +288,29 @@ def test_the_publisher_sends_the_same_bytes_until_an_answer_is_known(start: Call
         sent = publisher.publish(events, done.append)
     assert [s.status for s in sent] == [202] * len(events)
     assert sum(done) == len(events)
-    assert {record.value for record in desk.stored()} == set(events)
+    assert [record.value for record in desk.stored()] == events, "in order, each once"
+
+
+def test_what_is_throttled_is_not_overtaken_within_its_request(start: Callable[..., Desk]) -> None:
+    """At a rate near that of the checks, tokens come back in the middle of a request: the rest still waits."""
+    desk = start(CERTMARK_RATE_PER_SECOND="1001")
+    statuses: list[list[int]] = []
+    while not any(429 in found for found in statuses):
+        events = [event_of(desk.body, subject=f"2023990703{i:06}") for i in range(MAX_LINES)]
+        statuses.append([line["status"] for line in desk.post(b"\n".join(events), MANY).lines])
+        statuses.append([line["status"] for line in desk.post(b"\n".join(events), MANY).lines])
+    for found in statuses:
+        assert found == [202] * found.count(202) + [429] * found.count(429)
+
+
+def test_one_sources_limit_does_not_hold_another(start: Callable[..., Desk]) -> None:
+    desk = start(CERTMARK_RATE_PER_SECOND="1")
+    other = new_key()
+    desk.publish_keys(desk.registry.record(other, OTHER_BODY))
+    until(lambda: desk.post(event_of(other, OTHER_BODY)).status == 202)
+    desk.post(b"\n".join([event_of(desk.body)] * MAX_LINES), MANY)
+    mixed = [event_of(desk.body), event_of(other, OTHER_BODY), event_of(desk.body)]
+    assert [line["status"] for line in desk.post(b"\n".join(mixed), MANY).lines] == [429, 202, 429]
 
 
 def test_sigterm_finishes_what_is_in_flight(desk: Desk) -> None:
@@ -369,3 +391,23 @@ def test_a_publisher_that_nobody_answers_says_unknown_when_its_patience_ends(
     with closing(Publisher(url, patience=0.5)) as publisher:
         sent = publisher.publish(events)
     assert [(s.status, (s.problem or {})["code"]) for s in sent] == [(503, "unreachable")]
+
+
+def test_nothing_is_sent_past_what_is_not_known_to_be_stored(settings_for: SettingsFor) -> None:
+    events = [event_of(new_key(), subject=f"2023990703{i:06}") for i in range(600)]
+    done: list[int] = []
+    with closing(Publisher(settings_for().service_url("events"), patience=0.0)) as publisher:
+        sent = publisher.publish(events, done.append)
+    assert [s.digest for s in sent] == [open_envelope(jws).digest for jws in events]
+    assert [(s.problem or {})["code"] for s in sent] == ["unreachable"] * 500 + ["not-sent"] * 100
+    assert not any(s.stored for s in sent)
+
+
+def test_patience_begins_anew_with_every_event_that_is_stored(start: Callable[..., Desk]) -> None:
+    desk = start(CERTMARK_RATE_PER_SECOND="100")
+    desk.post(b"\n".join([event_of(desk.body)] * MAX_LINES), MANY)
+    before = len(desk.stored())
+    events = [event_of(desk.body, subject=f"2023990703{i:06}") for i in range(500)]
+    with closing(Publisher(desk.settings.service_url("events"), patience=2.5)) as publisher:
+        assert all(s.stored for s in publisher.publish(events)), "five seconds' worth, with less patience than that"
+    assert [record.value for record in desk.stored()[before:]] == events
