@@ -30,6 +30,9 @@ IDLE = 1.0
 """Seconds between two signs of life of a leader that has nothing to do, and between two looks of a standby."""
 
 
+_BRINGS_KEYS = ("certmark.key.added.v1", "certmark.authority.established.v1")
+
+
 class NotLeader(Exception):
     """Another worker holds the lease."""
 
@@ -50,6 +53,7 @@ class Worker:
         self.size: int | None = None  # the register's size after the last batch of ours; None: reload before the next
         self._connection: Connection | None = None
         self._intake: Intake | None = None
+        self._asked = 0  # the position from which the batch that comes next was read
         self.stopping = False
 
     def run(self) -> None:
@@ -87,18 +91,23 @@ class Worker:
             with transaction(connection) as cur:
                 position = self._lead(cur).position
             self._teach()
-            self._reading().ask(position, IDLE)
+            self._ask(position)
         records = self._reading().receive(IDLE * 2)
         if records is None:  # the helper is slow to answer: stay leader meanwhile
             with transaction(connection) as cur:
                 self._lead(cur)
             return 0
         if records:
-            self._reading().ask(records[-1].record.position + 1, IDLE)
-            return self._apply(connection, records)
+            read_from = self._asked
+            self._ask(records[-1].record.position + 1)
+            return self._apply(connection, records, read_from)
         with transaction(connection) as cur:
-            self._reading().ask(self._lead(cur).position, IDLE)
+            self._ask(self._lead(cur).position)
         return 0
+
+    def _ask(self, position: int) -> None:
+        self._asked = position
+        self._reading().ask(position, IDLE)
 
     def _lead(self, cur: Cursor) -> Head:
         """Renew the lease, or take it, under the head's lock."""
@@ -123,28 +132,26 @@ class Worker:
             self.size = head.size
         return head
 
-    def _apply(self, connection: Connection, records: list[Prepared]) -> int:
+    def _apply(self, connection: Connection, records: list[Prepared], read_from: int) -> int:
         started = time.perf_counter()
         with transaction(connection) as cur:
             expected = self.size
             head = self._head(cur)  # the fence: a second writer waits here and then finds itself behind
-            if expected != head.size or records[0].record.position < head.position:
-                # Somebody wrote since we read: what was read ahead may lie on either side of it. Start over.
-                self.size = None
-                return 0
+            self.size = None  # unknown until a commit is known to have happened
+            if expected != head.size or read_from != head.position:
+                return 0  # somebody wrote since we read: what was read ahead may lie on either side of it
             ready = self._readable(records)
             aside = store.quarantined_between(cur, ready[0].record.position, ready[-1].record.position)
             batch = self._decide(cur, head, [r for r in ready if r.record.position not in aside])
             saved = batch.records()
             save(cur, batch, saved, ready[-1].record.position + 1, self.name)
-            self.size = None  # unknown until the commit is known to have happened
         # A crash before the commit repeats the batch; after it, the position has moved with it.
         self.size = head.size + len(batch.entries)
         self.register.committed(saved)
         for jwk in batch.new_keys:
             self._reading().learn(jwk)
         if len(ready) < len(records):
-            self._reading().ask(ready[-1].record.position + 1, IDLE)
+            self._ask(ready[-1].record.position + 1)
         _BATCH_SECONDS.observe(time.perf_counter() - started)
         _EVENTS.inc(len(ready))
         _QUARANTINED.inc(len(batch.quarantine))
@@ -169,7 +176,7 @@ class Worker:
                     break
                 if state is not None:  # the helper had not met this key yet
                     record = prepare(record.record, {record.kid: public_key_of(state)})
-            if record.event is not None and record.event.type == "certmark.key.added.v1":
+            if record.event is not None and record.event.type in _BRINGS_KEYS:
                 brings_keys = True
             ready.append(record)
         return ready
