@@ -61,7 +61,7 @@ def _form(part: dict[str, Any], whole: dict[str, Any]) -> str:
 
 def cli_reference() -> str:
     """Every command with its help."""
-    context = click.Context(program, info_name="certmark", terminal_width=98)
+    context = click.Context(program, info_name="certmark", terminal_width=98, **program.context_settings)
     return "\n".join(_commands(program, context))
 
 
