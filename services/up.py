@@ -155,7 +155,7 @@ def prepare(settings: Settings, stack: contextlib.ExitStack) -> Settings:
         check_port_is_free(settings, service)
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     shutil.rmtree(settings.data / "metrics", ignore_errors=True)  # figures of processes that are gone
-    if not settings.database_url:
+    if not settings.database_url and not settings.production:
         server = stack.enter_context(EmbeddedPostgres.start(settings.data))
         settings = replace(settings, database_url=server.url)
     with contextlib.closing(connect(database_url(settings))) as connection:
