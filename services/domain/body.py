@@ -100,12 +100,15 @@ class Key:
 
     def valid_at(self, instant: datetime) -> bool:
         """Whether a signature appended at this instant counts: inside the window, before retirement and compromise."""
+        return self.valid_from <= civil_day(instant) and not self.ended_at(instant)
+
+    def ended_at(self, instant: datetime) -> bool:
+        """Whether its window is over, or it was retired or compromised, at this instant."""
         day = civil_day(instant)
         return (
-            self.valid_from <= day
-            and (self.valid_until is None or day <= self.valid_until)
-            and (self.retired_on is None or day < self.retired_on)
-            and (self.compromised_since is None or instant < self.compromised_since)
+            (self.valid_until is not None and self.valid_until < day)
+            or (self.retired_on is not None and self.retired_on <= day)
+            or (self.compromised_since is not None and self.compromised_since <= instant)
         )
 
 

@@ -84,17 +84,20 @@ class Keyring:
         return self._alliances.get(alliance_id)
 
     def seal_key(self, kid: str, at: datetime) -> PublicKey:
-        """The key behind a seal made at an instant.
+        """The key behind the seal of a record that was recorded at an instant.
+
+        An older record may be sealed again by a newer key (after a rotation, or where a zombie overwrote it),
+        so only the key's end counts.
 
         Raises:
-            UnknownKey: not (yet) believed. KeyNotValid: it is not for seals, or was not valid then.
+            UnknownKey: not (yet) believed. KeyNotValid: it is not for seals, or had ended then.
         """
         found = self._keys.get(kid)
         if found is None:
             raise UnknownKey(f"no chain leads from the genesis to the seal's key {kid[:64]}")
         if found.key.purpose is not Purpose.SEAL:
             raise KeyNotValid(f"key {kid} is for {found.key.purpose}, not for seals")
-        if not found.key.valid_at(at):
+        if found.key.ended_at(at):
             raise KeyNotValid(f"key {kid} does not seal on {at.isoformat()}")
         return found.public
 

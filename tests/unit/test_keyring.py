@@ -167,3 +167,15 @@ def test_what_is_no_record_is_malformed(value: bytes) -> None:
     with pytest.raises(Malformed):
         ring(registry).verify_record(value)
     ring(registry, value)
+
+
+def test_a_newer_seal_may_seal_an_older_record_again_and_an_ended_one_may_not() -> None:
+    registry, newer = Registry(), new_key()
+    data = {"owner": REGISTRY, "purpose": "seal", "key": dict(newer.public.jwk), "from": "2030-01-01"}
+    added = event_of(registry.root, AUTHORITY, "key.added", newer.public.kid, data)
+    record = registry.record(newer, REGISTRY, "seal", event=added, **{"from": "2030-01-01"})
+    ended = registry.record(registry.seal, REGISTRY, "seal", seal=newer, retired_on="2020-01-01")
+    keyring = ring(registry, record, ended)
+    assert keyring.verify_record(registry.sealed("heartbeat", None, seal=newer)).recorded_at == NOW
+    with pytest.raises(KeyNotValid):
+        keyring.verify_record(registry.sealed("heartbeat", None))
