@@ -173,9 +173,11 @@ def test_a_newer_seal_may_seal_an_older_record_again_and_an_ended_one_may_not() 
     registry, newer = Registry(), new_key()
     data = {"owner": REGISTRY, "purpose": "seal", "key": dict(newer.public.jwk), "from": "2030-01-01"}
     added = event_of(registry.root, AUTHORITY, "key.added", newer.public.kid, data)
+    beginning = registry.beginning()
     record = registry.record(newer, REGISTRY, "seal", event=added, **{"from": "2030-01-01"})
     ended = registry.record(registry.seal, REGISTRY, "seal", seal=newer, retired_on="2020-01-01")
-    keyring = ring(registry, record, ended)
+    keyring = Keyring(registry.genesis)
+    keyring.build([*beginning, record, ended])
     assert keyring.verify_record(registry.sealed("heartbeat", None, seal=newer)).recorded_at == NOW
     with pytest.raises(KeyNotValid):
         keyring.verify_record(registry.sealed("heartbeat", None))
