@@ -2,6 +2,7 @@
 
 import itertools
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -174,7 +175,8 @@ def test_a_newer_seal_may_seal_an_older_record_again_and_an_ended_one_may_not() 
     data = {"owner": REGISTRY, "purpose": "seal", "key": dict(newer.public.jwk), "from": "2030-01-01"}
     added = event_of(registry.root, AUTHORITY, "key.added", newer.public.kid, data)
     beginning = registry.beginning()
-    record = registry.record(newer, REGISTRY, "seal", event=added, **{"from": "2030-01-01"})
+    later: dict[str, Any] = {"from": "2030-01-01"}
+    record = registry.record(newer, REGISTRY, "seal", added, **later)
     ended = registry.record(registry.seal, REGISTRY, "seal", seal=newer, retired_on="2020-01-01")
     keyring = Keyring(registry.genesis)
     keyring.build([*beginning, record, ended])
