@@ -158,6 +158,7 @@ def spare_the_collector() -> None:
 
 def _serve(pipe: Pipe, settings: Settings, topic: Topic, parent: int) -> None:
     spare_the_collector()
+    os.nice(5)  # always a batch ahead and idle half of the time: where cores are few, it must not delay the worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the worker's to answer; its end closes our pipe
     keys: dict[str, PublicKey] = {}
     log: Log | None = None

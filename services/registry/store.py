@@ -99,7 +99,8 @@ def lock_head(cur: Cursor) -> Head:
     """The head, locked: the fence. A second writer waits here and then finds itself behind."""
     cur.execute(
         "SELECT size, position, start, recorded_at, revision, status_index, duplicates, leader,"
-        " EXISTS (SELECT 1 FROM pg_stat_get_activity(head.leader_pid)), lease_until > clock_timestamp(),"
+        " CASE WHEN leader_pid = pg_backend_pid() THEN true"  # we live; to ask about others takes 1.5 ms
+        " ELSE EXISTS (SELECT 1 FROM pg_stat_get_activity(head.leader_pid)) END, lease_until > clock_timestamp(),"
         " clock_timestamp() FROM head FOR UPDATE"
     )
     return Head(*_one(cur))
