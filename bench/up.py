@@ -39,7 +39,7 @@ def _started(data: Path) -> tuple[float, dict[str, float]]:
     """Seconds until the demonstration's first certificate is answered; RssAnon of the verify processes in MB."""
     told = ports()
     command = [str(Path(sys.executable).parent / "certmark"), "up", "--demo"]
-    url = f"http://127.0.0.1:{told['CERTMARK_VERIFY_PORT']}/v1/verify?q={TO_TRY[0][0]}"
+    url = f"http://127.0.0.1:{told['CERTMARK_VERIFY_PORT']}/v1/verify?q={TO_TRY[0]}"
     started = time.perf_counter()
     with (data / "up.out").open("wb") as out:
         process = subprocess.Popen(command, env=os.environ | {"CERTMARK_DATA": str(data / "data")} | told, stdout=out)
