@@ -9,7 +9,7 @@ from services.events.keys import new_key
 from services.marks import qr
 from services.marks.token import MarkClaims, MarkPath, decimal, mark_url, sign_token
 
-BASE = "https://mark.example.cn"
+BASE = "https://m.example.cn"
 NUMBERS = {
     "numbers of digits": ("2023990703000117", "2023990703000117"),
     "numbers of text": ("SHB-M-2024-0031", "SHB-P-2024-0031"),
@@ -22,7 +22,7 @@ def measure(progress: Progress, *, quick: bool) -> list[Figure]:
     """A product's mark on an address of a usual length, at error correction M."""
     figures = []
     for name, (mark_no, certificate_no) in NUMBERS.items():
-        claims = MarkClaims(date(2026, 11, 22), 1825, mark_no, certificate_no, 0, 123_456, "KFR-35GW/A1")
+        claims = MarkClaims(date(2026, 11, 22), 1825, mark_no, certificate_no, 0, 123_456, "KFR-35GW/A")
         path = MarkPath.of_product("06909900123007")
         token = sign_token(claims, path, new_key())
         url = mark_url(BASE, path, token)
