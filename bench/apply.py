@@ -37,7 +37,7 @@ def _applied(
         from_position, started = register.position(), time.perf_counter()
         position, ended = from_position, started
         while position < end:
-            time.sleep(0.05)
+            time.sleep(0.2)
             position, ended = register.position(), time.perf_counter()
             progress.update(task, completed=2 * len(events) - (end - position))
             if ended - started > 600:

@@ -158,6 +158,20 @@ def verifications_per_second(author: Author, events: Sequence[tuple[str, bytes]]
     return done / (time.perf_counter() - started)
 
 
+def busy(seconds: float = 1.0) -> float:
+    """The share of all cores that was at work during the next second: what disturbs a measurement, seen before it."""
+    before = _cpu_times()
+    time.sleep(seconds)
+    spent = [after - past for after, past in zip(_cpu_times(), before, strict=True)]
+    idle = spent[3] + spent[4]  # idle, and waiting for a disk
+    return 1 - idle / max(1, sum(spent))
+
+
+def _cpu_times() -> list[int]:
+    line = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0]
+    return [int(word) for word in line.split()[1:9]]
+
+
 def load() -> str:
     """The machine's one-minute load: what else was going on."""
     return f"{os.getloadavg()[0]:.2f}"
