@@ -2,12 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import cast
+
+import orjson
 
 from services.domain.body import AllianceState, AuthorityState, BodyState, Key, KeyState, Purpose, key_from_state
 from services.domain.certificate import Certificate, CertificateState, from_state, to_state
@@ -40,6 +43,9 @@ from services.registry.tokens import TokenRecord, sign, tokens_due
 AHEAD = 64
 """How far a sequence may run ahead of its chain's last event and be parked (contract: Envelope)."""
 
+KEPT = 16 << 20
+"""Characters of certificates' states that stay decoded between batches: the next events are often about the same."""
+
 _ABOUT_CERTIFICATES = ("certmark.certificate.", "certmark.mark.", "certmark.declaration.")
 
 
@@ -52,22 +58,39 @@ class Register:
     def __init__(self) -> None:
         self.administrative: dict[str, StoredRecord] = {}
         self._values: dict[str, Value] = {}
-        self._certificates: dict[str, StoredRecord] = {}
+        self._certificates: OrderedDict[str, StoredRecord] = OrderedDict()  # the longest untouched first
+        self._weight = 0  # characters of their states
         self._mark_owners: dict[str, str] = {}
         self._keys: dict[str, tuple[KeyState, Key]] = {}
 
     def reload(self, cur: Cursor) -> None:
-        """Everything but the certificates, as it was committed."""
+        """Everything but the certificates, as it was committed; these are read as batches ask for them."""
         self.administrative = store.administrative_records(cur)
-        self._values = {key: json.loads(record.state) for key, record in self.administrative.items()}
+        self._values = {key: orjson.loads(record.state) for key, record in self.administrative.items()}
+        self._certificates.clear()
+        self._weight = 0
 
     def load(self, cur: Cursor, numbers: set[str], mark_nos: set[str]) -> None:
-        """The certificates and mark numbers that a batch is about, and nothing of the batch before."""
-        for key in [key for key in self._values if key.startswith("certificate/")]:
-            del self._values[key]
-        self._certificates = store.records_of(cur, [f"certificate/{n}" for n in numbers]) if numbers else {}
-        wanted = mark_nos | numbers
-        self._mark_owners = store.mark_owners(cur, wanted) if wanted else {}
+        """The certificates and mark numbers that a batch is about, those read that no batch before has left here."""
+        wanted = {f"certificate/{number}" for number in numbers}
+        for key in wanted & self._certificates.keys():
+            self._certificates.move_to_end(key)
+        if missing := wanted - self._certificates.keys():
+            self._keep(store.records_of(cur, missing))
+        self._forget_beyond(KEPT, wanted)
+        owned = mark_nos | numbers
+        self._mark_owners = store.mark_owners(cur, owned) if owned else {}
+
+    def _keep(self, records: Mapping[str, StoredRecord]) -> None:
+        for key, record in records.items():
+            before = self._certificates.get(key)
+            self._weight += len(record.state) - (len(before.state) if before else 0)
+            self._certificates[key] = record
+
+    def _forget_beyond(self, weight: int, wanted: Set[str]) -> None:
+        while self._weight > weight and (key := next(iter(self._certificates))) not in wanted:
+            self._weight -= len(self._certificates.pop(key).state)
+            self._values.pop(key, None)
 
     def record(self, key: str) -> StoredRecord | None:
         return self._certificates.get(key) or self.administrative.get(key)
@@ -98,9 +121,10 @@ class Register:
         )
 
     def committed(self, records: Mapping[str, StoredRecord]) -> None:
-        for key, record in records.items():
-            if not key.startswith("certificate/"):
-                self.administrative[key] = record
+        """These stand now. A batch that was not committed leaves wrong values behind: `reload` before the next."""
+        administrative = {key: record for key, record in records.items() if not key.startswith("certificate/")}
+        self.administrative |= administrative
+        self._keep({key: record for key, record in records.items() if key not in administrative})
 
     # World
 
@@ -108,7 +132,7 @@ class Register:
         key = f"certificate/{number}"
         value = self._values.get(key)
         if value is None and (record := self._certificates.get(key)) is not None:
-            value = self._values[key] = from_state(cast(CertificateState, json.loads(record.state)))
+            value = self._values[key] = from_state(cast(CertificateState, orjson.loads(record.state)))
         return cast(Certificate | None, value)
 
     def mark_owner(self, mark_no: str) -> str | None:

@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from services.domain.errors import LogTruncated, NotConfigured
+from services.domain.errors import LogTruncated, LogUnavailable, NotConfigured
 from services.embedded import EmbeddedPostgres
 from services.events.envelope import open_envelope
 from services.events.keys import new_key
 from services.events.log import Topics
 from services.marks.token import MarkKey, MarkPath, open_token, verify_token
-from services.postgres import transaction
-from services.registry import store
+from services.postgres import Cursor, transaction
+from services.registry import batch, store
 from services.registry.relay import Relay
 from services.registry.worker import NotLeader, Worker
 from services.settings import settings_from
@@ -489,6 +489,33 @@ def test_a_position_rewound_to_zero_changes_nothing(register: Register) -> None:
             "UPDATE head SET duplicates = 0, start = position - (SELECT count(*) FROM entries WHERE kind = 'event')"
             " - (SELECT count(*) FROM pending) - (SELECT count(*) FROM quarantine)"
         )
+
+
+def test_a_certificate_that_was_forgotten_is_read_again(register: Register, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = register.issue()
+    monkeypatch.setattr(batch, "KEPT", 0)
+    register.issue()
+    assert register.worker.register.record(f"certificate/{first}") is None
+    assert accepted(register.say(BODY, "certificate.suspended", first, a_suspension()))
+    assert [s["status"] for s in register.state(first)["statuses"]] == ["active", "suspended"]
+
+
+def test_what_a_batch_decided_and_did_not_commit_is_forgotten(
+    register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = register.issue()
+    jws = register.tell(BODY, "certificate.suspended", number, a_suspension())
+
+    def broken(cur: Cursor) -> None:
+        raise LogUnavailable("the line is cut before the commit")
+
+    with monkeypatch.context() as cut:
+        cut.setattr(store, "notify", broken)
+        with pytest.raises(LogUnavailable):
+            register.decide_all()
+    assert register.state(number)["status"] == "active"
+    assert accepted(register.decided(jws))
+    assert [s["status"] for s in register.state(number)["statuses"]] == ["active", "suspended"]
 
 
 def test_a_standby_waits_while_the_leader_lives_and_takes_over_when_its_session_ends(register: Register) -> None:

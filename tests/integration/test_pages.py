@@ -91,19 +91,19 @@ def special_certificates(day: date) -> Iterator[Certificate]:
     def ended(status: Status, reason: str | None, until: date | None = None) -> tuple[StatusInterval, ...]:
         return (active, StatusInterval(status, day - timedelta(days=30), until, reason, day, "b" * 64))
 
-    yield named("E2E-VALID-000001")
-    yield named("E2E-SUSPENDED-01", statuses=ended(Status.SUSPENDED, "S03", day + timedelta(days=30)))
-    yield named("E2E-REVOKED-0001", statuses=ended(Status.REVOKED, "R07"))
-    yield named("E2E-CANCELLED-01", statuses=ended(Status.CANCELLED, "C04"))
-    yield named("E2E-REPLACED-001", statuses=ended(Status.CANCELLED, None), superseded_by="E2E-VALID-000001")
-    yield named("E2E-EXPIRED-0001", valid_until=day - timedelta(days=1))
-    yield named("E2E-AHEAD-000001", valid_from=day + timedelta(days=9))
-    yield named("E2E-OVERDUE-0001", surveillance_due=day - timedelta(days=1))
+    yield named("TEST-VALID-000001")
+    yield named("TEST-SUSPENDED-01", statuses=ended(Status.SUSPENDED, "S03", day + timedelta(days=30)))
+    yield named("TEST-REVOKED-0001", statuses=ended(Status.REVOKED, "R07"))
+    yield named("TEST-CANCELLED-01", statuses=ended(Status.CANCELLED, "C04"))
+    yield named("TEST-REPLACED-001", statuses=ended(Status.CANCELLED, None), superseded_by="TEST-VALID-000001")
+    yield named("TEST-EXPIRED-0001", valid_until=day - timedelta(days=1))
+    yield named("TEST-AHEAD-000001", valid_from=day + timedelta(days=9))
+    yield named("TEST-OVERDUE-0001", surveillance_due=day - timedelta(days=1))
     withdrawn = (
         mark.statuses[0],
         StatusInterval(Status.WITHDRAWN, day - timedelta(days=3), None, None, None, "c" * 64),
     )
-    yield named("E2E-NOMARK-00001", marks=(replace(mark, mark_no="M-E2E-NOMARK-00001", statuses=withdrawn),))
+    yield named("TEST-NOMARK-00001", marks=(replace(mark, mark_no="M-TEST-NOMARK-00001", statuses=withdrawn),))
 
 
 def fill(data: Path, register: SealedRegister) -> None:
@@ -166,21 +166,21 @@ def cases(register: SealedRegister) -> list[Case]:
     stranger = SealedRegister()
     foreign = stranger.url(soap, item, "")
     stray_path = MarkPath.of_product("06909900123007")
-    nomark = next(c for c in special_certificates(register.now.date()) if c.certificate_no == "E2E-NOMARK-00001")
+    nomark = next(c for c in special_certificates(register.now.date()) if c.certificate_no == "TEST-NOMARK-00001")
     nomark = replace(nomark, marks=(replace(nomark.marks[0], products=nomark.marks[0].products),))
     return [
         Case("valid_by_qr", genuine, ANSWERS[Code.VALID].title),
         Case("scope_limited", "/c/2023990703000117", NOTED[Note.SCOPE_LIMITED].title),
         Case("self_declared", "/c/SDOC-2025-000731", NOTED[Note.SELF_DECLARED].title),
         Case("system", "/c/790826Q00031R0S", ANSWERS[Code.VALID].title),
-        Case("overdue", "/c/E2E-OVERDUE-0001", NOTED[Note.SCOPE_LIMITED].title),
-        Case("suspended", "/c/E2E-SUSPENDED-01", ANSWERS[Code.SUSPENDED].title),
-        Case("revoked", "/c/E2E-REVOKED-0001", ANSWERS[Code.REVOKED].title),
-        Case("cancelled", "/c/E2E-CANCELLED-01", ANSWERS[Code.CANCELLED].title),
-        Case("superseded", "/c/E2E-REPLACED-001", ANSWERS[Code.SUPERSEDED].title),
-        Case("expired", "/c/E2E-EXPIRED-0001", ANSWERS[Code.EXPIRED].title),
-        Case("not_yet_valid", "/c/E2E-AHEAD-000001", ANSWERS[Code.NOT_YET_VALID].title),
-        Case("mark_not_authorized", "/m/M-E2E-NOMARK-00001", ANSWERS[Code.MARK_NOT_AUTHORIZED].title),
+        Case("overdue", "/c/TEST-OVERDUE-0001", NOTED[Note.SCOPE_LIMITED].title),
+        Case("suspended", "/c/TEST-SUSPENDED-01", ANSWERS[Code.SUSPENDED].title),
+        Case("revoked", "/c/TEST-REVOKED-0001", ANSWERS[Code.REVOKED].title),
+        Case("cancelled", "/c/TEST-CANCELLED-01", ANSWERS[Code.CANCELLED].title),
+        Case("superseded", "/c/TEST-REPLACED-001", ANSWERS[Code.SUPERSEDED].title),
+        Case("expired", "/c/TEST-EXPIRED-0001", ANSWERS[Code.EXPIRED].title),
+        Case("not_yet_valid", "/c/TEST-AHEAD-000001", ANSWERS[Code.NOT_YET_VALID].title),
+        Case("mark_not_authorized", "/m/M-TEST-NOMARK-00001", ANSWERS[Code.MARK_NOT_AUTHORIZED].title),
         Case("unknown_number", "/c/2023990703999999", ANSWERS[Code.UNKNOWN_NUMBER].title),
         Case("malformed_number", f"/?q={quote('<b>证书?</b>')}", ANSWERS[Code.MALFORMED_NUMBER].title),
         Case("several", "/01/06909900126701", SEVERAL.title),
@@ -313,7 +313,7 @@ def test_the_family_is_told_by_word_and_shape(served: Served, browser: Browser, 
     assert page.locator(".v .word").inner_text().endswith("否")
     assert page.locator(".v svg").is_visible()
     text = page.locator("main").inner_text()
-    for shown in ("E2E-REVOKED-0001", "撤销", "数据截至"):
+    for shown in ("TEST-REVOKED-0001", "撤销", "数据截至"):
         assert shown in text
     page.screenshot(path=SHOTS / f"revoked-{'-'.join(media.values())}.png", full_page=True)
     page.context.close()
