@@ -108,10 +108,13 @@ def private_key(handle: object) -> PrivateKey:
 
 
 def new_key(alg: str = ED25519) -> PrivateKey:
-    """A fresh key; `alg` is `Ed25519` or `ES256`."""
-    if alg == ES256:
-        return private_key(ec.generate_private_key(ec.SECP256R1()))
-    return private_key(ed25519.Ed25519PrivateKey.generate())
+    """A fresh key; `alg` is `Ed25519` or `ES256`. Its kid never begins with a dash: on a command line it is no option."""
+    while True:
+        key = private_key(
+            ec.generate_private_key(ec.SECP256R1()) if alg == ES256 else ed25519.Ed25519PrivateKey.generate()
+        )
+        if not key.public.kid.startswith("-"):
+            return key
 
 
 def load_key(path: Path) -> PrivateKey:

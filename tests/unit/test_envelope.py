@@ -214,3 +214,7 @@ def test_the_exact_bytes_are_kept() -> None:
 def test_keys_are_told_apart_by_their_thumbprint() -> None:
     keys: list[PrivateKey] = [new_key(), new_key(), new_key("ES256")]
     assert len({key.public.kid for key in keys}) == 3
+
+
+def test_a_fresh_keys_kid_is_no_option_on_a_command_line() -> None:
+    assert not any(new_key().public.kid.startswith("-") for _ in range(300))
