@@ -108,7 +108,7 @@ def private_key(handle: object) -> PrivateKey:
 
 
 def new_key(alg: str = ED25519) -> PrivateKey:
-    """A fresh key; `alg` is `Ed25519` or `ES256`. Its kid never begins with a dash: on a command line it is no option."""
+    """A fresh key; `alg` is `Ed25519` or `ES256`. Its kid begins with no dash, so no command takes it for an option."""
     while True:
         key = private_key(
             ec.generate_private_key(ec.SECP256R1()) if alg == ES256 else ed25519.Ed25519PrivateKey.generate()
