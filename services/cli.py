@@ -1,81 +1,24 @@
 """The command line `certmark`: exit 0 done, 1 the answer is no, 2 wrong use."""
 
 import json
-import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from services import genesis
-from services.domain.errors import BadRequest, CertmarkError, Malformed, NotConfigured
+from services.domain.errors import BadRequest, NotConfigured
 from services.domain.identifiers import civil_day
 from services.events import client, drafts
-from services.events.keys import ED25519, ES256, PrivateKey, load_key, new_key, save_key
-from services.problems import problem
-from services.settings import Settings, settings_from
-
-OUT = Console(highlight=False, soft_wrap=True)
-ERR = Console(stderr=True, highlight=False, soft_wrap=True)
-NO = 1
-WRONG = 2
-
-
-class Program(click.Group):
-    """Turns every error that we know into a sentence and an exit code; a trace is for us, never for a user."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except CertmarkError as error:
-            _fail(error)
-        except BrokenPipeError:
-            # The reader has gone (`certmark … | head`); Python would complain once more when it closes the stream.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(0)
-
-
-def _fail(error: CertmarkError) -> NoReturn:
-    code = getattr(error, "code", error.slug)
-    if _wants_json():
-        click.echo(json.dumps(problem(error) | {"code": code}, ensure_ascii=False))
-    else:
-        ERR.print(f"[bold red]{code}[/]: ", end="")
-        ERR.print(error.detail + (f"  ({error.pointer})" if error.pointer else ""), markup=False)
-        if error.hint:
-            ERR.print(f"→ {error.hint}", markup=False)
-    sys.exit(WRONG if isinstance(error, Malformed | NotConfigured) else NO)
-
-
-def _wants_json() -> bool:
-    context = click.get_current_context(silent=True)
-    while context is not None:
-        if context.meta.get("certmark.json"):
-            return True
-        context = context.parent
-    return "--json" in sys.argv[1:]
-
-
-def as_json(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--json` on a command: one JSON document (or one a line) on standard output, nothing else."""
-
-    def note(ctx: click.Context, _param: click.Parameter, value: bool) -> bool:
-        ctx.meta["certmark.json"] = value
-        return value
-
-    return click.option("--json", "json_", is_flag=True, callback=note, help="Answer in JSON.")(command)
-
-
-def say_json(value: object) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False))
+from services.events.keys import ED25519, ES256, new_key, save_key
+from services.identity import default_key, file_name, load_key_file, source_named
+from services.settings import settings_from
+from services.terminal import NO, OUT, Program, as_json, progress, say_json
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -99,7 +42,7 @@ def keys() -> None:
 @as_json
 def keys_new(name: str, alg: str, folder: Path | None, json_: bool) -> None:
     """Make a key and write it to NAME.pem (PKCS#8); an existing file is never overwritten."""
-    path = (folder or settings_from().keys) / f"{_file_name(name)}.pem"
+    path = (folder or settings_from().keys) / f"{file_name(name)}.pem"
     key = new_key(alg)
     try:
         save_key(key, path)
@@ -116,8 +59,8 @@ def keys_new(name: str, alg: str, folder: Path | None, json_: bool) -> None:
 @as_json
 def keys_show(name: str, folder: Path | None, json_: bool) -> None:
     """Show the public half of a key: a name under $CERTMARK_DATA/keys, or a PEM file."""
-    path = Path(name) if name.endswith(".pem") else (folder or settings_from().keys) / f"{_file_name(name)}.pem"
-    key = _load(path, "--dir")
+    path = Path(name) if name.endswith(".pem") else (folder or settings_from().keys) / f"{file_name(name)}.pem"
+    key = load_key_file(path, "--dir")
     _show_key(path, dict(key.public.jwk), key.public.kid, key.public.alg, json_)
 
 
@@ -127,21 +70,6 @@ def _show_key(path: Path, jwk: dict[str, str], kid: str, alg: str, json_: bool) 
         return
     OUT.print(f"file  {path}", markup=False)
     OUT.print(f"alg   {alg}\nkid   {kid}\nkey   {json.dumps(jwk)}", markup=False)
-
-
-def _file_name(name: str) -> str:
-    if name in ("", ".", "..") or "/" in name or "\\" in name or "\0" in name:
-        raise BadRequest(f"{name!r} is not a name for a key file", hint="name the folder with --dir")
-    return name
-
-
-def _load(path: Path, option: str) -> PrivateKey:
-    """A key, or the error with a word on where else it may be."""
-    try:
-        return load_key(path)
-    except NotConfigured as error:
-        hint = f"keys are in $CERTMARK_DATA/keys: set CERTMARK_DATA, or say where with {option}"
-        raise NotConfigured(error.detail, hint=hint) from None
 
 
 # --- sign and publish ------------------------------------------------------------------------------------
@@ -181,10 +109,10 @@ def sign(
     service = None if first else client.Service(registry or settings.service_url("registry"))
     now = datetime.now(UTC)
     for draft in found:
-        source = str(draft["source"]) if "source" in draft else _source(as_)
+        source = str(draft["source"]) if "source" in draft else source_named(as_)
         if source not in signers:
-            path = Path(key_file) if key_file else _default_key(settings, source)
-            signers[source] = drafts.Signer(source, _load(path, "--key"), signatory, _heads(service))
+            path = Path(key_file) if key_file else default_key(settings, source)
+            signers[source] = drafts.Signer(source, load_key_file(path, "--key"), signatory, _heads(service))
         jws = signers[source].sign(draft, now).decode("ascii")
         if json_:
             say_json({"digest": client.digest_of(jws.encode("ascii")), "jws": jws})
@@ -196,19 +124,6 @@ def _drafts(words: Sequence[str]) -> list[drafts.Draft]:
     if len(words) > 1:
         return [drafts.draft_of(words[0], words[1], words[2:], civil_day(datetime.now(UTC)))]
     return drafts.drafts_in(_read(words[0] if words else "-"))
-
-
-def _source(as_: str | None) -> str:
-    if as_ is None:
-        raise BadRequest("a draft names no source", hint="say who speaks with --as")
-    return drafts.source_of(as_, genesis.AUTHORITY)
-
-
-def _default_key(settings: Settings, source: str) -> Path:
-    kind, _, name = source.removeprefix("urn:certmark:").partition(":")
-    if kind == "authority" and name == genesis.AUTHORITY:
-        name = "regulator"
-    return settings.keys / f"{_file_name(name)}.pem"
 
 
 def _heads(service: client.Service | None) -> drafts.Heads:
@@ -247,14 +162,14 @@ def publish(
         raise BadRequest("there is nothing to publish")
     with (
         closing(client.Publisher(to or settings.service_url("events"), settings)) as publisher,
-        _progress("published", len(events), json_) as advance,
+        progress("published", len(events), json_) as advance,
     ):
         sent = publisher.publish(events, advance)
     decisions: dict[str, dict[str, Any]] = {}
     stored = [s.digest for s in sent if s.stored]
     if wait and stored:
         service = client.Service(registry or settings.service_url("registry"))
-        with _progress("decided", len(stored), json_) as advance:
+        with progress("decided", len(stored), json_) as advance:
             decisions = client.await_decisions(service, stored, seconds, advance)
     _report(sent, decisions, wait, json_)
     good = all(s.stored for s in sent) and (
@@ -290,18 +205,6 @@ def _say_why(digest: str, answer: str, found: dict[str, Any]) -> None:
     told = " ".join(str(found[name]) for name in ("detail", "pointer", "hint") if found.get(name))
     if told:
         OUT.print(f"    {told}", markup=False)
-
-
-@contextmanager
-def _progress(words: str, total: int, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """A bar on a terminal when the work is long, nothing in a pipe."""
-    if quiet or total < 50 or not ERR.is_terminal:
-        yield lambda done: None
-        return
-    columns = (TextColumn(words), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=ERR, transient=True) as bar:
-        task = bar.add_task(words, total=total)
-        yield lambda done: bar.advance(task, done)
 
 
 # --- asking ------------------------------------------------------------------------------------------------
