@@ -1,0 +1,337 @@
+"""The clocks of a certificate: what runs out when by its scheme's rules, and what is overdue on a day."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import TypedDict, cast
+
+from services.domain.calendar import Calendars, add_working_days
+from services.domain.certificate import Certificate, Part, PartKind, Status, StatusInterval
+from services.domain.errors import SchemeRule
+from services.domain.standing import Standing, interval_on, standing
+
+
+class ClockKind(StrEnum):
+    """What a clock counts down to; the first six can be overdue, the rest only tell a date."""
+
+    SURVEILLANCE = "surveillance"
+    SUSPENSION = "suspension"
+    STANDARD = "standard"
+    TRANSFER = "transfer"
+    CATALOGUE = "catalogue"
+    PARENT = "parent"
+    RENEWAL_WINDOW = "renewal_window"
+    RENEWAL_APPLICATION = "renewal_application"
+    EXPIRY = "expiry"
+    GRACE = "grace"
+
+
+RULES: Mapping[ClockKind, str] = {
+    ClockKind.SURVEILLANCE: "K01",
+    ClockKind.SUSPENSION: "K02",
+    ClockKind.STANDARD: "K03",
+    ClockKind.TRANSFER: "K04",
+    ClockKind.CATALOGUE: "K05",
+    ClockKind.PARENT: "K06",
+    ClockKind.RENEWAL_WINDOW: "K07",
+    ClockKind.RENEWAL_APPLICATION: "K08",
+    ClockKind.EXPIRY: "K09",
+    ClockKind.GRACE: "K10",
+}
+"""The rule behind each kind (docs/clocks.md says where each comes from)."""
+
+CAN_BE_OVERDUE = (
+    ClockKind.SURVEILLANCE,
+    ClockKind.SUSPENSION,
+    ClockKind.STANDARD,
+    ClockKind.TRANSFER,
+    ClockKind.CATALOGUE,
+    ClockKind.PARENT,
+)
+"""The register is not told of an application for renewal, and an expired certificate is over: the others wait for
+nobody's report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """One clock on one day.
+
+    `due` is the last day on which all is in order, `days` how many are left until then (negative: past it).
+    `what` names the part, mark, standard, receiving body or parent concerned, where it is not the whole certificate.
+    """
+
+    kind: ClockKind
+    due: date
+    overdue: bool
+    days: int
+    rule: str
+    what: str | None = None
+
+
+class Within(TypedDict):
+    """A limit in days, or in working days (`suspend_within`, `revoke_within`)."""
+
+    days: int
+    working: bool
+
+
+class Transition(TypedDict):
+    """An edition of a standard that certificates may not rest on after `until`."""
+
+    standard: str
+    edition: str
+    until: str
+
+
+class ClockRules(TypedDict, total=False):
+    """What the clocks read of a scheme's rules; every member may be absent or null."""
+
+    grace_days: int | None
+    surveillance_grace_days: int | None
+    renewal_window_days: int | None
+    renewal_apply_days: int | None
+    receive_within_days: int | None
+    transitions: list[Transition] | None
+    catalogue_mode: str | None
+
+
+CatalogueMode = TypedDict("CatalogueMode", {"mode": str, "from": str, "until": str | None})
+CatalogueClass = TypedDict("CatalogueClass", {"class": str, "modes": list[CatalogueMode]})
+
+
+class Catalogue(TypedDict):
+    """What the clocks read of a record `catalogue/<id>`."""
+
+    classes: Sequence[CatalogueClass]
+
+
+RECEIVE_WITHIN_DAYS = 30
+"""How long the body that a certificate is transferred to has to receive it, where the scheme says nothing."""
+
+_ENDED = (Standing.REVOKED, Standing.SUPERSEDED, Standing.CANCELLED)
+
+
+def clocks(
+    certificate: Certificate,
+    day: date,
+    rules: Mapping[str, object],
+    catalogue: Catalogue | None = None,
+    parent: Certificate | None = None,
+) -> tuple[Clock, ...]:
+    """The clocks of a certificate on a day, the earliest first.
+
+    Only what it is on that day counts: one that has ended has no clocks, one that expired only its grace, and a
+    suspended one owes its resumption or its end, not the surveillance besides. `rules` are the version in force on
+    that day, `catalogue` the record that they name, `parent` the certificate that this one is a part of.
+    """
+    now = standing(certificate, day)
+    if now in _ENDED:
+        return ()
+    said = cast(ClockRules, rules)
+    running = _grace(certificate, day, said) if now is Standing.EXPIRED else _living(certificate, day, now, said)
+    found = [
+        Clock(kind, due, kind in CAN_BE_OVERDUE and due < day, (due - day).days, RULES[kind], what)
+        for kind, due, what in [*running, *_from_elsewhere(certificate, day, now, said, catalogue, parent)]
+    ]
+    return tuple(sorted(found, key=lambda clock: (clock.due, clock.kind, clock.what or "")))
+
+
+def overdue(found: Sequence[Clock]) -> tuple[Clock, ...]:
+    return tuple(clock for clock in found if clock.overdue)
+
+
+def next_due(
+    certificate: Certificate, rules: Mapping[str, object], catalogue: Catalogue | None, today: date
+) -> date | None:
+    """The earliest day on which a clock of this certificate runs out: after it something may be overdue.
+
+    Holds from `today` on, as long as the certificate, its rules and the catalogue stay as they are. None where nothing
+    can become overdue, so that history which is loaded late waits in no list. Only a first sieve: `clocks` says for a
+    day, and sees the parent's end, which this does not.
+    """
+    end = certificate.valid_until
+    if end is not None and end < today:
+        return None
+    last = certificate.statuses[-1]
+    if last.status in (Status.REVOKED, Status.CANCELLED) and last.since <= today:
+        return None
+    said = cast(ClockRules, rules)
+    running = [
+        *_surveillance(certificate, said),
+        *_suspensions_from(certificate, today),
+        *_standards(certificate, said),
+        *_transfer(certificate, said),
+        *_catalogue(certificate, said, catalogue),
+    ]
+    return min((due for _, due, _ in running if end is None or due < end), default=None)
+
+
+_Running = tuple[ClockKind, date, str | None]
+
+
+def _living(certificate: Certificate, day: date, now: Standing, rules: ClockRules) -> Iterator[_Running]:
+    yield from _renewal(certificate, rules)
+    yield from _suspensions_on(certificate, day)
+    if now is Standing.VALID:
+        yield from _surveillance(certificate, rules)
+        yield from _standards(certificate, rules)
+
+
+def _from_elsewhere(
+    certificate: Certificate,
+    day: date,
+    now: Standing,
+    rules: ClockRules,
+    catalogue: Catalogue | None,
+    parent: Certificate | None,
+) -> Iterator[_Running]:
+    """Clocks that others set going: a transfer, the catalogue, the parent."""
+    if now is Standing.EXPIRED:
+        return
+    yield from _transfer(certificate, rules)
+    yield from _catalogue(certificate, rules, catalogue)
+    if parent is not None:
+        yield from _parent_end(parent, day)
+
+
+def _surveillance(certificate: Certificate, rules: ClockRules) -> Iterator[_Running]:
+    due, grace = certificate.surveillance_due, rules.get("surveillance_grace_days") or 0
+    if due is not None:
+        yield ClockKind.SURVEILLANCE, _later(due, grace), None
+
+
+def _suspensions_on(certificate: Certificate, day: date) -> Iterator[_Running]:
+    """The suspensions that are running on a day: of the certificate, of its parts, of its marks."""
+    for statuses, what in _timelines(certificate):
+        interval = interval_on(statuses, day)
+        if interval is not None and interval.status is Status.SUSPENDED and interval.until is not None:
+            yield ClockKind.SUSPENSION, interval.until, what
+
+
+def _suspensions_from(certificate: Certificate, today: date) -> Iterator[_Running]:
+    """The suspensions that run on some day from today on."""
+    for statuses, what in _timelines(certificate):
+        ends = [*(interval.since for interval in statuses[1:]), date.max]
+        for interval, end in zip(statuses, ends, strict=True):
+            if interval.status is Status.SUSPENDED and interval.until is not None and end > today:
+                yield ClockKind.SUSPENSION, interval.until, what
+
+
+def _timelines(certificate: Certificate) -> Iterator[tuple[Sequence[StatusInterval], str | None]]:
+    yield certificate.statuses, None
+    for part in certificate.parts:
+        if _is_covered(certificate, part):
+            yield part.statuses, part.name
+    for mark in certificate.marks:
+        if mark.mark_no != certificate.certificate_no:  # the mark that a scheme implies is suspended with it
+            yield mark.statuses, mark.mark_no
+
+
+def _is_covered(certificate: Certificate, part: Part) -> bool:
+    """Whether the part is still one: what an amendment took out of the scope owes nothing any more."""
+    if part.kind is PartKind.BASIS:
+        return any(basis.standard == part.name for basis in certificate.basis)
+    if part.kind is PartKind.SITE:
+        return any(isinstance(site, dict) and site.get("address") == part.name for site in certificate.sites)
+    items = certificate.product.items if certificate.product else ()
+    return any(item.model == part.name and part.gtin in (None, item.gtin) for item in items)
+
+
+def _standards(certificate: Certificate, rules: ClockRules) -> Iterator[_Running]:
+    for basis in certificate.basis:
+        for old in rules.get("transitions") or ():
+            if _same(basis.standard, old["standard"]) and basis.edition == old["edition"]:
+                yield ClockKind.STANDARD, date.fromisoformat(old["until"]), f"{basis.standard}-{basis.edition}"
+
+
+def _same(standard: str, other: str) -> bool:
+    return "".join(standard.split()).upper() == "".join(other.split()).upper()
+
+
+def _transfer(certificate: Certificate, rules: ClockRules) -> Iterator[_Running]:
+    transfer = certificate.transfer
+    if transfer is not None:
+        within = rules.get("receive_within_days")
+        days = RECEIVE_WITHIN_DAYS if within is None else within
+        yield ClockKind.TRANSFER, _later(transfer.effective_at, days), transfer.to
+
+
+def _catalogue(certificate: Certificate, rules: ClockRules, catalogue: Catalogue | None) -> Iterator[_Running]:
+    """The day on which the catalogue stops taking certificates of this scheme's mode for the product's class."""
+    mode = rules.get("catalogue_mode")
+    name = certificate.product.product_class if certificate.product else None
+    if catalogue is None or mode is None or name is None:
+        return
+    listed = next((one for one in catalogue["classes"] if one["class"] == name), None)
+    if listed is None:
+        return
+    last = [one["until"] for one in listed["modes"] if one["mode"] == mode][-1:]
+    if last and last[0] is not None:
+        yield ClockKind.CATALOGUE, date.fromisoformat(last[0]), name
+
+
+def _parent_end(parent: Certificate, day: date) -> Iterator[_Running]:
+    """A certificate that is part of another falls with it; its body has then to end it or find it another parent."""
+    now = standing(parent, day)
+    if now in _ENDED:
+        interval = interval_on(parent.statuses, day)
+        if interval is not None:
+            yield ClockKind.PARENT, _later(interval.since, -1), parent.certificate_no
+    elif now is Standing.EXPIRED and parent.valid_until is not None:
+        yield ClockKind.PARENT, parent.valid_until, parent.certificate_no
+
+
+def _renewal(certificate: Certificate, rules: ClockRules) -> Iterator[_Running]:
+    end = certificate.valid_until
+    if end is None:
+        return
+    yield ClockKind.EXPIRY, end, None
+    window, apply = rules.get("renewal_window_days"), rules.get("renewal_apply_days")
+    if window is not None:
+        yield ClockKind.RENEWAL_WINDOW, _later(end, -window), None
+    if apply is not None:
+        yield ClockKind.RENEWAL_APPLICATION, _later(end, -apply), None
+
+
+def _grace(certificate: Certificate, day: date, rules: ClockRules) -> Iterator[_Running]:
+    end, grace = certificate.valid_until, rules.get("grace_days") or 0
+    if end is not None and day <= _later(end, grace):
+        yield ClockKind.GRACE, _later(end, grace), None
+
+
+def _later(day: date, days: int) -> date:
+    try:
+        return day + timedelta(days=days)
+    except OverflowError:
+        return date.max if days > 0 else date.min
+
+
+# --- limits on reporting -----------------------------------------------------------------------------------------
+
+
+def check_within(determined_on: date | None, effective_at: date, limit: Within | None, calendars: Calendars) -> None:
+    """Whether a suspension or revocation took effect in the time that the scheme allows after it was determined.
+
+    The day of determination is not counted. Without a limit, or without that day, there is nothing to check.
+
+    Raises:
+        SchemeRule: too late; the detail names the last day, and the years whose working days are only assumed.
+    """
+    if determined_on is None or limit is None:
+        return
+    counted, assumed = "days", ""
+    if limit["working"]:
+        deadline = add_working_days(determined_on, limit["days"], calendars)
+        last, counted = deadline.day, "working days"
+        if deadline.assumed:
+            assumed = f" (Monday to Friday: no calendar is published for {', '.join(map(str, deadline.assumed))})"
+    else:
+        last = _later(determined_on, limit["days"])
+    if effective_at > last:
+        raise SchemeRule(
+            f"determined on {determined_on}, takes effect on {effective_at}: after {last}, {limit['days']} {counted}"
+            f" later{assumed}",
+            pointer="/data/effective_at",
+            hint="correct determined_on if it is mistyped; history belongs into a backfill that the authority opens",
+        )
