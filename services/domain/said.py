@@ -2,17 +2,25 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import NotRequired, TypedDict
 
+from services.domain.calendar import Calendars
 from services.domain.certificate import Json
+from services.domain.scheme import Words
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When an event is judged: `received_at` is its append time, `today` the civil day of the decision."""
+    """When an event is judged: `received_at` is its append time, `today` the civil day of the decision.
+
+    `history` says that an open backfill admits it, which mutes the reporting clocks.
+    """
 
     received_at: datetime
     today: date
+    history: bool = False
+    calendars: Calendars = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +34,7 @@ class Said:
     type: str
     subject: str
     data: "EventData"
-    jws: str = ""
+    signatory: str = ""
 
 
 class ItemData(TypedDict):
@@ -57,10 +65,24 @@ class BasisData(TypedDict):
     edition: NotRequired[str | None]
 
 
-class ItemChange(TypedDict):
+class SiteData(TypedDict):
+    address: str
+    name: NotRequired[str | None]
+    scope: NotRequired[str | None]
+
+
+class ItemChange(TypedDict, total=False):
+    """One entry of `items`: what an amendment adds or removes (`op`), or a part that is suspended or resumed.
+
+    Exactly one of model, site, basis (amended), or of model, site (its address), standard (suspended, resumed).
+    """
+
     op: str
     model: str
-    gtin: NotRequired[str | None]
+    gtin: str | None
+    site: SiteData | str
+    basis: BasisData
+    standard: str
 
 
 class AmendedFields(TypedDict, total=False):
@@ -112,14 +134,17 @@ class EventData(_From, total=False):
     grade: str | None
     organic: Json
     green: Json
-    # certificate.suspended … cancelled, surveillance_passed, amended
+    # certificate.suspended … cancelled, surveillance_passed, amended, corrected, transferred … superseded
     determined_on: str | None
     reason: str | None
     until: str | None
     next_due: str | None
     verified_on: str | None
     fields: AmendedFields
-    items: list[ItemChange]
+    items: list[ItemChange] | None
+    of: str
+    to: str
+    by: str
     # mark.*
     mark_no: str
     mark: str
@@ -140,6 +165,46 @@ class EventData(_From, total=False):
     purpose: str
     since: str
     body: str
+    instrument: str
+    # decision.annulled, quarantine.resolved (and digest)
+    action: str
+    note: str | None
+
+
+ClassData = TypedDict("ClassData", {"class": str, "name": Words, "mode": str})
+
+
+class CatalogueData(TypedDict):
+    """Of `catalogue.published`: the whole catalogue as it stands from a day on."""
+
+    effective_at: str
+    version: int
+    name: Words
+    classes: list[ClassData]
+    instrument: str
+
+
+ClassChangeData = TypedDict(
+    "ClassChangeData",
+    {
+        "effective_at": str,
+        "class": str,
+        "mode": NotRequired[str],
+        "transition_until": NotRequired[str | None],
+        "reason": NotRequired[str | None],
+        "instrument": str,
+    },
+)
+"""Of `catalogue.class_mode_changed` (mode) and `catalogue.class_removed` (reason)."""
+
+
+class CalendarData(TypedDict):
+    """Of `calendar.published`: civil dates of the subject's year."""
+
+    effective_at: str
+    days_off: list[str]
+    working_days: list[str]
+    instrument: str
 
 
 CompetenceData = TypedDict("CompetenceData", {"scheme": str, "from": str, "until": NotRequired[str | None]})

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import TypedDict, cast
+from typing import NotRequired, TypedDict, cast
 
 
 class Words(TypedDict):
@@ -21,6 +21,41 @@ class Coverage(TypedDict):
     complete: bool
     zh: str
     en: str
+
+
+class Clock(TypedDict):
+    """A limit in days after a determination: working days by the published calendar, or civil days."""
+
+    days: int
+    working: bool
+
+
+class SuspensionLimit(TypedDict):
+    reasons: list[str]
+    months: int
+
+
+class Transition(TypedDict):
+    """An old edition of a standard and the last day on which it is in order."""
+
+    standard: str
+    edition: str
+    until: str
+
+
+class Judgement(TypedDict):
+    """Whether an act is allowed (yes, no, review), with the rule and its clause that say so."""
+
+    allowed: str
+    rule: str
+    clause: NotRequired[str | None]
+
+
+class UnitCodes(TypedDict):
+    """The form of a single unit's mark code, and the version of the rule that it is made by."""
+
+    pattern: str
+    rule: NotRequired[str | None]
 
 
 SchemeRules = TypedDict(
@@ -45,10 +80,28 @@ SchemeRules = TypedDict(
         "surveillance_months": int | None,
         "coverage": Coverage,
         "aliases": list[str],
+        "catalogue": str | None,
+        "catalogue_mode": str | None,
+        "suspend_within": Clock | None,
+        "revoke_within": Clock | None,
+        "suspension_limits": list[SuspensionLimit],
+        "renewal_window_days": int | None,
+        "renewal_apply_days": int | None,
+        "approver_differs": bool,
+        "routes": list[int],
+        "mark_requires": list[str],
+        "transitions": list[Transition],
+        "surveillance_grace_days": int,
+        "receive_within_days": int,
+        "reapply_months": int | None,
+        "consequence": dict[str, dict[str, Judgement]],
+        "same_product": bool,
+        "unit_codes": UnitCodes | None,
     },
 )
 """The data of `scheme.published`, every field present. `class` is product, service or system; `mark_authorizer`
-implied, body, alliance, authority or none."""
+implied, body, alliance, authority or none; `catalogue_mode` certification or self_declaration; `consequence` by act
+(ship, sell, import, use, display) and standing. What each rule means is said in its schema."""
 
 
 class SchemeState(TypedDict):
@@ -70,6 +123,23 @@ _ABSENT: dict[str, object] = {
     "suspension_limit_months": None,
     "surveillance_months": None,
     "aliases": [],
+    "catalogue": None,
+    "catalogue_mode": None,
+    "suspend_within": None,
+    "revoke_within": None,
+    "suspension_limits": [],
+    "renewal_window_days": None,
+    "renewal_apply_days": None,
+    "approver_differs": False,
+    "routes": [],
+    "mark_requires": [],
+    "transitions": [],
+    "surveillance_grace_days": 0,
+    "receive_within_days": 30,
+    "reapply_months": None,
+    "consequence": {},
+    "same_product": False,
+    "unit_codes": None,
 }
 """What a member that `scheme.published` may leave out means."""
 
@@ -103,4 +173,5 @@ def scheme_state(scheme: Scheme) -> SchemeState:
 
 
 def scheme_from_state(state: SchemeState) -> Scheme:
-    return Scheme(state["id"], tuple(state["versions"]))
+    """The scheme of a state; a version stored before a rule existed has what its absence means."""
+    return Scheme(state["id"], tuple(cast(SchemeRules, {**_ABSENT, **version}) for version in state["versions"]))

@@ -30,6 +30,9 @@ class SubjectKind(StrEnum):
     ALLIANCE = "alliance"
     KEY = "key"
     SCHEME = "scheme"
+    CATALOGUE = "catalogue"
+    CALENDAR = "calendar"
+    DIGEST = "digest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +44,18 @@ class EventType:
     schema: dict[str, Any]
 
 
+_FAMILIES = {
+    "mark": SubjectKind.CERTIFICATE,
+    "backfill": SubjectKind.BODY,
+    "decision": SubjectKind.DIGEST,
+    "quarantine": SubjectKind.DIGEST,
+}
+"""What the subject names where the family of types does not say it itself."""
+
+
 def _subject_of(short: str) -> SubjectKind:
     family = short.partition(".")[0]
-    return {"mark": SubjectKind.CERTIFICATE, "backfill": SubjectKind.BODY}.get(family) or SubjectKind(family)
+    return _FAMILIES.get(family) or SubjectKind(family)
 
 
 def _table() -> dict[str, EventType]:
@@ -64,6 +76,9 @@ _SUBJECT_FORMS = {
     SubjectKind.ALLIANCE: re.compile(r"[a-z][a-z0-9-]{0,63}", re.ASCII),
     SubjectKind.KEY: re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII),
     SubjectKind.SCHEME: re.compile(r"[a-z][a-z0-9-]{0,63}", re.ASCII),
+    SubjectKind.CATALOGUE: re.compile(r"[a-z][a-z0-9-]{0,63}", re.ASCII),
+    SubjectKind.CALENDAR: re.compile(r"(19|20|21)[0-9]{2}", re.ASCII),
+    SubjectKind.DIGEST: re.compile(r"[0-9a-f]{64}", re.ASCII),
 }
 
 

@@ -70,7 +70,10 @@ def _field(part: dict[str, Any], whole: dict[str, Any], *, required: bool) -> ma
     if "enum" in part:
         return _Plain(kinds, validate=ma.validate.OneOf(part["enum"]), **options)
     if kinds == ["object"]:
-        return ma.fields.Nested(_class_of(part, whole), **options)
+        members = ma.validate.Length(min=part.get("minProperties"), max=part.get("maxProperties"))
+        if "properties" not in part:
+            return _Plain(kinds, validate=members, **options)
+        return ma.fields.Nested(_class_of(part, whole), validate=members, **options)
     if kinds == ["array"]:
         size = ma.validate.Length(min=part.get("minItems"), max=part.get("maxItems"))
         items = _field(part["items"], whole, required=True) if "items" in part else ma.fields.Raw()
@@ -79,7 +82,7 @@ def _field(part: dict[str, Any], whole: dict[str, Any], *, required: bool) -> ma
 
 
 class _Plain(ma.fields.Field[Any]):
-    """A JSON scalar taken as it is: a text is no number, a truth value no whole number."""
+    """A JSON scalar, or an object with any members, taken as it is: a text is no number, a truth value no whole one."""
 
     def __init__(self, kinds: list[str], **options: Any) -> None:
         super().__init__(**options)
@@ -96,6 +99,8 @@ def _is(value: Any, kind: str) -> bool:
         return isinstance(value, str)
     if kind == "boolean":
         return isinstance(value, bool)
+    if kind == "object":
+        return isinstance(value, dict)
     if isinstance(value, bool):
         return False
     if kind == "integer":  # JSON Schema: 1.0 is whole

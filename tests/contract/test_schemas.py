@@ -58,6 +58,20 @@ ISSUE = [
     "mark.codes_issued",
     "declaration.made",
     "declaration.withdrawn",
+    "certificate.renewed",
+    "certificate.corrected",
+    "certificate.transferred",
+    "certificate.received",
+    "certificate.superseded",
+    "mark.suspended",
+    "mark.resumed",
+    "body.suspended",
+    "catalogue.published",
+    "catalogue.class_mode_changed",
+    "catalogue.class_removed",
+    "calendar.published",
+    "decision.annulled",
+    "quarantine.resolved",
 ]
 
 
@@ -102,7 +116,7 @@ def test_objects_are_closed_and_sizes_are_limited(name: str) -> None:
             assert "maxItems" in part, part
         if kinds == "string":
             assert "maxLength" in part or "pattern" in part, part
-        if "pattern" in part:
+        if isinstance(part.get("pattern"), str):  # an object may have a member of that name
             assert part["pattern"].startswith("^")
             assert part["pattern"].endswith("$")
             assert "\\d" not in part["pattern"], "\\d takes digits of other scripts in some engines"
@@ -168,6 +182,8 @@ def an_event(event_type: str, data: dict[str, Any]) -> Event:
         SubjectKind.DECLARATION: "2023990703000117",
         SubjectKind.BODY: "CNCA-R-2019-7901",
         SubjectKind.KEY: "k" * 43,
+        SubjectKind.CALENDAR: "2026",
+        SubjectKind.DIGEST: "7" * 64,
     }
     subject = subjects.get(EVENT_TYPES[event_type].subject, "example")
     return read_event(open_envelope(event_of(KEY, type=event_type, subject=subject, data=data)))
