@@ -1,8 +1,7 @@
 """What a source says: the data of each event type, in the form that its published schema guarantees."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from types import MappingProxyType
 from typing import NotRequired, TypedDict
 
 from services.domain.calendar import Calendars
@@ -20,7 +19,7 @@ class Moment:
     received_at: datetime
     today: date
     history: bool = False
-    calendars: Calendars = MappingProxyType({})
+    calendars: Calendars = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
