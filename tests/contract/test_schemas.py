@@ -5,6 +5,7 @@ import functools
 import importlib.util
 import json
 import operator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +211,31 @@ def test_shipped_schemes_are_what_scheme_published_asks_for() -> None:
     assert len(files) >= 18
     for file in files:
         check_draft("certmark.scheme.published.v1", json.loads(file.read_text(encoding="utf-8")))
+
+
+def test_shipped_catalogues_hold_what_the_schemes_and_the_demonstration_name() -> None:
+    modes = {}
+    for file in sorted((SCHEMAS / "catalogues").glob("*.json")):
+        data = json.loads(file.read_text(encoding="utf-8"))
+        check_draft("certmark.catalogue.published.v1", data)
+        modes |= {(file.stem, one["class"]): one["mode"] for one in data["classes"]}
+        assert len({one["class"] for one in data["classes"]}) == len(data["classes"])
+    schemes = {file.stem: load(f"schemes/{file.name}") for file in (SCHEMAS / "schemes").glob("*.json")}
+    register = json.loads((ROOT / "services/demo/register.json").read_text(encoding="utf-8"))
+    for certificate in register["certificates"]:
+        scheme = schemes[certificate["scheme"]]
+        if scheme["catalogue"]:
+            product_class = certificate["product"]["class"]
+            assert modes[scheme["catalogue"], product_class] == scheme["catalogue_mode"], certificate["number"]
+
+
+def test_shipped_calendars_are_of_their_year() -> None:
+    for file in sorted((SCHEMAS / "calendars").glob("*.json")):
+        data = json.loads(file.read_text(encoding="utf-8"))
+        check_draft("certmark.calendar.published.v1", data)
+        assert not set(data["days_off"]) & set(data["working_days"])
+        assert all(day.startswith(file.stem) for day in [*data["days_off"], *data["working_days"]])
+        assert all(date.fromisoformat(day).weekday() >= 5 for day in data["working_days"])
 
 
 def test_the_leafs_of_the_examples_are_about_certificates() -> None:
