@@ -21,10 +21,15 @@ def check_draft(event_type: str, data: Any) -> None:
         raise UnknownType(f"{event_type[:80]!r} is no event type of this register", pointer="/type")
     if not isinstance(data, dict):
         raise BadEvent("data is not an object", pointer="/data")
-    faults = list(_flat(form_of(event_type).validate(data), ""))
+    faults = faults_of(event_type, data)
     if faults:
         told = "; ".join(f"{path or '/'}: {text}" for path, text in faults[:20])
         raise BadEvent(told, pointer=f"/data{faults[0][0]}")
+
+
+def faults_of(event_type: str, data: dict[str, Any]) -> list[tuple[str, str]]:
+    """All that is wrong with the data of a known type: (RFC 6901 pointer into the data, what)."""
+    return list(_flat(form_of(event_type).validate(data), ""))
 
 
 @cache
