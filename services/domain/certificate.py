@@ -62,6 +62,63 @@ class Basis:
     edition: str | None
 
 
+class PartKind(StrEnum):
+    """What of a certificate can stand by itself: a scope item, a site, a module of the basis."""
+
+    ITEM = "item"
+    SITE = "site"
+    BASIS = "basis"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part that has a status of its own; one without stands as its certificate does.
+
+    `name` is the item's model, the site's address or the standard.
+    """
+
+    kind: PartKind
+    name: str
+    gtin: str | None
+    statuses: tuple[StatusInterval, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """An earlier period of validity, which a renewal followed."""
+
+    since: date
+    until: date | None
+    issued_on: date
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Another body is to take the certificate over and has not said so yet; until then the giver answers for it."""
+
+    to: str
+    digest: str
+    effective_at: date
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """Something that an authority said and that casts doubt on the certificate without undoing anything."""
+
+    kind: str
+    digest: str
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """An event that another one has corrected, by their digests."""
+
+    of: str
+    by: str
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """A mark authorization: the permission to use a sign on stated products."""
@@ -121,6 +178,12 @@ class Certificate:
     statuses: tuple[StatusInterval, ...]
     surveillances: tuple[date, ...] = ()
     marks: tuple[Mark, ...] = ()
+    periods: tuple[Period, ...] = ()
+    parts: tuple[Part, ...] = ()
+    transfer: Transfer | None = None
+    flags: tuple[Flag, ...] = ()
+    annulled: tuple[str, ...] = ()
+    corrected: tuple[Corrected, ...] = ()
 
     @property
     def status(self) -> Status:
@@ -129,6 +192,10 @@ class Certificate:
 
     def mark(self, mark_no: str) -> Mark | None:
         return next((mark for mark in self.marks if mark.mark_no == mark_no), None)
+
+    def part(self, kind: PartKind, name: str, gtin: str | None = None) -> Part | None:
+        """The row of a part that has a status of its own."""
+        return next((p for p in self.parts if p.kind is kind and p.name == name and gtin in (None, p.gtin)), None)
 
 
 # --- state/v1, the published form: every field present, null where there is none -----------------------
@@ -185,6 +252,33 @@ class MarkState(TypedDict):
     code_sets: list[Json]
 
 
+PeriodState = TypedDict("PeriodState", {"from": str, "until": str | None, "issued_on": str, "digest": str})
+
+
+class PartState(TypedDict):
+    kind: str
+    name: str
+    gtin: str | None
+    statuses: list[StatusState]
+
+
+class TransferState(TypedDict):
+    to: str
+    digest: str
+    effective_at: str
+
+
+class FlagState(TypedDict):
+    kind: str
+    digest: str
+    since: str
+
+
+class CorrectedState(TypedDict):
+    of: str
+    by: str
+
+
 class CertificateState(TypedDict):
     v: int
     kind: str
@@ -221,6 +315,12 @@ class CertificateState(TypedDict):
     statuses: list[StatusState]
     surveillances: list[str]
     marks: list[MarkState]
+    periods: list[PeriodState]
+    parts: list[PartState]
+    transfer: TransferState | None
+    flags: list[FlagState]
+    annulled: list[str]
+    corrected: list[CorrectedState]
 
 
 def to_state(certificate: Certificate) -> CertificateState:
@@ -269,6 +369,29 @@ def to_state(certificate: Certificate) -> CertificateState:
         "statuses": _status_states(c.statuses),
         "surveillances": [day.isoformat() for day in c.surveillances],
         "marks": [_mark_state(mark) for mark in c.marks],
+        "periods": [
+            {
+                "from": p.since.isoformat(),
+                "until": _text(p.until),
+                "issued_on": p.issued_on.isoformat(),
+                "digest": p.digest,
+            }
+            for p in c.periods
+        ],
+        "parts": [
+            {"kind": p.kind.value, "name": p.name, "gtin": p.gtin, "statuses": _status_states(p.statuses)}
+            for p in c.parts
+        ],
+        "transfer": {
+            "to": c.transfer.to,
+            "digest": c.transfer.digest,
+            "effective_at": c.transfer.effective_at.isoformat(),
+        }
+        if c.transfer
+        else None,
+        "flags": [{"kind": f.kind, "digest": f.digest, "since": f.since} for f in c.flags],
+        "annulled": list(c.annulled),
+        "corrected": [{"of": one.of, "by": one.by} for one in c.corrected],
     }
 
 
@@ -311,6 +434,15 @@ def from_state(state: CertificateState) -> Certificate:
         statuses=_statuses(s["statuses"]),
         surveillances=tuple(date.fromisoformat(day) for day in s["surveillances"]),
         marks=tuple(_mark(mark) for mark in s["marks"]),
+        periods=tuple(
+            Period(date.fromisoformat(p["from"]), _date(p["until"]), date.fromisoformat(p["issued_on"]), p["digest"])
+            for p in s["periods"]
+        ),
+        parts=tuple(Part(PartKind(p["kind"]), p["name"], p["gtin"], _statuses(p["statuses"])) for p in s["parts"]),
+        transfer=_transfer(s["transfer"]),
+        flags=tuple(Flag(f["kind"], f["digest"], f["since"]) for f in s["flags"]),
+        annulled=tuple(s["annulled"]),
+        corrected=tuple(Corrected(one["of"], one["by"]) for one in s["corrected"]),
     )
 
 
@@ -320,6 +452,10 @@ def _text(day: date | None) -> str | None:
 
 def _date(text: str | None) -> date | None:
     return date.fromisoformat(text) if text else None
+
+
+def _transfer(s: TransferState | None) -> Transfer | None:
+    return Transfer(s["to"], s["digest"], date.fromisoformat(s["effective_at"])) if s else None
 
 
 def _party_state(p: Party) -> PartyState:

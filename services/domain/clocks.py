@@ -7,8 +7,11 @@ from enum import StrEnum
 from typing import TypedDict, cast
 
 from services.domain.calendar import Calendars, add_working_days
+from services.domain.catalogue import CatalogueState
 from services.domain.certificate import Certificate, Part, PartKind, Status, StatusInterval
 from services.domain.errors import SchemeRule
+from services.domain.scheme import Clock as ClockLimit
+from services.domain.scheme import Transition
 from services.domain.standing import Standing, interval_on, standing
 
 
@@ -69,21 +72,6 @@ class Clock:
     what: str | None = None
 
 
-class Within(TypedDict):
-    """A limit in days, or in working days (`suspend_within`, `revoke_within`)."""
-
-    days: int
-    working: bool
-
-
-class Transition(TypedDict):
-    """An edition of a standard that certificates may not rest on after `until`."""
-
-    standard: str
-    edition: str
-    until: str
-
-
 class ClockRules(TypedDict, total=False):
     """What the clocks read of a scheme's rules; every member may be absent or null."""
 
@@ -96,16 +84,6 @@ class ClockRules(TypedDict, total=False):
     catalogue_mode: str | None
 
 
-CatalogueMode = TypedDict("CatalogueMode", {"mode": str, "from": str, "until": str | None})
-CatalogueClass = TypedDict("CatalogueClass", {"class": str, "modes": list[CatalogueMode]})
-
-
-class Catalogue(TypedDict):
-    """What the clocks read of a record `catalogue/<id>`."""
-
-    classes: Sequence[CatalogueClass]
-
-
 RECEIVE_WITHIN_DAYS = 30
 """How long the body that a certificate is transferred to has to receive it, where the scheme says nothing."""
 
@@ -116,7 +94,7 @@ def clocks(
     certificate: Certificate,
     day: date,
     rules: Mapping[str, object],
-    catalogue: Catalogue | None = None,
+    catalogue: CatalogueState | None = None,
     parent: Certificate | None = None,
 ) -> tuple[Clock, ...]:
     """The clocks of a certificate on a day, the earliest first.
@@ -142,7 +120,7 @@ def overdue(found: Sequence[Clock]) -> tuple[Clock, ...]:
 
 
 def next_due(
-    certificate: Certificate, rules: Mapping[str, object], catalogue: Catalogue | None, today: date
+    certificate: Certificate, rules: Mapping[str, object], catalogue: CatalogueState | None, today: date
 ) -> date | None:
     """The earliest day on which a clock of this certificate runs out: after it something may be overdue.
 
@@ -183,7 +161,7 @@ def _from_elsewhere(
     day: date,
     now: Standing,
     rules: ClockRules,
-    catalogue: Catalogue | None,
+    catalogue: CatalogueState | None,
     parent: Certificate | None,
 ) -> Iterator[_Running]:
     """Clocks that others set going: a transfer, the catalogue, the parent."""
@@ -257,7 +235,7 @@ def _transfer(certificate: Certificate, rules: ClockRules) -> Iterator[_Running]
         yield ClockKind.TRANSFER, _later(transfer.effective_at, days), transfer.to
 
 
-def _catalogue(certificate: Certificate, rules: ClockRules, catalogue: Catalogue | None) -> Iterator[_Running]:
+def _catalogue(certificate: Certificate, rules: ClockRules, catalogue: CatalogueState | None) -> Iterator[_Running]:
     """The day on which the catalogue stops taking certificates of this scheme's mode for the product's class."""
     mode = rules.get("catalogue_mode")
     name = certificate.product.product_class if certificate.product else None
@@ -310,7 +288,9 @@ def _later(day: date, days: int) -> date:
 # --- limits on reporting -----------------------------------------------------------------------------------------
 
 
-def check_within(determined_on: date | None, effective_at: date, limit: Within | None, calendars: Calendars) -> None:
+def check_within(
+    determined_on: date | None, effective_at: date, limit: ClockLimit | None, calendars: Calendars
+) -> None:
     """Whether a suspension or revocation took effect in the time that the scheme allows after it was determined.
 
     The day of determination is not counted. Without a limit, or without that day, there is nothing to check.

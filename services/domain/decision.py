@@ -1,62 +1,36 @@
 """What one event does to the register: who may say it, which records change, or why it is refused."""
 
+import re
 from collections.abc import Callable, Mapping
-from datetime import date, timedelta
+from contextlib import suppress
+from dataclasses import replace
+from datetime import date
 from types import MappingProxyType
-from typing import Protocol, TypeAlias
+from typing import Any, TypeAlias, cast
 
-from services.domain.body import (
-    AllianceState,
-    AuthorityState,
-    BackfillState,
-    BodyState,
-    BodyStatus,
-    BodyStatusState,
-    CompetenceState,
-    KeyState,
-    MemberState,
-    Purpose,
-    body_status_on,
-    in_backfill,
-    is_competent,
-    is_member,
-)
+from services.domain import administration
+from services.domain.body import AllianceState, BodyState, KeyState, in_backfill, is_competent, is_member
+from services.domain.catalogue import CatalogueState, modes_on
 from services.domain.certificate import Certificate
 from services.domain.errors import (
-    BadDates,
+    BadCorrection,
+    Malformed,
     NotCompetent,
+    NothingToChange,
     NotResponsible,
     NumberTaken,
+    Refusal,
     SchemeRule,
     TransitionNotAllowed,
     UnknownCertificate,
-    UnknownScheme,
     UnknownSubject,
 )
+from services.domain.fold import CLASS_REMOVED, RulesOn, Told, corrected, fold
 from services.domain.identifiers import certificate_number
-from services.domain.lifecycle import Verb, change, check_ahead, issued, with_codes, with_mark, withdraw_mark
+from services.domain.lifecycle import apply, check_ahead
 from services.domain.said import Moment, Said
-from services.domain.scheme import Scheme, SchemeRules, SchemeState, scheme_from_state, scheme_rules, scheme_state
-
-Value: TypeAlias = Certificate | BodyState | AllianceState | AuthorityState | KeyState | SchemeState
-Changes: TypeAlias = dict[str, Value]
-"""New values by record key (`certificate/…`, `body/…`, `key/…` …): what a decision leaves behind."""
-
-
-class World(Protocol):
-    """The register as it stands before the event."""
-
-    def certificate(self, number: str) -> Certificate | None: ...
-    def mark_owner(self, mark_no: str) -> str | None:
-        """The certificate that holds this mark number."""
-
-    def body(self, approval_no: str) -> BodyState | None: ...
-    def alliance(self, alliance_id: str) -> AllianceState | None: ...
-    def authority(self, authority_id: str) -> AuthorityState | None: ...
-    def scheme(self, scheme_id: str) -> SchemeState | None: ...
-    def key(self, kid: str) -> KeyState | None: ...
-    def thumbprint(self, jwk: Mapping[str, str]) -> str:
-        """The kid of a JWK; raises Malformed where it is no key of ours."""
+from services.domain.scheme import SchemeRules, scheme_from_state
+from services.domain.world import Changes, World, scheme_on
 
 
 def decide(said: Said, world: World, moment: Moment) -> Changes:
@@ -80,13 +54,14 @@ def _issue(said: Said, world: World, moment: Moment) -> Changes:
     number = certificate_number(said.subject)
     if world.certificate(number) is not None or world.mark_owner(number) is not None:
         raise NumberTaken(f"{number} is in the register already", pointer="/subject")
-    scheme, rules = _scheme_on(said, world, date.fromisoformat(said.data.get("issued_on") or said.data["effective_at"]))
+    day = date.fromisoformat(said.data.get("issued_on") or said.data["effective_at"])
+    scheme, rules = scheme_on(world, said.data["scheme"], day)
     if rules["declaration"] is not declaration:
         raise SchemeRule(f"{scheme.id} is {'self-declared' if rules['declaration'] else 'certified'}", pointer="/type")
-    if not scheme.number_fits(number, moment.today):
-        hint = rules["number_hint"]
-        raise SchemeRule(f"{number} is no number of {scheme.id}", pointer="/subject", hint=hint["zh"] if hint else "")
-    certificate = issued(number, said, rules, moment, declaration=declaration)
+    _check_number(number, said, rules)
+    _check_catalogue(said, world, rules)
+    _check_parent(said, world)
+    certificate = apply(None, said, rules, moment)
     if declaration:
         if certificate.holder.uscc != said.source_id:
             raise NotResponsible(f"{said.source} declares for another holder", pointer="/data/holder/uscc")
@@ -95,17 +70,53 @@ def _issue(said: Said, world: World, moment: Moment) -> Changes:
     return {f"certificate/{number}": certificate}
 
 
-def _scheme_on(said: Said, world: World, day: date) -> tuple[Scheme, SchemeRules]:
-    return _scheme(world, said.data["scheme"], day)
+def _check_number(number: str, said: Said, rules: SchemeRules) -> None:
+    """The number has the scheme's form; a group named `class` in it is the product's class (CCC)."""
+    if rules["number_pattern"] is None:
+        return
+    found = re.fullmatch(rules["number_pattern"], number, re.ASCII)
+    hint = rules["number_hint"]
+    if found is None:
+        raise SchemeRule(
+            f"{number} is no number of {said.data['scheme']}", pointer="/subject", hint=hint["zh"] if hint else ""
+        )
+    product_class = _product_class(said)
+    if "class" in found.groupdict() and product_class is not None and found["class"] != product_class:
+        raise SchemeRule(f"{number} is a number of class {found['class']}, not {product_class}", pointer="/subject")
 
 
-def _scheme(world: World, scheme_id: str, day: date) -> tuple[Scheme, SchemeRules]:
-    state = world.scheme(scheme_id)
-    scheme = scheme_from_state(state) if state else None
-    rules = scheme.on(day) if scheme else None
-    if scheme is None or rules is None:
-        raise UnknownScheme(f"no version of {scheme_id!r} is in force on {day}", pointer="/data/scheme")
-    return scheme, rules
+def _check_catalogue(said: Said, world: World, rules: SchemeRules) -> None:
+    """A class is certified or self-declared as the catalogue in force at issue says (either one in a transition)."""
+    catalogue = world.catalogue(rules["catalogue"]) if rules["catalogue"] else None
+    if catalogue is None:
+        return
+    product_class = _product_class(said)
+    if product_class is None:
+        raise SchemeRule("this scheme requires the product's class", pointer="/data/product/class")
+    day = date.fromisoformat(said.data.get("issued_on") or said.data["effective_at"])
+    modes = modes_on(catalogue, product_class, day)
+    if rules["catalogue_mode"] not in modes:
+        says = " or ".join(modes) if modes else "not in it"
+        raise SchemeRule(
+            f"class {product_class} is {says} on {day} by the catalogue {catalogue['id']}",
+            pointer="/data/product/class",
+        )
+
+
+def _product_class(said: Said) -> str | None:
+    product = said.data.get("product")
+    return product.get("class") if product else None
+
+
+def _check_parent(said: Said, world: World) -> None:
+    parent_no = said.data.get("parent_no")
+    if not parent_no:
+        return
+    parent = world.certificate(certificate_number(parent_no))
+    if parent is None:
+        raise UnknownCertificate(f"its parent {parent_no} is not in the register", pointer="/data/parent_no")
+    if parent.parent_no is not None:
+        raise SchemeRule("a sub-certificate has no sub-certificates", pointer="/data/parent_no")
 
 
 def _check_competence(said: Said, world: World, moment: Moment, scheme: str, day: date) -> None:
@@ -121,12 +132,87 @@ def _check_competence(said: Said, world: World, moment: Moment, scheme: str, day
 
 def _change(said: Said, world: World, moment: Moment) -> Changes:
     certificate = _responsible_for(said, world)
-    verb = Verb(said.type.split(".")[2])
-    _, rules = _scheme(world, certificate.scheme, date.fromisoformat(said.data["effective_at"]))
-    after = change(certificate, verb, said, rules, moment)
-    if verb is Verb.RESUME:
-        _check_competence(said, world, moment, certificate.scheme, date.fromisoformat(said.data["effective_at"]))
-    return {f"certificate/{certificate.certificate_no}": after}
+    return _changed(certificate, said, world, moment)
+
+
+def _resume(said: Said, world: World, moment: Moment) -> Changes:
+    """As `_change`, for what needs competence on that date and now: resuming and renewing."""
+    certificate = _responsible_for(said, world)
+    changes = _changed(certificate, said, world, moment)
+    _check_competence(said, world, moment, certificate.scheme, date.fromisoformat(said.data["effective_at"]))
+    return changes
+
+
+def _changed(certificate: Certificate, said: Said, world: World, moment: Moment) -> Changes:
+    effective_at = date.fromisoformat(said.data["effective_at"])
+    _, rules = scheme_on(world, certificate.scheme, effective_at)
+    if said.data.get("determined_on"):
+        body = world.body(certificate.body) if certificate.body else None
+        history = body is not None and in_backfill(body, effective_at, moment.today)
+        moment = replace(moment, history=history, calendars=world.calendars())
+    return {f"certificate/{certificate.certificate_no}": apply(certificate, said, rules, moment)}
+
+
+def _transfer(said: Said, world: World, moment: Moment) -> Changes:
+    if world.body(said.data["to"]) is None:
+        raise UnknownSubject(f"no body {said.data['to']}", pointer="/data/to")
+    return _change(said, world, moment)
+
+
+def _receive(said: Said, world: World, moment: Moment) -> Changes:
+    certificate = _existing(said, world)
+    changes = _changed(certificate, said, world, moment)
+    _check_competence(said, world, moment, certificate.scheme, date.fromisoformat(said.data["effective_at"]))
+    return changes
+
+
+def _supersede(said: Said, world: World, moment: Moment) -> Changes:
+    by = certificate_number(said.data["by"])
+    if by == certificate_number(said.subject):
+        raise SchemeRule("a certificate does not supersede itself", pointer="/data/by")
+    if world.certificate(by) is None:
+        raise UnknownCertificate(f"{by} is not in the register: report it first", pointer="/data/by")
+    return _change(said, world, moment)
+
+
+def _correct(said: Said, world: World, moment: Moment) -> Changes:
+    """What an earlier event of the same source said is replaced, and the certificate folded anew."""
+    certificate = _existing(said, world)
+    told = world.told(certificate.certificate_no)
+    target = next((one.said for one in told if one.said.digest == said.data["of"] and not one.consequence), None)
+    if target is None or target.source != said.source:
+        raise BadCorrection(
+            f"{said.source} has no accepted event {said.data['of']} about {certificate.certificate_no}",
+            pointer="/data/of",
+        )
+    if target.type == said.type:
+        raise BadCorrection("a correction is corrected by another correction of the same event", pointer="/data/of")
+    if said.data.get("effective_at"):
+        check_ahead(date.fromisoformat(said.data["effective_at"]), moment)
+    if "scheme" in said.data["fields"] or "mark_no" in said.data["fields"]:
+        raise BadCorrection("scheme and mark number are not corrected: end it and report anew", pointer="/data/fields")
+    earlier = [one.said for one in told if one.said.type == said.type]
+    try:
+        world.check_data(target.type, cast(Mapping[str, object], corrected(target, [*earlier, said]).data))
+    except Malformed as error:
+        raise BadCorrection(error.detail, pointer=error.pointer.replace("/data", "/data/fields", 1)) from None
+    before = fold(told, rules_of(world))
+    after = fold([*told, Told(-1, False, said, moment)], rules_of(world))
+    for digest, refusal in after.moot.items():
+        if digest not in before.moot:
+            raise BadCorrection(f"then {digest} could not stand: {refusal.detail}", pointer="/data/fields")
+    assert after.certificate is not None
+    return {f"certificate/{certificate.certificate_no}": after.certificate}
+
+
+def rules_of(world: World) -> RulesOn:
+    """How the fold asks for the rules of a scheme on a day."""
+
+    def rules_on(scheme_id: str, day: date) -> SchemeRules | None:
+        state = world.scheme(scheme_id)
+        return scheme_from_state(state).on(day) if state else None
+
+    return rules_on
 
 
 def _responsible_for(said: Said, world: World) -> Certificate:
@@ -148,9 +234,7 @@ def _withdraw_declaration(said: Said, world: World, moment: Moment) -> Changes:
     certificate = _responsible_for(said, world)
     if not certificate.declaration:
         raise SchemeRule(f"{certificate.certificate_no} is not a declaration", pointer="/type")
-    _, rules = _scheme(world, certificate.scheme, date.fromisoformat(said.data["effective_at"]))
-    after = change(certificate, Verb.CANCEL, said, rules, moment)
-    return {f"certificate/{certificate.certificate_no}": after}
+    return _changed(certificate, said, world, moment)
 
 
 # --- marks -----------------------------------------------------------------------------------------------
@@ -159,15 +243,14 @@ def _withdraw_declaration(said: Said, world: World, moment: Moment) -> Changes:
 def _authorize_mark(said: Said, world: World, moment: Moment) -> Changes:
     certificate = _existing(said, world)
     effective_at = date.fromisoformat(said.data["effective_at"])
-    _, rules = _scheme(world, certificate.scheme, effective_at)
+    _, rules = scheme_on(world, certificate.scheme, effective_at)
     _check_authorizer(said, world, certificate, rules, effective_at)
     if said.source_kind == "body":
         _check_competence(said, world, moment, certificate.scheme, effective_at)
     mark_no = certificate_number(said.data["mark_no"])
-    said.data["mark_no"] = mark_no
     if world.mark_owner(mark_no) is not None or world.certificate(mark_no) is not None:
         raise NumberTaken(f"{mark_no} is in the register already", pointer="/data/mark_no")
-    return {f"certificate/{certificate.certificate_no}": with_mark(certificate, said, rules, moment)}
+    return {f"certificate/{certificate.certificate_no}": apply(certificate, said, rules, moment)}
 
 
 def _check_authorizer(
@@ -192,256 +275,83 @@ def _check_authorizer(
     )
 
 
-def _withdraw_mark(said: Said, world: World, moment: Moment) -> Changes:
-    certificate, mark_no = _own_mark(said, world)
-    return {f"certificate/{certificate.certificate_no}": withdraw_mark(certificate, mark_no, said, moment)}
-
-
-def _issue_codes(said: Said, world: World, moment: Moment) -> Changes:
-    certificate, mark_no = _own_mark(said, world)
-    return {f"certificate/{certificate.certificate_no}": with_codes(certificate, mark_no, said)}
-
-
-def _own_mark(said: Said, world: World) -> tuple[Certificate, str]:
+def _change_mark(said: Said, world: World, moment: Moment) -> Changes:
     certificate = _existing(said, world)
     mark_no = certificate_number(said.data["mark_no"])
     mark = certificate.mark(mark_no)
     if mark is not None and said.source not in (mark.authorized_by, certificate.responsible):
         raise NotResponsible(f"{mark.authorized_by} answers for mark {mark_no}", pointer="/source")
-    return certificate, mark_no
+    return _changed(certificate, said, world, moment)
 
 
-# --- who may speak ---------------------------------------------------------------------------------------
+# --- what an authority undoes ------------------------------------------------------------------------------
 
 
-def _establish_authority(said: Said, world: World, moment: Moment) -> Changes:
-    if world.authority(said.subject) is not None:
-        raise NumberTaken(f"authority {said.subject} is established already", pointer="/subject")
-    jwk = said.data["key"]
-    kid = world.thumbprint(jwk)
-    if world.key(kid) is not None:
-        raise NumberTaken(f"key {kid} is registered already", pointer="/data/key")
-    authority: AuthorityState = {
-        "v": 1,
-        "kind": "authority",
-        "id": said.subject,
-        "name": said.data["name"],
-        "demonstration": said.data.get("demonstration", False),
-    }
-    key: KeyState = {
-        "v": 1,
-        "kind": "key",
-        "kid": kid,
-        "owner": f"urn:certmark:authority:{said.subject}",
-        "purpose": Purpose.EVENT.value,
-        "key": dict(jwk),
-        "from": said.data["effective_at"],
-        "until": None,
-        "retired_on": None,
-        "compromised_since": None,
-    }
-    return {f"authority/{said.subject}": authority, f"key/{kid}": key}
+def _annul(said: Said, world: World, moment: Moment) -> Changes:
+    """An accepted event counts as never said from a day on.
+
+    What it was about is a body, an alliance or a key: its record is decided anew here. A certificate, or the many
+    that the event had consequences for, follow as consequences.
+    """
+    digest = said.data["digest"]
+    target = world.entry(digest)
+    if said.subject != digest:
+        raise SchemeRule("the subject is the digest of what is annulled", pointer="/subject")
+    if target is None:
+        raise UnknownSubject(f"no accepted event {digest}", pointer="/data/digest")
+    check_ahead(date.fromisoformat(said.data["effective_at"]), moment)
+    if world.is_annulled(digest):
+        raise NothingToChange(f"{digest} is annulled already", pointer="/data/digest")
+    family = target.said.type.split(".")[1]
+    if family in ("certificate", "mark", "declaration"):
+        return {}
+    if target.said.type == CLASS_REMOVED or family in ("body", "alliance", "key", "backfill"):
+        return _decided_anew(target.said, world)
+    raise TransitionNotAllowed(f"{target.said.type} is not annulled: publish what is right", pointer="/data/digest")
 
 
-def _approve_body(said: Said, world: World, moment: Moment) -> Changes:
-    effective_at = said.data["effective_at"]
-    check_ahead(date.fromisoformat(effective_at), moment)
-    before = world.body(said.subject)
-    if before is not None and before["status"] == BodyStatus.APPROVED:
-        raise TransitionNotAllowed(f"{said.subject} is approved already", pointer="/type")
-    after: BodyState = {
-        "v": 1,
-        "kind": "body",
-        "approval_no": said.subject,
-        "name": said.data["name"],
-        "schemes": [{"scheme": s["scheme"], "from": s["from"], "until": s.get("until")} for s in said.data["schemes"]],
-        "approved_from": before["approved_from"] if before else effective_at,
-        "approved_until": said.data.get("until"),
-        "status": BodyStatus.APPROVED.value,
-        "statuses": [*(before["statuses"] if before else []), {"status": "approved", "from": effective_at}],
-        "backfills": before["backfills"] if before else [],
-    }
-    return {f"body/{said.subject}": after}
+def _decided_anew(gone: Said, world: World) -> Changes:
+    """The record of a body, an alliance, a key or a catalogue, from what else was said about it."""
+    alone = _Alone(world)
+    for one in world.told(gone.subject):
+        if one.said.digest != gone.digest and not world.is_annulled(one.said.digest):
+            with suppress(Refusal):
+                alone.changes |= HANDLERS[one.said.type][1](one.said, alone, one.moment)
+    if not alone.changes:
+        raise TransitionNotAllowed(f"nothing would be left of {gone.subject}: end it instead", pointer="/data/digest")
+    return alone.changes
 
 
-def _change_scope(said: Said, world: World, moment: Moment) -> Changes:
-    """The new scope from a date on; what it leaves out ends the day before and is never deleted."""
-    before = _body(said.subject, world)
-    effective_at = date.fromisoformat(said.data["effective_at"])
-    check_ahead(effective_at, moment)
-    eve = (effective_at - timedelta(days=1)).isoformat()
-    listed = {s["scheme"] for s in said.data["schemes"]}
-    kept: list[CompetenceState] = [
-        s if s["until"] or s["scheme"] in listed else {**s, "until": eve} for s in before["schemes"]
-    ]
-    still_open = {s["scheme"] for s in kept if not s["until"]}
-    added = [s for s in said.data["schemes"] if s["scheme"] not in still_open]
-    for competence in added:
-        kept.append({"scheme": competence["scheme"], "from": competence["from"], "until": competence.get("until")})
-    after: BodyState = {**before, "schemes": kept}
-    return {f"body/{said.subject}": after}
+class _Alone:
+    """The register without the records that are being decided anew, but for what that has made of them so far."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.changes: Changes = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._world, name)
+
+    def body(self, approval_no: str) -> BodyState | None:
+        return cast(BodyState | None, self.changes.get(f"body/{approval_no}"))
+
+    def alliance(self, alliance_id: str) -> AllianceState | None:
+        return cast(AllianceState | None, self.changes.get(f"alliance/{alliance_id}"))
+
+    def key(self, kid: str) -> KeyState | None:
+        return cast(KeyState | None, self.changes.get(f"key/{kid}"))
+
+    def catalogue(self, catalogue_id: str) -> CatalogueState | None:
+        return cast(CatalogueState | None, self.changes.get(f"catalogue/{catalogue_id}"))
 
 
-def _disqualify_body(said: Said, world: World, moment: Moment) -> Changes:
-    before = _body(said.subject, world)
-    effective_at = date.fromisoformat(said.data["effective_at"])
-    check_ahead(effective_at, moment)
-    if before["status"] == BodyStatus.DISQUALIFIED:
-        raise TransitionNotAllowed(f"{said.subject} is disqualified already", pointer="/type")
-    if body_status_on(before, effective_at) is None:
-        raise BadDates("disqualified before it was approved", pointer="/data/effective_at")
-    disqualified: BodyStatusState = {"status": BodyStatus.DISQUALIFIED.value, "from": effective_at.isoformat()}
-    after: BodyState = {**before, "status": disqualified["status"], "statuses": [*before["statuses"], disqualified]}
-    return {f"body/{said.subject}": after}
-
-
-def _open_backfill(said: Said, world: World, moment: Moment) -> Changes:
-    before = _body(said.subject, world)
-    until = date.fromisoformat(said.data["until"] or "")
-    if until < moment.today:
-        raise BadDates(f"a backfill until {until}, which is past", pointer="/data/until")
-    opened: BackfillState = {"from": moment.today.isoformat(), "until": until.isoformat()}
-    after: BodyState = {**before, "backfills": [*before["backfills"], opened]}
-    return {f"body/{said.subject}": after}
-
-
-def _body(approval_no: str, world: World) -> BodyState:
-    body = world.body(approval_no)
-    if body is None:
-        raise UnknownSubject(f"no body {approval_no}", pointer="/subject")
-    return body
-
-
-def _establish_alliance(said: Said, world: World, moment: Moment) -> Changes:
-    if world.alliance(said.subject) is not None:
-        raise NumberTaken(f"alliance {said.subject} is established already", pointer="/subject")
-    alliance: AllianceState = {
-        "v": 1,
-        "kind": "alliance",
-        "id": said.subject,
-        "name": said.data["name"],
-        "mark": said.data.get("mark"),
-        "members": [],
-    }
-    return {f"alliance/{said.subject}": alliance}
-
-
-def _admit_member(said: Said, world: World, moment: Moment) -> Changes:
-    alliance, body = _alliance(said, world), _body(said.data["body"], world)
-    effective_at = date.fromisoformat(said.data["effective_at"])
-    if is_member(alliance, body["approval_no"], effective_at):
-        raise TransitionNotAllowed(f"{body['approval_no']} is a member already", pointer="/data/body")
-    member: MemberState = {"body": body["approval_no"], "from": effective_at.isoformat(), "until": None}
-    after: AllianceState = {**alliance, "members": [*alliance["members"], member]}
-    return {f"alliance/{said.subject}": after}
-
-
-def _release_member(said: Said, world: World, moment: Moment) -> Changes:
-    alliance = _alliance(said, world)
-    effective_at = date.fromisoformat(said.data["effective_at"])
-    if not is_member(alliance, said.data["body"], effective_at):
-        raise TransitionNotAllowed(f"{said.data['body']} is no member on that day", pointer="/data/body")
-    eve = (effective_at - timedelta(days=1)).isoformat()
-    members: list[MemberState] = [
-        {**m, "until": eve} if m["body"] == said.data["body"] and m["until"] is None else m for m in alliance["members"]
-    ]
-    after: AllianceState = {**alliance, "members": members}
-    return {f"alliance/{said.subject}": after}
-
-
-def _alliance(said: Said, world: World) -> AllianceState:
-    alliance = world.alliance(said.subject)
-    if alliance is None:
-        raise UnknownSubject(f"no alliance {said.subject}", pointer="/subject")
-    return alliance
-
-
-# --- keys --------------------------------------------------------------------------------------------------
-
-
-def _add_key(said: Said, world: World, moment: Moment) -> Changes:
-    owner, purpose = said.data["owner"], Purpose(said.data["purpose"])
-    if world.thumbprint(said.data["key"]) != said.subject:
-        raise SchemeRule("the subject is not the key's thumbprint", pointer="/subject")
-    if said.source_kind != "authority" and (
-        owner != said.source or purpose not in (Purpose.EVENT, Purpose.DECLARATION)
-    ):
-        raise NotResponsible(f"{said.source} may add event keys of its own alone", pointer="/data/owner")
-    if world.key(said.subject) is not None:
-        raise NumberTaken(f"key {said.subject} is registered already", pointer="/subject")
-    _check_owner(owner, purpose, world)
-    key: KeyState = {
-        "v": 1,
-        "kind": "key",
-        "kid": said.subject,
-        "owner": owner,
-        "purpose": purpose.value,
-        "key": dict(said.data["key"]),
-        "from": said.data.get("from") or moment.today.isoformat(),
-        "until": said.data.get("until"),
-        "retired_on": None,
-        "compromised_since": None,
-    }
-    return {f"key/{said.subject}": key}
-
-
-def _check_owner(owner: str, purpose: Purpose, world: World) -> None:
-    kind, _, name = owner.removeprefix("urn:certmark:").partition(":")
-    known: Mapping[str, bool] = {
-        "body": world.body(name) is not None,
-        "alliance": world.alliance(name) is not None,
-        "authority": world.authority(name) is not None,
-        "declarant": True,
-        "registry": True,
-    }
-    if not known.get(kind, False):
-        raise UnknownSubject(f"{owner} is not in the register", pointer="/data/owner")
-    speaks = {
-        "declarant": (Purpose.DECLARATION,),
-        "registry": tuple(set(Purpose) - {Purpose.EVENT, Purpose.DECLARATION}),
-    }
-    if purpose not in speaks.get(kind, (Purpose.EVENT,)):
-        raise SchemeRule(f"a key of {owner} cannot be for {purpose}", pointer="/data/purpose")
-
-
-def _retire_key(said: Said, world: World, moment: Moment) -> Changes:
-    key = _own_key(said, world)
-    effective_at = date.fromisoformat(said.data["effective_at"])
-    if effective_at < moment.today:
-        raise BadDates("a key retires today or later: what it signed before stands", pointer="/data/effective_at")
-    return {f"key/{said.subject}": {**key, "retired_on": effective_at.isoformat()}}
-
-
-def _compromise_key(said: Said, world: World, moment: Moment) -> Changes:
-    key = _own_key(said, world)
-    return {f"key/{said.subject}": {**key, "compromised_since": said.data["since"]}}
-
-
-def _own_key(said: Said, world: World) -> KeyState:
-    key = world.key(said.subject)
-    if key is None:
-        raise UnknownSubject(f"no key {said.subject}", pointer="/subject")
-    if said.source_kind != "authority" and key["owner"] != said.source:
-        raise NotResponsible(f"the key belongs to {key['owner']}", pointer="/subject")
-    return key
-
-
-# --- schemes -------------------------------------------------------------------------------------------------
-
-
-def _publish_scheme(said: Said, world: World, moment: Moment) -> Changes:
-    state = world.scheme(said.subject)
-    versions = state["versions"] if state else []
-    rules = scheme_rules(said.data)
-    if versions and (
-        rules["version"] <= versions[-1]["version"] or rules["effective_at"] < versions[-1]["effective_at"]
-    ):
-        raise BadDates(
-            f"version {rules['version']} of {said.subject} does not follow version {versions[-1]['version']}",
-            pointer="/data/version",
-        )
-    scheme = Scheme(said.subject, (*versions, rules))
-    return {f"scheme/{said.subject}": scheme_state(scheme)}
+def _resolve_quarantine(said: Said, world: World, moment: Moment) -> Changes:
+    """An authority has looked at what was put aside; where it is redriven, the registry decides it next."""
+    if said.subject != said.data["digest"]:
+        raise SchemeRule("the subject is the digest of what is resolved", pointer="/subject")
+    if not world.is_quarantined(said.data["digest"]):
+        raise UnknownSubject(f"nothing with the digest {said.subject} is in quarantine", pointer="/data/digest")
+    return {}
 
 
 Handler: TypeAlias = Callable[[Said, World, Moment], Changes]
@@ -450,28 +360,42 @@ _SPEAKERS = ("authority", "body", "alliance", "declarant")
 
 HANDLERS: Mapping[str, tuple[tuple[str, ...], Handler]] = MappingProxyType(
     {
-        "certmark.authority.established.v1": (_AUTHORITY, _establish_authority),
-        "certmark.body.approved.v1": (_AUTHORITY, _approve_body),
-        "certmark.body.scope_changed.v1": (_AUTHORITY, _change_scope),
-        "certmark.body.disqualified.v1": (_AUTHORITY, _disqualify_body),
-        "certmark.backfill.opened.v1": (_AUTHORITY, _open_backfill),
-        "certmark.alliance.established.v1": (_AUTHORITY, _establish_alliance),
-        "certmark.alliance.member_admitted.v1": (_AUTHORITY, _admit_member),
-        "certmark.alliance.member_left.v1": (_AUTHORITY, _release_member),
-        "certmark.key.added.v1": (_SPEAKERS, _add_key),
-        "certmark.key.retired.v1": (_SPEAKERS, _retire_key),
-        "certmark.key.compromised.v1": (_SPEAKERS, _compromise_key),
-        "certmark.scheme.published.v1": (_AUTHORITY, _publish_scheme),
+        "certmark.authority.established.v1": (_AUTHORITY, administration.establish_authority),
+        "certmark.body.approved.v1": (_AUTHORITY, administration.approve_body),
+        "certmark.body.scope_changed.v1": (_AUTHORITY, administration.change_scope),
+        "certmark.body.suspended.v1": (_AUTHORITY, administration.suspend_body),
+        "certmark.body.disqualified.v1": (_AUTHORITY, administration.disqualify_body),
+        "certmark.backfill.opened.v1": (_AUTHORITY, administration.open_backfill),
+        "certmark.alliance.established.v1": (_AUTHORITY, administration.establish_alliance),
+        "certmark.alliance.member_admitted.v1": (_AUTHORITY, administration.admit_member),
+        "certmark.alliance.member_left.v1": (_AUTHORITY, administration.release_member),
+        "certmark.key.added.v1": (_SPEAKERS, administration.add_key),
+        "certmark.key.retired.v1": (_SPEAKERS, administration.retire_key),
+        "certmark.key.compromised.v1": (_SPEAKERS, administration.compromise_key),
+        "certmark.scheme.published.v1": (_AUTHORITY, administration.publish_scheme),
+        "certmark.catalogue.published.v1": (_AUTHORITY, administration.publish_catalogue),
+        "certmark.catalogue.class_mode_changed.v1": (_AUTHORITY, administration.change_class_mode),
+        "certmark.catalogue.class_removed.v1": (_AUTHORITY, administration.remove_class),
+        "certmark.calendar.published.v1": (_AUTHORITY, administration.publish_calendar),
+        "certmark.decision.annulled.v1": (_AUTHORITY, _annul),
+        "certmark.quarantine.resolved.v1": (_AUTHORITY, _resolve_quarantine),
         "certmark.certificate.issued.v1": (("body",), _issue),
         "certmark.certificate.amended.v1": (("body",), _change),
         "certmark.certificate.surveillance_passed.v1": (("body",), _change),
         "certmark.certificate.suspended.v1": (("body",), _change),
-        "certmark.certificate.resumed.v1": (("body",), _change),
+        "certmark.certificate.resumed.v1": (("body",), _resume),
+        "certmark.certificate.renewed.v1": (("body",), _resume),
+        "certmark.certificate.corrected.v1": (("body",), _correct),
+        "certmark.certificate.transferred.v1": (("body",), _transfer),
+        "certmark.certificate.received.v1": (("body",), _receive),
+        "certmark.certificate.superseded.v1": (("body",), _supersede),
         "certmark.certificate.revoked.v1": (("body",), _change),
         "certmark.certificate.cancelled.v1": (("body",), _change),
         "certmark.mark.authorized.v1": (("body", "alliance", "authority"), _authorize_mark),
-        "certmark.mark.withdrawn.v1": (("body", "alliance", "authority"), _withdraw_mark),
-        "certmark.mark.codes_issued.v1": (("body", "alliance", "authority"), _issue_codes),
+        "certmark.mark.suspended.v1": (("body", "alliance", "authority"), _change_mark),
+        "certmark.mark.resumed.v1": (("body", "alliance", "authority"), _change_mark),
+        "certmark.mark.withdrawn.v1": (("body", "alliance", "authority"), _change_mark),
+        "certmark.mark.codes_issued.v1": (("body", "alliance", "authority"), _change_mark),
         "certmark.declaration.made.v1": (("declarant",), _issue),
         "certmark.declaration.withdrawn.v1": (("declarant",), _withdraw_declaration),
     }

@@ -221,6 +221,11 @@ class BadDates(Refusal):
     title = "The dates contradict each other, the last accepted event, or the limit of 30 days ahead"
 
 
+class BadCorrection(Refusal):
+    slug = "bad-correction"
+    title = "The correction does not fit what it corrects"
+
+
 class NothingToChange(Refusal):
     slug = "nothing-to-change"
     title = "The event would change nothing, or names something that is not there"

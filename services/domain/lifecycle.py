@@ -1,11 +1,11 @@
 """The life of a certificate and of its marks: which event is allowed when, and what stands after it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from typing import cast
+from typing import TypeVar, cast
 
 from services.domain.certificate import (
     Basis,
@@ -13,11 +13,16 @@ from services.domain.certificate import (
     Item,
     Json,
     Mark,
+    Part,
+    PartKind,
     Party,
+    Period,
     Product,
     Status,
     StatusInterval,
+    Transfer,
 )
+from services.domain.clocks import check_within
 from services.domain.errors import (
     BadDates,
     NothingToChange,
@@ -26,9 +31,20 @@ from services.domain.errors import (
     UnknownMark,
     UnknownReason,
 )
-from services.domain.identifiers import add_months
+from services.domain.identifiers import add_months, certificate_number
 from services.domain.reasons import REASONS
-from services.domain.said import AmendedFields, EventData, ItemData, Moment, PartyData, Said, day_of
+from services.domain.said import (
+    AmendedFields,
+    BasisData,
+    EventData,
+    ItemChange,
+    ItemData,
+    Moment,
+    PartyData,
+    Said,
+    SiteData,
+    day_of,
+)
 from services.domain.scheme import SchemeRules
 from services.domain.standing import Standing, standing
 
@@ -42,6 +58,10 @@ class Verb(StrEnum):
     CANCEL = "cancelled"
     AMEND = "amended"
     PASS_SURVEILLANCE = "surveillance_passed"  # noqa: S105  # a verb, not a password
+    RENEW = "renewed"
+    TRANSFER = "transferred"
+    RECEIVE = "received"
+    SUPERSEDE = "superseded"
 
 
 ALLOWED: Mapping[tuple[Status, Verb], Status] = MappingProxyType(
@@ -56,16 +76,50 @@ ALLOWED: Mapping[tuple[Status, Verb], Status] = MappingProxyType(
         (Status.SUSPENDED, Verb.AMEND): Status.SUSPENDED,
         (Status.ACTIVE, Verb.PASS_SURVEILLANCE): Status.ACTIVE,
         (Status.SUSPENDED, Verb.PASS_SURVEILLANCE): Status.SUSPENDED,
+        (Status.ACTIVE, Verb.RENEW): Status.ACTIVE,
+        (Status.ACTIVE, Verb.TRANSFER): Status.ACTIVE,
+        (Status.ACTIVE, Verb.RECEIVE): Status.ACTIVE,
+        (Status.ACTIVE, Verb.SUPERSEDE): Status.CANCELLED,
+        (Status.SUSPENDED, Verb.SUPERSEDE): Status.CANCELLED,
     }
 )
 """Revoked and cancelled are final: no row starts there (domain rules §2.3)."""
 
 REASON_LETTER = {Verb.SUSPEND: "S", Verb.REVOKE: "R", Verb.CANCEL: "C"}
-AFTER_EXPIRY = (Verb.REVOKE, Verb.CANCEL)
-"""The only verbs that an expired certificate still takes; renewal within a grace has its own rule."""
+AFTER_EXPIRY = (Verb.REVOKE, Verb.CANCEL, Verb.SUPERSEDE, Verb.RENEW)
+"""The only verbs that an expired certificate still takes; renewal has its window and grace (`_renewed`)."""
 
 AHEAD = timedelta(days=30)
 """How far ahead of the decision an event may take effect (contract: Lifecycle)."""
+
+
+def apply(certificate: Certificate | None, said: Said, rules: SchemeRules, moment: Moment) -> Certificate:
+    """The certificate after any event about it, by the scheme's rules and what is in the event alone.
+
+    Who may say it, and what the rest of the register has to say, is `decision.py`'s to judge.
+
+    Raises:
+        Refusal: the event is not allowed on this certificate.
+    """
+    family, _, word = said.type.removeprefix("certmark.").removesuffix(".v1").partition(".")
+    if (family, word) in BEGINNINGS:
+        if certificate is not None:
+            raise TransitionNotAllowed(f"{said.subject} was issued before", pointer="/type")
+        return issued(said.subject, said, rules, moment, declaration=family == "declaration")
+    if certificate is None:
+        raise TransitionNotAllowed(f"{said.subject} was never issued", pointer="/type")
+    if family == "declaration":
+        return change(certificate, Verb.CANCEL, said, rules, moment)
+    if family == "certificate":
+        return change(certificate, Verb(word), said, rules, moment)
+    if word == "authorized":
+        return with_mark(certificate, said, rules, moment)
+    if word == "codes_issued":
+        return with_codes(certificate, said)
+    return change_mark(certificate, word, said, rules, moment)
+
+
+BEGINNINGS = frozenset({("certificate", "issued"), ("declaration", "made")})
 
 
 def change(certificate: Certificate, verb: Verb, said: Said, rules: SchemeRules, moment: Moment) -> Certificate:
@@ -76,22 +130,40 @@ def change(certificate: Certificate, verb: Verb, said: Said, rules: SchemeRules,
     """
     effective_at = date.fromisoformat(said.data["effective_at"])
     check_ahead(effective_at, moment)
-    try:
-        status = ALLOWED[certificate.status, verb]
-    except KeyError:
+    parts = verb in (Verb.SUSPEND, Verb.RESUME) and bool(said.data.get("items"))
+    status = certificate.status if parts else ALLOWED.get((certificate.status, verb))
+    if status is None or (parts and (certificate.status, Verb.AMEND) not in ALLOWED):
         raise TransitionNotAllowed(
             f"{verb} of {certificate.certificate_no}, which is {certificate.status}", pointer="/type"
-        ) from None
+        )
     expired = certificate.valid_until is not None and certificate.valid_until < effective_at
     if expired and verb not in AFTER_EXPIRY:
         raise TransitionNotAllowed(
             f"{verb} of {certificate.certificate_no}, which expired on {certificate.valid_until}", pointer="/type"
         )
-    if verb is Verb.AMEND:
-        return _amended(certificate, said.data)
-    if verb is Verb.PASS_SURVEILLANCE:
-        return _passed(certificate, effective_at, said.data, rules)
-    return replace(certificate, statuses=(*certificate.statuses, _interval(certificate, verb, status, said, rules)))
+    match verb:
+        case Verb.AMEND:
+            return _amended(certificate, said.data, moment)
+        case Verb.PASS_SURVEILLANCE:
+            return _passed(certificate, effective_at, said.data, rules)
+        case Verb.RENEW:
+            return _renewed(certificate, said, rules, moment)
+        case Verb.TRANSFER:
+            return _transferred(certificate, said)
+        case Verb.RECEIVE:
+            return _received(certificate, said, rules)
+    if parts:
+        return _parts_changed(certificate, verb, said, rules, moment)
+    interval = _interval(certificate.scheme, certificate.statuses, verb, status, said, rules, moment)
+    if certificate.declaration and verb is Verb.CANCEL:
+        pass  # who withdraws a declaration of its own owes nobody a code
+    else:
+        _check_reason(verb, said.data)
+    after = replace(certificate, statuses=(*certificate.statuses, interval))
+    return replace(after, superseded_by=_number(said.data["by"])) if verb is Verb.SUPERSEDE else after
+
+
+_number = certificate_number
 
 
 def check_ahead(effective_at: date, moment: Moment) -> None:
@@ -101,30 +173,157 @@ def check_ahead(effective_at: date, moment: Moment) -> None:
         )
 
 
-def _interval(certificate: Certificate, verb: Verb, status: Status, said: Said, rules: SchemeRules) -> StatusInterval:
+def _interval(
+    scheme: str,
+    statuses: tuple[StatusInterval, ...],
+    verb: Verb,
+    status: Status,
+    said: Said,
+    rules: SchemeRules,
+    moment: Moment,
+) -> StatusInterval:
+    """The interval that a status event adds to those of a certificate, a part or a mark."""
     data = said.data
     effective_at = date.fromisoformat(data["effective_at"])
-    last = certificate.statuses[-1].since
+    last = statuses[-1].since if statuses else effective_at
     if effective_at < last:
         raise BadDates(
             f"takes effect on {effective_at}, before the last status event's {last}", pointer="/data/effective_at"
         )
     determined_on, until, reason = day_of(data.get("determined_on")), day_of(data.get("until")), data.get("reason")
-    if determined_on is not None and determined_on > effective_at:
-        raise BadDates("determined after it took effect", pointer="/data/determined_on")
-    letter = REASON_LETTER.get(verb)
-    if certificate.declaration and reason is None:
-        letter = None  # who withdraws a declaration of its own owes nobody a code
-    if letter is not None and (reason is None or reason not in REASONS or not reason.startswith(letter)):
-        known = ", ".join(code for code in REASONS if code.startswith(letter))
-        raise UnknownReason(f"{reason!r} is no reason to be {verb}", pointer="/data/reason", hint=f"one of {known}")
+    if determined_on is not None:
+        if determined_on > effective_at:
+            raise BadDates("determined after it took effect", pointer="/data/determined_on")
+        within = {Verb.SUSPEND: rules["suspend_within"], Verb.REVOKE: rules["revoke_within"]}.get(verb)
+        if not moment.history:
+            check_within(determined_on, effective_at, within, moment.calendars)
     if verb is Verb.SUSPEND:
         if until is None or until < effective_at:
             raise BadDates("a suspension ends on a day after it began", pointer="/data/until")
-        limit = rules["suspension_limit_months"]
+        limit = suspension_limit(rules, reason)
         if limit is not None and until > add_months(effective_at, limit) - timedelta(days=1):
-            raise SchemeRule(f"{certificate.scheme} suspends for at most {limit} months", pointer="/data/until")
+            raise SchemeRule(f"{scheme} suspends for at most {limit} months", pointer="/data/until")
     return StatusInterval(status, effective_at, until, reason, determined_on, said.digest)
+
+
+def _check_reason(verb: Verb, data: EventData) -> None:
+    letter = REASON_LETTER.get(verb)
+    reason = data.get("reason")
+    if letter is not None and (reason is None or reason not in REASONS or not reason.startswith(letter)):
+        known = ", ".join(code for code in REASONS if code.startswith(letter))
+        raise UnknownReason(f"{reason!r} is no reason to be {verb}", pointer="/data/reason", hint=f"one of {known}")
+
+
+def suspension_limit(rules: SchemeRules, reason: str | None) -> int | None:
+    """Months that a suspension for this reason may last; None where the scheme sets no limit."""
+    for limit in rules["suspension_limits"]:
+        if reason in limit["reasons"]:
+            return limit["months"]
+    return rules["suspension_limit_months"]
+
+
+def _parts_changed(certificate: Certificate, verb: Verb, said: Said, rules: SchemeRules, moment: Moment) -> Certificate:
+    """Items, sites or basis modules are suspended or resumed, the rest of the certificate is not."""
+    _check_reason(verb, said.data)
+    wanted = Status.SUSPENDED if verb is Verb.SUSPEND else Status.ACTIVE
+    parts = list(certificate.parts)
+    for at, named in enumerate(said.data.get("items") or ()):
+        pointer = f"/data/items/{at}"
+        kind, name, gtin = _part_named(certificate, named, pointer)
+        row = certificate.part(kind, name, gtin)
+        standing_now = row.statuses[-1].status if row else Status.ACTIVE
+        if standing_now is wanted:
+            raise TransitionNotAllowed(f"{name} is {standing_now}", pointer=pointer)
+        before = row.statuses if row else ()
+        interval = _interval(certificate.scheme, before, verb, wanted, said, rules, moment)
+        after = Part(kind, name, gtin, (*before, interval))
+        parts = [after if p is row else p for p in parts] if row else [*parts, after]
+    return replace(certificate, parts=tuple(parts))
+
+
+def _part_named(certificate: Certificate, named: ItemChange, pointer: str) -> tuple[PartKind, str, str | None]:
+    """Which part an event means: exactly one of model (with its GTIN), site address or standard.
+
+    Raises:
+        SchemeRule: it names none or several kinds. NothingToChange: the certificate has no such part.
+    """
+    model, site, standard, gtin = named.get("model"), named.get("site"), named.get("standard"), named.get("gtin")
+    if [model, site, standard].count(None) != 2:
+        raise SchemeRule("a part is named by its model, its site's address or its standard", pointer=pointer)
+    name = str(model or site or standard)
+    if model:
+        items = certificate.product.items if certificate.product else ()
+        found = next((i for i in items if i.model == name and gtin in (None, i.gtin)), None)
+        if found is not None:
+            return PartKind.ITEM, name, found.gtin
+    elif site:
+        if any(cast(Mapping[str, Json], site)["address"] == name for site in certificate.sites):
+            return PartKind.SITE, name, None
+    elif any(b.standard == name for b in certificate.basis):
+        return PartKind.BASIS, name, None
+    raise NothingToChange(f"{name} is not covered", pointer=pointer)
+
+
+def _renewed(certificate: Certificate, said: Said, rules: SchemeRules, moment: Moment) -> Certificate:
+    """A new period of validity, within the scheme's window before the end or its grace after it."""
+    data = said.data
+    effective_at, valid_until = date.fromisoformat(data["effective_at"]), day_of(data.get("valid_until"))
+    issued_on = day_of(data.get("issued_on")) or effective_at
+    end, window = certificate.valid_until, rules["renewal_window_days"]
+    if end is None:
+        raise NothingToChange(f"{certificate.certificate_no} has no end to renew", pointer="/type")
+    if window is not None and effective_at < end - timedelta(days=window):
+        raise SchemeRule(f"renewed more than {window} days before {end}", pointer="/data/effective_at")
+    if effective_at > end + timedelta(days=rules["grace_days"]):
+        raise TransitionNotAllowed(f"it expired on {end}: a new certificate is needed", pointer="/data/effective_at")
+    valid_from = day_of(data.get("valid_from")) or effective_at
+    if valid_until is None or valid_until <= end:
+        raise BadDates(f"a renewal ends after {end}", pointer="/data/valid_until")
+    if not certificate.valid_from <= valid_from <= valid_until or issued_on > moment.today:
+        raise BadDates("the dates of the new period contradict each other", pointer="/data/valid_from")
+    months = rules["validity_months"]
+    if months is not None and valid_until > add_months(max(valid_from, end + timedelta(days=1)), months) - timedelta(1):
+        raise SchemeRule(
+            f"this scheme's certificates are valid for at most {months} months", pointer="/data/valid_until"
+        )
+    period = Period(certificate.valid_from, end, certificate.issued_on, said.digest)
+    marks = tuple(
+        replace(mark, valid_until=valid_until) if mark.mark_no == certificate.certificate_no else mark
+        for mark in certificate.marks
+    )
+    return replace(
+        certificate,
+        periods=(*certificate.periods, period),
+        issued_on=issued_on,
+        valid_from=valid_from,
+        valid_until=valid_until,
+        surveillance_due=day_of(data.get("surveillance_due")) or _first_surveillance(valid_from, rules),
+        approver=data.get("approver") or certificate.approver,
+        basis=_bases(data["basis"]) if data.get("basis") else certificate.basis,
+        audit_refs=(*certificate.audit_refs, *(data.get("audit_refs") or ())),
+        marks=marks,
+    )
+
+
+def _transferred(certificate: Certificate, said: Said) -> Certificate:
+    to = said.data["to"]
+    if certificate.declaration or to == certificate.body:
+        raise NothingToChange(f"{certificate.certificate_no} cannot go to {to}", pointer="/data/to")
+    return replace(certificate, transfer=Transfer(to, said.digest, date.fromisoformat(said.data["effective_at"])))
+
+
+def _received(certificate: Certificate, said: Said, rules: SchemeRules) -> Certificate:
+    """Until now the giver answered for it; from now on the receiver does."""
+    transfer = certificate.transfer
+    if transfer is None or transfer.digest != said.data["of"] or transfer.to != said.source_id:
+        raise TransitionNotAllowed(
+            f"{certificate.certificate_no} is not on its way to {said.source_id} by that event", pointer="/data/of"
+        )
+    effective_at = date.fromisoformat(said.data["effective_at"])
+    last = transfer.effective_at + timedelta(days=rules["receive_within_days"])
+    if not transfer.effective_at <= effective_at <= last:
+        raise BadDates(f"received between {transfer.effective_at} and {last}", pointer="/data/effective_at")
+    return replace(certificate, responsible=said.source, body=said.source_id, transfer=None)
 
 
 def _passed(certificate: Certificate, day: date, data: EventData, rules: SchemeRules) -> Certificate:
@@ -147,12 +346,15 @@ def next_surveillance(valid_from: date, passed: date, rules: SchemeRules) -> dat
     return add_months(valid_from, months * (periods + 1))
 
 
-def _amended(certificate: Certificate, data: EventData) -> Certificate:
-    if date.fromisoformat(data["effective_at"]) < certificate.issued_on:
+def _amended(certificate: Certificate, data: EventData, moment: Moment) -> Certificate:
+    effective_at = date.fromisoformat(data["effective_at"])
+    if effective_at < certificate.first_issued_on:
         raise BadDates("amended before the certificate was issued", pointer="/data/effective_at")
+    if effective_at > moment.today:
+        raise BadDates("an amendment is reported when it has taken effect", pointer="/data/effective_at")
     after = _with_fields(certificate, data.get("fields") or AmendedFields())
-    for change_ in data.get("items") or []:
-        after = _with_item(after, change_["op"], Item(change_["model"], change_.get("gtin")))
+    for at, change_ in enumerate(data.get("items") or []):
+        after = _with_part(after, change_, f"/data/items/{at}")
     if after == certificate:
         raise NothingToChange("the amendment changes nothing", pointer="/data")
     return after
@@ -190,8 +392,50 @@ def _with_fields(certificate: Certificate, fields: AmendedFields) -> Certificate
     if "grade" in fields:
         after = replace(after, grade=fields["grade"])
     if "basis" in fields:
-        after = replace(after, basis=tuple(Basis(b["standard"], b.get("edition")) for b in fields["basis"]))
+        after = replace(after, basis=_bases(fields["basis"]))
     return after
+
+
+def _with_part(certificate: Certificate, change_: ItemChange, pointer: str) -> Certificate:
+    """A scope item, a site or a module of the basis enters or leaves."""
+    op, site, basis, model = change_["op"], change_.get("site"), change_.get("basis"), change_.get("model")
+    if [site, basis, model].count(None) != 2:
+        raise SchemeRule("each change names one model, one site or one basis module", pointer=pointer)
+    if model is not None:
+        return _with_item(certificate, op, Item(model, change_.get("gtin")))
+    if site is not None:
+        address = cast(SiteData, site)["address"]
+        present = [s for s in certificate.sites if cast(Mapping[str, Json], s)["address"] == address]
+        _check_presence(op, bool(present), address, pointer)
+        sites = (*certificate.sites, cast(Json, site)) if op == "added" else _without(certificate.sites, present)
+        return _forget_part(replace(certificate, sites=sites), op, PartKind.SITE, address)
+    assert basis is not None
+    module = Basis(basis["standard"], basis.get("edition"))
+    held = [b for b in certificate.basis if b.standard == module.standard and module.edition in (None, b.edition)]
+    _check_presence(op, bool(held), module.standard, pointer)
+    modules = (*certificate.basis, module) if op == "added" else _without(certificate.basis, held)
+    if not modules:
+        raise SchemeRule("the last basis module cannot be removed: cancel the certificate", pointer=pointer)
+    return _forget_part(replace(certificate, basis=modules), op, PartKind.BASIS, module.standard)
+
+
+def _check_presence(op: str, present: bool, name: str, pointer: str) -> None:
+    if present is (op == "added"):
+        raise NothingToChange(f"{name} is {'covered already' if present else 'not covered'}", pointer=pointer)
+
+
+_T = TypeVar("_T")
+
+
+def _without(all_of: tuple[_T, ...], removed: Sequence[_T]) -> tuple[_T, ...]:
+    return tuple(one for one in all_of if one not in removed)
+
+
+def _forget_part(certificate: Certificate, op: str, kind: PartKind, name: str) -> Certificate:
+    """What has left the scope has no status of its own any more."""
+    if op == "added" or not any(p.kind is kind and p.name == name for p in certificate.parts):
+        return certificate
+    return replace(certificate, parts=tuple(p for p in certificate.parts if (p.kind, p.name) != (kind, name)))
 
 
 def _with_item(certificate: Certificate, op: str, item: Item) -> Certificate:
@@ -214,7 +458,8 @@ def _with_item(certificate: Certificate, op: str, item: Item) -> Certificate:
         replace(mark, products=items) if mark.mark_no == certificate.certificate_no else mark
         for mark in certificate.marks
     )
-    return replace(certificate, product=replace(product, items=items), marks=marks)
+    after = replace(certificate, product=replace(product, items=items), marks=marks)
+    return _forget_part(after, op, PartKind.ITEM, item.model)
 
 
 # --- the beginning ---------------------------------------------------------------------------------------
@@ -239,6 +484,8 @@ def issued(number: str, said: Said, rules: SchemeRules, moment: Moment, *, decla
         raise BadDates("first issued after it was issued", pointer="/data/first_issued_on")
     if issued_on > moment.today:
         raise BadDates(f"issued on {issued_on}, after today {moment.today}", pointer="/data/issued_on")
+    if rules["approver_differs"] and data.get("approver") == said.signatory:
+        raise SchemeRule("who drafts does not approve: approver and signatory differ", pointer="/data/approver")
     _check_scheme(data, rules, valid_from, valid_until)
     interval = StatusInterval(Status.ACTIVE, effective_at, None, None, None, said.digest)
     product = _product(data)
@@ -250,7 +497,7 @@ def issued(number: str, said: Said, rules: SchemeRules, moment: Moment, *, decla
         responsible=said.source,
         body=None if declaration else said.source_id,
         certification_mode=data.get("certification_mode"),
-        basis=tuple(Basis(b["standard"], b.get("edition")) for b in data.get("basis") or ()),
+        basis=_bases(data.get("basis") or []),
         holder=party(data["holder"]),
         manufacturer=party_or_none(data.get("manufacturer")),
         factory=party_or_none(data.get("factory")),
@@ -318,6 +565,10 @@ def _first_surveillance(valid_from: date, rules: SchemeRules) -> date | None:
     return add_months(valid_from, months) if months is not None else None
 
 
+def _bases(modules: list[BasisData]) -> tuple[Basis, ...]:
+    return tuple(Basis(b["standard"], b.get("edition")) for b in modules)
+
+
 def _product(data: EventData) -> Product | None:
     product = data.get("product")
     if not product:
@@ -369,6 +620,12 @@ def with_mark(certificate: Certificate, said: Said, rules: SchemeRules, moment: 
         raise SchemeRule(f"the certificate does not cover {strangers[0]!r}", pointer="/data/products")
     if covered and not products:
         raise SchemeRule("an authorization names its products", pointer="/data/products")
+    for name in rules["mark_requires"]:
+        if not cast(Mapping[str, object], data).get(name):
+            raise SchemeRule(f"this scheme requires {name} before a mark is authorized", pointer=f"/data/{name}")
+    route = data.get("route")
+    if route is not None and rules["routes"] and route not in rules["routes"]:
+        raise SchemeRule(f"this scheme has no route {route}", pointer="/data/route")
     valid_from, valid_until = day_of(data.get("valid_from")) or effective_at, day_of(data.get("valid_until"))
     end = certificate.valid_until
     if (valid_until is not None and valid_until < valid_from) or (
@@ -376,14 +633,14 @@ def with_mark(certificate: Certificate, said: Said, rules: SchemeRules, moment: 
     ):
         raise BadDates(f"a mark ends with its certificate ({end}) or before", pointer="/data/valid_until")
     mark = Mark(
-        mark_no=data["mark_no"],
+        mark_no=_number(data["mark_no"]),
         mark=data["mark"],
         family=family,
         authorized_by=said.source,
         products=products,
         media=tuple(data.get("media") or ()),
         quantity=data.get("quantity"),
-        route=data.get("route"),
+        route=route,
         attributes=tuple(data.get("attributes") or ()),
         valid_from=valid_from,
         valid_until=valid_until,
@@ -392,30 +649,46 @@ def with_mark(certificate: Certificate, said: Said, rules: SchemeRules, moment: 
     return replace(certificate, marks=(*certificate.marks, mark))
 
 
-def withdraw_mark(certificate: Certificate, mark_no: str, said: Said, moment: Moment) -> Certificate:
-    """The certificate with one of its authorizations ended."""
-    mark = _mark_of(certificate, mark_no)
-    effective_at = date.fromisoformat(said.data["effective_at"])
-    check_ahead(effective_at, moment)
-    if mark.status is Status.WITHDRAWN:
-        raise TransitionNotAllowed(f"mark {mark_no} is withdrawn already", pointer="/type")
-    if effective_at < mark.statuses[-1].since:
-        raise BadDates("withdrawn before it was authorized", pointer="/data/effective_at")
-    ended = StatusInterval(Status.WITHDRAWN, effective_at, None, said.data.get("reason"), None, said.digest)
-    return _with(certificate, replace(mark, statuses=(*mark.statuses, ended)))
+_MARK_VERBS: Mapping[str, tuple[Verb, Status, tuple[Status, ...]]] = MappingProxyType(
+    {
+        "suspended": (Verb.SUSPEND, Status.SUSPENDED, (Status.ACTIVE,)),
+        "resumed": (Verb.RESUME, Status.ACTIVE, (Status.SUSPENDED,)),
+        "withdrawn": (Verb.CANCEL, Status.WITHDRAWN, (Status.ACTIVE, Status.SUSPENDED)),
+    }
+)
+"""What happens to a mark authorization: the status after it, and those it may come from."""
 
 
-def with_codes(certificate: Certificate, mark_no: str, said: Said) -> Certificate:
+def change_mark(certificate: Certificate, word: str, said: Said, rules: SchemeRules, moment: Moment) -> Certificate:
+    """The certificate with one of its authorizations suspended, resumed or withdrawn."""
+    mark = _mark_of(certificate, said)
+    verb, status, before = _MARK_VERBS[word]
+    check_ahead(date.fromisoformat(said.data["effective_at"]), moment)
+    if mark.status not in before:
+        raise TransitionNotAllowed(f"mark {mark.mark_no} is {mark.status}", pointer="/type")
+    if verb is Verb.SUSPEND:
+        _check_reason(verb, said.data)
+    interval = _interval(certificate.scheme, mark.statuses, verb, status, said, rules, moment)
+    return _with(certificate, replace(mark, statuses=(*mark.statuses, interval)))
+
+
+def with_codes(certificate: Certificate, said: Said) -> Certificate:
     """The certificate with a set of unit codes recorded on one of its authorizations (the codes stay private)."""
-    mark = _mark_of(certificate, mark_no)
+    mark = _mark_of(certificate, said)
     if mark.status is not Status.ACTIVE:
-        raise TransitionNotAllowed(f"mark {mark_no} is {mark.status}", pointer="/type")
+        raise TransitionNotAllowed(f"mark {mark.mark_no} is {mark.status}", pointer="/type")
     data = cast(Mapping[str, Json], said.data)
+    issued_before = sum(cast(int, cast(Mapping[str, Json], codes)["quantity"]) for codes in mark.code_sets)
+    if mark.quantity is not None and issued_before + cast(int, data["quantity"]) > mark.quantity:
+        raise SchemeRule(
+            f"{mark.quantity} codes are authorized, {issued_before} were issued before", pointer="/data/quantity"
+        )
     codes: Json = {name: data.get(name) for name in ("effective_at", "product", "quantity", "rule_version", "digest")}
     return _with(certificate, replace(mark, code_sets=(*mark.code_sets, codes)))
 
 
-def _mark_of(certificate: Certificate, mark_no: str) -> Mark:
+def _mark_of(certificate: Certificate, said: Said) -> Mark:
+    mark_no = _number(said.data["mark_no"])
     mark = certificate.mark(mark_no)
     if mark is None:
         raise UnknownMark(f"{certificate.certificate_no} has no mark {mark_no}", pointer="/data/mark_no")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from enum import StrEnum
 
-from services.domain.certificate import Certificate, Mark, Status, StatusInterval
+from services.domain.certificate import Certificate, Mark, Part, Status, StatusInterval
 
 
 class Standing(StrEnum):
@@ -19,7 +19,7 @@ class Standing(StrEnum):
     VALID = "valid"
 
 
-_PRECEDENCE = list(Standing)
+PRECEDENCE = list(Standing)
 
 
 def interval_on(statuses: Sequence[StatusInterval], day: date) -> StatusInterval | None:
@@ -28,7 +28,7 @@ def interval_on(statuses: Sequence[StatusInterval], day: date) -> StatusInterval
 
 
 def standing(certificate: Certificate, day: date) -> Standing:
-    """What a certificate is on a civil day at UTC+8. It still holds on the day `valid_until`."""
+    """What a certificate is on a civil day at UTC+8, for itself. It still holds on the day `valid_until`."""
     interval = interval_on(certificate.statuses, day)
     if interval is None:
         return Standing.NOT_YET_VALID
@@ -36,18 +36,44 @@ def standing(certificate: Certificate, day: date) -> Standing:
         return Standing.REVOKED
     if interval.status is Status.CANCELLED:
         return Standing.SUPERSEDED if certificate.superseded_by else Standing.CANCELLED
-    if certificate.valid_until is not None and certificate.valid_until < day:
-        return Standing.EXPIRED
-    if interval.status is Status.SUSPENDED:
-        return Standing.SUSPENDED
-    if day < certificate.valid_from:
-        return Standing.NOT_YET_VALID
-    return Standing.VALID
+    covered = _covered(certificate, day)
+    return worse(covered, Standing.SUSPENDED) if interval.status is Status.SUSPENDED else covered
+
+
+def _covered(certificate: Certificate, day: date) -> Standing:
+    """Whether a day lies in a period of validity, before the first, or after one and before the next."""
+    if day >= certificate.valid_from:
+        ended = certificate.valid_until is not None and certificate.valid_until < day
+        return Standing.EXPIRED if ended else Standing.VALID
+    begun = [period for period in certificate.periods if period.since <= day]
+    if any(period.until is None or day <= period.until for period in begun):
+        return Standing.VALID
+    return Standing.EXPIRED if begun else Standing.NOT_YET_VALID
+
+
+def worse(*standings: Standing) -> Standing:
+    """The one that comes first in the order of precedence."""
+    return min(standings, key=PRECEDENCE.index)
+
+
+def standing_under(certificate: Certificate, parent: Certificate | None, day: date) -> Standing:
+    """A sub-certificate falls with its parent: the worse of its own standing and its parent's."""
+    own = standing(certificate, day)
+    return worse(own, standing(parent, day)) if parent is not None else own
+
+
+def part_standing(certificate: Certificate, part: Part | None, day: date) -> Standing:
+    """A scope item, site or basis module falls with its certificate, and may be suspended by itself."""
+    whole = standing(certificate, day)
+    interval = interval_on(part.statuses, day) if part is not None else None
+    if interval is None or interval.status is Status.ACTIVE:
+        return whole
+    return worse(whole, Standing.SUSPENDED)
 
 
 def mark_standing(certificate: Certificate, mark: Mark, day: date) -> Standing:
     """The worse of the mark's own standing and its certificate's, so that nothing has to cascade."""
-    return min(standing(certificate, day), own_mark_standing(mark, day), key=_PRECEDENCE.index)
+    return worse(standing(certificate, day), own_mark_standing(mark, day))
 
 
 def own_mark_standing(mark: Mark, day: date) -> Standing:

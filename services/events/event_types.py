@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -92,8 +92,17 @@ def check_data(event: Event) -> None:
     if kind is None:
         raise UnknownType(f"{event.type[:80]!r} is no event type of this register", pointer="/type")
     _check_subject(kind.subject, event.subject)
+    check_form(event.type, event.data)
+
+
+def check_form(event_type: str, data: Mapping[str, object]) -> None:
+    """Check an event's data against the schema of its type.
+
+    Raises:
+        BadEvent: with a pointer into the event.
+    """
     try:
-        _validator(event.type)(event.data)
+        _validator(event_type)(data)
     except fastjsonschema.JsonSchemaValueException as error:
         raise BadEvent(_said(error), pointer=_pointer(error)) from None
 

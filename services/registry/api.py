@@ -10,12 +10,11 @@ from flask import Flask
 from flask.views import MethodView
 
 from services import telemetry
-from services.domain.certificate import CertificateState, from_state
 from services.domain.errors import BadRequest, CertmarkError, NotFound
 from services.domain.identifiers import CHINA, certificate_number, civil_day, instant_text
-from services.domain.standing import interval_on, mark_standing, standing
 from services.postgres import Connection, Cursor, connect, database_url, transaction
 from services.registry import store
+from services.registry.as_of import as_of
 from services.settings import Settings, settings_from
 from services.web import Blueprint, service_app
 
@@ -164,41 +163,12 @@ def _blueprint(database: Database) -> Blueprint:
             no = certificate_number(number)
             day = _day(query["at"]) if query["at"] else civil_day(datetime.now(UTC))
             known_at = _known_at(query["known_at"]) if query["known_at"] else None
-            found = database.read(lambda cur: store.state_as_known(cur, no, known_at))
-            if found is None or found[0]["kind"] != "certificate":
-                raise NotFound(
-                    f"{no} is not in the register" + (f" as known at {query['known_at']}" if known_at else "")
-                )
-            return _answer(*found, day, known_at)
+            return database.read(lambda cur: as_of(cur, no, day, known_at))
 
     return blueprint
 
 
 _START: dict[str, Any] = {"sequence": 0, "previous": None}
-
-
-def _answer(
-    state: CertificateState, seq: int, recorded_at: datetime, day: date, known_at: datetime | None
-) -> dict[str, Any]:
-    certificate = from_state(state)
-    interval = interval_on(certificate.statuses, day)
-    return {
-        "certificate_no": certificate.certificate_no,
-        "at": day.isoformat(),
-        "known_at": _instant(known_at),
-        "standing": standing(certificate, day).value,
-        "status": interval.status.value if interval else None,
-        "reason": interval.reason if interval else None,
-        "since": interval.since.isoformat() if interval else None,
-        "until": interval.until.isoformat() if interval and interval.until else None,
-        "marks": [
-            {"mark_no": m.mark_no, "mark": m.mark, "standing": mark_standing(certificate, m, day).value}
-            for m in certificate.marks
-        ],
-        "seq": seq,
-        "recorded_at": _instant(recorded_at),
-        "state": state,
-    }
 
 
 def _forms(subject: str) -> list[str]:

@@ -2,19 +2,17 @@
 
 import hashlib
 import json
-from collections import OrderedDict
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from json.encoder import encode_basestring
-from typing import cast
+from typing import Any, cast
 
-import orjson
-
-from services.domain.body import AllianceState, AuthorityState, BodyState, Key, KeyState, Purpose, key_from_state
-from services.domain.certificate import Certificate, CertificateState, from_state, to_state
-from services.domain.decision import Changes, Value, decide
+from services.domain.body import KeyState, Purpose
+from services.domain.certificate import Certificate, to_state
+from services.domain.clocks import next_due
+from services.domain.decision import decide, rules_of
 from services.domain.errors import (
     CHAIN_REFUSALS,
     CertmarkError,
@@ -28,143 +26,21 @@ from services.domain.errors import (
     UnknownKey,
     Untrusted,
 )
-from services.domain.identifiers import certificate_number, civil_day, instant_text
-from services.domain.said import EventData, Moment, Said
-from services.domain.scheme import SchemeState
-from services.events.canonical import canonical_text
+from services.domain.fold import CAUSES, Told
+from services.domain.identifiers import civil_day, instant_text
+from services.domain.said import Moment
+from services.domain.world import Changes, Value
+from services.events.canonical import canonical, canonical_text
 from services.events.envelope import Event, check_signature, check_source, open_envelope, read_event
-from services.events.keys import PrivateKey, PublicKey, public_key
-from services.postgres import Cursor
-from services.registry import store
+from services.events.keys import PrivateKey, public_key
 from services.registry.intake import Prepared
+from services.registry.register import RESOLVED, Register, subject_of
 from services.registry.store import Entry, Head, Pending, Quarantined, StoredRecord
 from services.registry.tokens import TokenRecord, sign, tokens_due
+from services.registry.told import said_of
 
 AHEAD = 64
 """How far a sequence may run ahead of its chain's last event and be parked (contract: Envelope)."""
-
-KEPT = 16 << 20
-"""Characters of certificates' states that stay decoded between batches: the next events are often about the same."""
-
-_ABOUT_CERTIFICATES = ("certmark.certificate.", "certmark.mark.", "certmark.declaration.")
-
-
-class Register:
-    """The register as a batch sees it: what was loaded, what the batch has changed, and what it will save.
-
-    Implements `domain.decision.World`.
-    """
-
-    def __init__(self) -> None:
-        self.administrative: dict[str, StoredRecord] = {}
-        self._values: dict[str, Value] = {}
-        self._certificates: OrderedDict[str, StoredRecord] = OrderedDict()  # the longest untouched first
-        self._weight = 0  # characters of their states
-        self._mark_owners: dict[str, str] = {}
-        self._keys: dict[str, tuple[KeyState, Key]] = {}
-
-    def reload(self, cur: Cursor) -> None:
-        """Everything but the certificates, as it was committed; these are read as batches ask for them."""
-        self.administrative = store.administrative_records(cur)
-        self._values = {key: orjson.loads(record.state) for key, record in self.administrative.items()}
-        self._certificates.clear()
-        self._weight = 0
-
-    def load(self, cur: Cursor, numbers: set[str], mark_nos: set[str]) -> None:
-        """The certificates and mark numbers that a batch is about, those read that no batch before has left here."""
-        wanted = {f"certificate/{number}" for number in numbers}
-        for key in wanted & self._certificates.keys():
-            self._certificates.move_to_end(key)
-        if missing := wanted - self._certificates.keys():
-            self._keep(store.records_of(cur, missing))
-        self._forget_beyond(KEPT, wanted)
-        owned = mark_nos | numbers
-        self._mark_owners = store.mark_owners(cur, owned) if owned else {}
-
-    def _keep(self, records: Mapping[str, StoredRecord]) -> None:
-        for key, record in records.items():
-            before = self._certificates.get(key)
-            self._weight += len(record.state) - (len(before.state) if before else 0)
-            self._certificates[key] = record
-
-    def _forget_beyond(self, weight: int, wanted: Set[str]) -> None:
-        while self._weight > weight and (key := next(iter(self._certificates))) not in wanted:
-            self._weight -= len(self._certificates.pop(key).state)
-            self._values.pop(key, None)
-
-    def record(self, key: str) -> StoredRecord | None:
-        return self._certificates.get(key) or self.administrative.get(key)
-
-    def put(self, key: str, value: Value) -> list[tuple[str, str]]:
-        """Keep a new value; the mark numbers that it brings, each with its certificate's."""
-        new: list[tuple[str, str]] = []
-        if isinstance(value, Certificate):
-            before = self.certificate(value.certificate_no)
-            held = {mark.mark_no for mark in before.marks} if before else set()
-            new = [(m.mark_no, value.certificate_no) for m in value.marks if m.mark_no not in held]
-            self._mark_owners.update(new)
-        self._values[key] = value
-        return new
-
-    @property
-    def established(self) -> bool:
-        """Whether the first authority is there; until then only the pinned event is taken."""
-        return any(key.startswith("authority/") for key in self._values)
-
-    @property
-    def is_demonstration(self) -> bool:
-        """Whether an authority says of itself that it only demonstrates: its keys lie open."""
-        return any(
-            cast(AuthorityState, value)["demonstration"]
-            for key, value in self._values.items()
-            if key.startswith("authority/")
-        )
-
-    def committed(self, records: Mapping[str, StoredRecord]) -> None:
-        """These stand now. A batch that was not committed leaves wrong values behind: `reload` before the next."""
-        administrative = {key: record for key, record in records.items() if not key.startswith("certificate/")}
-        self.administrative |= administrative
-        self._keep({key: record for key, record in records.items() if key not in administrative})
-
-    # World
-
-    def certificate(self, number: str) -> Certificate | None:
-        key = f"certificate/{number}"
-        value = self._values.get(key)
-        if value is None and (record := self._certificates.get(key)) is not None:
-            value = self._values[key] = from_state(cast(CertificateState, orjson.loads(record.state)))
-        return cast(Certificate | None, value)
-
-    def mark_owner(self, mark_no: str) -> str | None:
-        return self._mark_owners.get(mark_no)
-
-    def body(self, approval_no: str) -> BodyState | None:
-        return cast(BodyState | None, self._values.get(f"body/{approval_no}"))
-
-    def alliance(self, alliance_id: str) -> AllianceState | None:
-        return cast(AllianceState | None, self._values.get(f"alliance/{alliance_id}"))
-
-    def authority(self, authority_id: str) -> AuthorityState | None:
-        return cast(AuthorityState | None, self._values.get(f"authority/{authority_id}"))
-
-    def scheme(self, scheme_id: str) -> SchemeState | None:
-        return cast(SchemeState | None, self._values.get(f"scheme/{scheme_id}"))
-
-    def key(self, kid: str) -> KeyState | None:
-        return cast(KeyState | None, self._values.get(f"key/{kid}"))
-
-    def signing_key(self, kid: str) -> Key | None:
-        """A key with its dates parsed, kept until its record changes."""
-        state = self.key(kid)
-        if state is None:
-            return None
-        known = self._keys.get(kid)
-        if known is None or known[0] is not state:
-            known = self._keys[kid] = (state, key_from_state(state))
-        return known[1]
-
-    def thumbprint(self, jwk: Mapping[str, str]) -> str:
-        return public_key(jwk).kid
 
 
 @dataclass(slots=True)
@@ -192,6 +68,7 @@ class Batch:
         ids: dict[tuple[str, str], str],
         chains: dict[tuple[str, str], tuple[int, str]],
         pending: list[Pending],
+        again: Mapping[str, Prepared] | None = None,
     ) -> None:
         self.register = register
         self.head = head
@@ -199,6 +76,7 @@ class Batch:
         self.mark_key = mark_key
         self.ids = ids | {(p.source, p.event_id): p.digest for p in pending}
         self.chains = chains
+        self.again = again or {}
         self.recorded_at = max(head.recorded_at, milliseconds(head.now))
         self.today = civil_day(self.recorded_at)
         self.waiting: dict[str, Pending] = {p.digest: p for p in pending}
@@ -211,8 +89,12 @@ class Batch:
         self.reviewed: set[str] = set()
         self.new_keys: list[dict[str, str]] = []
         self.new_marks: list[tuple[str, str]] = []
+        self.resolved: list[tuple[str, str, bool]] = []
         self.duplicates = 0
         self.status_index = head.status_index
+        self.cause = head.cause
+        """The digest of the event whose consequences come next: the batch ends with it."""
+        self.drawn_to = head.drawn_to
 
     # --- one record ---------------------------------------------------------------------------------
 
@@ -290,16 +172,62 @@ class Batch:
             if event.previous != digest:
                 raise ChainForked("another event stands at the place before", pointer="/previous")
             moment = Moment(arrived.received_at, self.today)
-            changes = decide(_said(event, arrived), self.register, moment)
+            changes = decide(said_of(event, arrived.subject), self.register, moment)
         except Refusal as refusal:
             self._enter(event, arrived, f"refused:{refusal.slug}", refusal, {})
             if isinstance(refusal, CHAIN_REFUSALS):
                 return False
         else:
             self._enter(event, arrived, "accepted", None, changes)
+            if event.type in CAUSES:
+                self.cause, self.drawn_to = event.digest, ""
+            if event.type == RESOLVED:
+                self._resolve(event)
         self.chains[chain] = (event.sequence, event.digest)
         self.changed_chains.add(chain)
         return True
+
+    def _resolve(self, event: Event) -> None:
+        """What was put aside is decided now, with the keys that there are now, where the authority asks for that."""
+        digest = event.data["digest"]
+        self.register.quarantined.discard(digest)
+        redriven = False
+        if event.data["action"] == "redriven":
+            before = len(self.quarantine)
+            self.take(self.again[digest])
+            redriven = len(self.quarantine) == before
+            del self.quarantine[before:]  # it still lies where it was
+        self.resolved.append((digest, event.digest, redriven))
+
+    def draw(self, cause: Told, jws: str, number: str, after: Certificate) -> None:
+        """Enter what a cause brings about for one certificate. It touches no chain."""
+        digest = canonical({"cause": cause.said.digest, "certificate_no": number, "kind": "consequence"}, floats=False)
+        state = canonical_state(after)
+        self._touch(f"certificate/{number}", cause.said.digest, after, state)
+        self._append(
+            Entry(
+                seq=self.head.size + len(self.entries),
+                kind="consequence",
+                digest=hashlib.sha256(digest).hexdigest(),
+                event_id=None,
+                source=cause.said.source,
+                type=cause.said.type,
+                subject=number,
+                sequence=None,
+                decision="accepted",
+                detail=cause.said.digest,
+                pointer=None,
+                hint=None,
+                effective_at=_effective_at(cause.said.data),
+                received_at=None,
+                recorded_at=self.recorded_at,
+                position=None,
+                state_digest=hashlib.sha256(state.encode()).hexdigest(),
+                state=state,
+                leaf="",
+                jws=jws,
+            )
+        )
 
     def _drain(self, source: str, subject: str) -> None:
         """Decide what was parked behind the event that has just filled the hole.
@@ -325,27 +253,18 @@ class Batch:
     # --- what is to be saved --------------------------------------------------------------------------
 
     def _enter(self, event: Event, arrived: Pending, decision: str, refusal: Refusal | None, changes: Changes) -> None:
-        seq = self.head.size + len(self.entries)
         state: str | None = None  # of the first record that the event changes: the one that it is about
         for key, value in changes.items():
             text = canonical_state(value)
             state = state or text
-            stored = self.touched.get(key)
-            before = self.register.record(key)
-            if stored is None:
-                held = before.tokens if before else "[]"
-                of_key = before.event if before else None
-                stored = self.touched[key] = Touched(event.digest, seq, text, json.loads(held), held, of_key)
-            stored.digest, stored.seq, stored.state = event.digest, seq, text
+            touched = self._touch(key, event.digest, value, text)
             if key.startswith("key/"):
-                if stored.event is None:
-                    stored.event = arrived.jws
+                if touched.event is None:
+                    touched.event = arrived.jws
                 self.new_keys.append(cast(KeyState, value)["key"])
-            self.new_marks += self.register.put(key, value)
-        effective_at = event.data.get("effective_at")
         self._append(
             Entry(
-                seq=seq,
+                seq=self.head.size + len(self.entries),
                 kind="event",
                 digest=event.digest,
                 event_id=event.id,
@@ -357,7 +276,7 @@ class Batch:
                 detail=refusal.detail if refusal else None,
                 pointer=refusal.pointer if refusal else None,
                 hint=refusal.hint if refusal else None,
-                effective_at=date.fromisoformat(effective_at) if effective_at else None,
+                effective_at=_effective_at(event.data),
                 received_at=arrived.received_at,
                 recorded_at=self.recorded_at,
                 position=arrived.position,
@@ -367,9 +286,25 @@ class Batch:
                 jws=arrived.jws,
             )
         )
+        if refusal is None and event.type not in CAUSES:
+            moment = Moment(arrived.received_at, self.today)
+            self.register.tell(arrived.subject, event, moment, self.entries[-1].seq)
         for key, value in changes.items():
             if isinstance(value, Certificate):
                 self._sign_tokens(key, value)
+
+    def _touch(self, key: str, digest: str, value: Value, text: str) -> Touched:
+        """Keep a new value, and that its record is to be saved."""
+        seq = self.head.size + len(self.entries)
+        touched = self.touched.get(key)
+        if touched is None:
+            before = self.register.record(key)
+            held = before.tokens if before else "[]"
+            of_key = before.event if before else None
+            touched = self.touched[key] = Touched(digest, seq, text, json.loads(held), held, of_key)
+        touched.digest, touched.seq, touched.state = digest, seq, text
+        self.new_marks += self.register.put(key, value)
+        return touched
 
     def _sign_tokens(self, key: str, certificate: Certificate) -> None:
         """A token is an entry before anybody can print it."""
@@ -459,32 +394,28 @@ class Batch:
                 tokens=touched.tokens_text or json.dumps(touched.tokens, ensure_ascii=False, separators=(",", ":")),
                 under_review=key.removeprefix("certificate/") in under_review,
                 event=touched.event,
+                **self._columns(key),
             )
         return saved
 
-
-def subject_of(event: Event) -> str:
-    """The subject as the register knows it: certificate numbers in their canonical form."""
-    return _number(event.subject) if event.type.startswith(_ABOUT_CERTIFICATES) else event.subject
-
-
-_number = lru_cache(maxsize=4096)(certificate_number)
-
-
-def _said(event: Event, arrived: Pending) -> Said:
-    _, _, kind, name = event.source.split(":", 3)
-    data = cast(EventData, event.data)
-    return Said(event.digest, event.source, kind, name, event.type, arrived.subject, data)
-
-
-@lru_cache(maxsize=4096)
-def _public_key(kty: str, crv: str, x: str, y: str) -> PublicKey:
-    return public_key({"kty": kty, "crv": crv, "x": x, **({"y": y} if y else {})})
+    def _columns(self, key: str) -> dict[str, Any]:
+        """What the registry looks certificates up by, beside their key."""
+        if not key.startswith("certificate/"):
+            return {}
+        certificate = self.register.certificate(key.removeprefix("certificate/"))
+        assert certificate is not None
+        rules = rules_of(self.register)(certificate.scheme, self.today)
+        catalogue = self.register.catalogue(rules["catalogue"]) if rules and rules["catalogue"] else None
+        return {
+            "responsible": certificate.responsible,
+            "product_class": certificate.product.product_class if certificate.product else None,
+            "due": next_due(certificate, rules, catalogue, self.today) if rules else None,
+        }
 
 
-def public_key_of(state: KeyState) -> PublicKey:
-    jwk = state["key"]
-    return _public_key(jwk["kty"], jwk["crv"], jwk["x"], jwk.get("y", ""))
+def _effective_at(data: Mapping[str, Any]) -> date | None:
+    text = data.get("effective_at")
+    return date.fromisoformat(text) if text else None
 
 
 def canonical_state(value: Value) -> str:

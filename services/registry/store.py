@@ -1,13 +1,11 @@
 """The register's tables: what a batch needs is read in a few statements, and saved by one statement a table."""
 
 import io
-import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, cast
 
-from services.domain.certificate import CertificateState
 from services.postgres import Cursor, execute_values
 
 CHANNEL = "certmark_records"
@@ -29,6 +27,8 @@ class Head:
     leader_lives: bool
     lease_runs: bool
     now: datetime
+    cause: str = ""
+    drawn_to: str = ""
 
 
 @dataclass(slots=True)
@@ -68,6 +68,9 @@ class StoredRecord:
     tokens: str
     under_review: bool
     event: str | None
+    responsible: str | None = None
+    product_class: str | None = None
+    due: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +98,16 @@ class Quarantined:
     value: bytes
 
 
+_RECORD = "key, revision, seq, recorded_at, digest, state, tokens, under_review, event, responsible, product_class, due"
+
+
 def lock_head(cur: Cursor) -> Head:
     """The head, locked: the fence. A second writer waits here and then finds itself behind."""
     cur.execute(
         "SELECT size, position, start, recorded_at, revision, status_index, duplicates, leader,"
         " CASE WHEN leader_pid = pg_backend_pid() THEN true"  # we live; to ask about others takes 1.5 ms
         " ELSE EXISTS (SELECT 1 FROM pg_stat_get_activity(head.leader_pid)) END, lease_until > clock_timestamp(),"
-        " clock_timestamp() FROM head FOR UPDATE"
+        " clock_timestamp(), cause, drawn_to FROM head FOR UPDATE"
     )
     return Head(*_one(cur))
 
@@ -110,7 +116,7 @@ def head(cur: Cursor) -> Head:
     """The head as it is, without a lock."""
     cur.execute(
         "SELECT size, position, start, recorded_at, revision, status_index, duplicates, leader, false,"
-        " lease_until > clock_timestamp(), clock_timestamp() FROM head"
+        " lease_until > clock_timestamp(), clock_timestamp(), cause, drawn_to FROM head"
     )
     return Head(*_one(cur))
 
@@ -118,7 +124,7 @@ def head(cur: Cursor) -> Head:
 def save_head(cur: Cursor, after: Head, leader: str, lease: float) -> None:
     cur.execute(
         "UPDATE head SET size = %s, position = %s, start = %s, recorded_at = %s, revision = %s, status_index = %s,"
-        " duplicates = %s, leader = %s, leader_pid = pg_backend_pid(),"
+        " duplicates = %s, cause = %s, drawn_to = %s, leader = %s, leader_pid = pg_backend_pid(),"
         " lease_until = clock_timestamp() + %s * interval '1 second'",
         (
             after.size,
@@ -128,6 +134,8 @@ def save_head(cur: Cursor, after: Head, leader: str, lease: float) -> None:
             after.revision,
             after.status_index,
             after.duplicates,
+            after.cause,
+            after.drawn_to,
             leader,
             lease,
         ),
@@ -202,8 +210,7 @@ def pending_of(cur: Cursor, subjects: Collection[str]) -> list[Pending]:
 
 def records_of(cur: Cursor, keys: Collection[str]) -> dict[str, StoredRecord]:
     cur.execute(
-        "SELECT key, revision, seq, recorded_at, digest, state, tokens, under_review, event FROM records"
-        " WHERE key = ANY(%s::text[])",
+        f"SELECT {_RECORD} FROM records WHERE key = ANY(%s::text[])",
         (_array(keys),),
     )
     return {row[0]: StoredRecord(*row) for row in cur.fetchall()}
@@ -211,16 +218,88 @@ def records_of(cur: Cursor, keys: Collection[str]) -> dict[str, StoredRecord]:
 
 def administrative_records(cur: Cursor) -> dict[str, StoredRecord]:
     """Every record but the certificates': few, and needed for every decision."""
-    cur.execute(
-        "SELECT key, revision, seq, recorded_at, digest, state, tokens, under_review, event FROM records"
-        " WHERE key < 'certificate/' OR key >= 'certificate0'"
-    )
+    cur.execute(f"SELECT {_RECORD} FROM records WHERE key < 'certificate/' OR key >= 'certificate0'")
     return {row[0]: StoredRecord(*row) for row in cur.fetchall()}
 
 
 def mark_owners(cur: Cursor, mark_nos: Collection[str]) -> dict[str, str]:
     cur.execute("SELECT mark_no, certificate_no FROM marks WHERE mark_no = ANY(%s::text[])", (_array(mark_nos),))
     return dict(cur.fetchall())
+
+
+# --- what was said, for folding anew ---------------------------------------------------------------------------
+
+_TOLD = "subject, seq, kind, jws, received_at, recorded_at"
+
+
+def told_about(cur: Cursor, subjects: Collection[str], known_at: datetime | None = None) -> list[tuple[Any, ...]]:
+    """Accepted events and consequences about these subjects, in order of seq (see `told.ToldRow`)."""
+    cur.execute(
+        f"SELECT {_TOLD} FROM entries WHERE subject = ANY(%s::text[]) AND decision = 'accepted'"
+        " AND kind IN ('event', 'consequence') AND (%s::timestamptz IS NULL OR recorded_at <= %s) ORDER BY seq",
+        (_array(subjects), known_at, known_at),
+    )
+    return cur.fetchall()
+
+
+def told_by_digest(cur: Cursor, digests: Collection[str]) -> list[tuple[Any, ...]]:
+    """Accepted events by their digests; a row as in `told_about`, with the type behind it."""
+    cur.execute(
+        f"SELECT {_TOLD}, type FROM entries WHERE digest = ANY(%s::text[]) AND kind = 'event'"
+        " AND decision = 'accepted' ORDER BY seq",
+        (_array(digests),),
+    )
+    return cur.fetchall()
+
+
+def certificates_of_class(cur: Cursor, product_class: str, after: str, limit: int) -> list[str]:
+    """Numbers of the certificates of a product class, in order, beyond one."""
+    cur.execute(
+        "SELECT key FROM records WHERE product_class = %s AND key > %s ORDER BY key LIMIT %s",
+        (product_class, f"certificate/{after}", limit),
+    )
+    return [key.removeprefix("certificate/") for (key,) in cur.fetchall()]
+
+
+def spoken_about(cur: Cursor, source: str, since: str, after: str, limit: int) -> list[tuple[str, str]]:
+    """The certificates about which a source was heard since an instant, each with the headers that it signed under."""
+    cur.execute(
+        "SELECT DISTINCT subject, split_part(jws, '.', 1) FROM entries WHERE source = %s AND received_at >= %s"
+        " AND kind = 'event' AND decision = 'accepted' AND subject > %s AND (type LIKE 'certmark.certificate.%%'"
+        " OR type LIKE 'certmark.mark.%%' OR type LIKE 'certmark.declaration.%%') ORDER BY subject LIMIT %s",
+        (source, since, after, limit),
+    )
+    return cast(list[tuple[str, str]], cur.fetchall())
+
+
+def concerned_by(cur: Cursor, cause: str, after: str, limit: int) -> list[str]:
+    """The certificates for which a cause had a consequence, in order, beyond one."""
+    cur.execute(
+        "SELECT DISTINCT subject FROM entries WHERE kind = 'consequence' AND detail = %s AND subject > %s"
+        " ORDER BY subject LIMIT %s",
+        (cause, after, limit),
+    )
+    return [subject for (subject,) in cur.fetchall()]
+
+
+def quarantined_as(cur: Cursor, digests: Collection[str]) -> dict[str, Quarantined]:
+    """What was put aside under these digests and has not become an entry since."""
+    cur.execute(
+        "SELECT position, digest, code, detail, pointer, received_at, recorded_at, record_key, value FROM quarantine"
+        " WHERE digest = ANY(%s::text[]) AND NOT redriven ORDER BY position DESC",
+        (_array(digests),),
+    )
+    rows = [_quarantined(*row) for row in cur.fetchall()]
+    return {row.digest: row for row in rows if row.digest is not None}
+
+
+def resolve_quarantine(cur: Cursor, resolved: Iterable[tuple[str, str, bool]]) -> None:
+    """(digest, the resolving event's digest, whether it was redriven) of what an authority has resolved."""
+    for digest, by, redriven in resolved:
+        cur.execute(
+            "UPDATE quarantine SET resolved_by = %s, redriven = %s WHERE digest = %s AND NOT redriven",
+            (by, redriven, digest),
+        )
 
 
 def _array(texts: Iterable[str]) -> str:
@@ -300,10 +379,24 @@ def save_records(cur: Cursor, records: Iterable[StoredRecord]) -> None:
     away and copying costs half of `ON CONFLICT`. Readers see either all of the old rows or all of the new.
     """
     rows = [
-        (r.key, r.revision, r.seq, r.recorded_at, r.digest, r.state, r.tokens, r.under_review, r.event) for r in records
+        (
+            r.key,
+            r.revision,
+            r.seq,
+            r.recorded_at,
+            r.digest,
+            r.state,
+            r.tokens,
+            r.under_review,
+            r.event,
+            r.responsible,
+            r.product_class,
+            r.due,
+        )
+        for r in records
     ]
     cur.execute("DELETE FROM records WHERE key = ANY(%s::text[])", (_array([row[0] for row in rows]),))
-    _copy(cur, "records", "key, revision, seq, recorded_at, digest, state, tokens, under_review, event", rows)
+    _copy(cur, "records", _RECORD, rows)
 
 
 def save_marks(cur: Cursor, owners: Iterable[tuple[str, str]]) -> None:
@@ -377,8 +470,7 @@ def save_relayed(cur: Cursor, revision: int, tail: int, quarantined: int) -> Non
 
 def records_after(cur: Cursor, revision: int, limit: int) -> list[StoredRecord]:
     cur.execute(
-        "SELECT key, revision, seq, recorded_at, digest, state, tokens, under_review, event FROM records"
-        " WHERE revision > %s ORDER BY revision LIMIT %s",
+        f"SELECT {_RECORD} FROM records WHERE revision > %s ORDER BY revision LIMIT %s",
         (revision, limit),
     )
     return [StoredRecord(*row) for row in cur.fetchall()]
@@ -444,19 +536,6 @@ def _decision(
     }
 
 
-def state_as_known(
-    cur: Cursor, subject: str, known_at: datetime | None
-) -> tuple[CertificateState, int, datetime] | None:
-    """The last state of a certificate among the entries recorded up to an instant, its seq and when it was recorded."""
-    cur.execute(
-        "SELECT state, seq, recorded_at FROM entries WHERE subject = %s AND state IS NOT NULL"
-        " AND (%s::timestamptz IS NULL OR recorded_at <= %s) ORDER BY seq DESC LIMIT 1",
-        (subject, known_at, known_at),
-    )
-    row = cur.fetchone()
-    return (cast(CertificateState, json.loads(row[0])), row[1], row[2]) if row else None
-
-
 def history_of(cur: Cursor, subject: str, after: int, limit: int) -> list[dict[str, Any]]:
     """Every entry about a subject in order of seq, refused ones included."""
     cur.execute(
@@ -473,8 +552,8 @@ def counts(cur: Cursor) -> dict[str, int]:
     cur.execute(
         "SELECT (SELECT count(*) FROM entries WHERE kind = 'event' AND decision = 'accepted'),"
         " (SELECT count(*) FROM entries WHERE kind = 'event' AND decision <> 'accepted'),"
-        " (SELECT count(*) FROM pending), (SELECT count(*) FROM quarantine), duplicates, position - start, size,"
-        " revision FROM head"
+        " (SELECT count(*) FROM pending), (SELECT count(*) FROM quarantine WHERE NOT redriven), duplicates,"
+        " position - start, size, revision FROM head"
     )
     names = ("accepted", "refused", "pending", "quarantined", "duplicates", "read", "size", "revision")
     return dict(zip(names, _one(cur), strict=True))

@@ -1,7 +1,6 @@
 """The one active writer: takes the log's events in order and commits each batch together with its position."""
 
 import contextlib
-import json
 import os
 import signal
 import socket
@@ -9,18 +8,22 @@ import sys
 import time
 from dataclasses import replace
 from types import FrameType
+from typing import cast
 
 from services import telemetry
 from services.domain.errors import CertmarkError, Fault, LogMisconfigured, LogTruncated, NotConfigured
+from services.domain.fold import ANNULLED
 from services.domain.identifiers import normalised
 from services.events.envelope import open_envelope, read_event
 from services.events.keys import PrivateKey, load_key
-from services.events.log import Topics, open_log
+from services.events.log import Record, Topics, open_log
 from services.postgres import Connection, Cursor, connect, database_url, transaction
-from services.registry import store
-from services.registry.batch import Batch, Register, public_key_of, subject_of
+from services.registry import consequences, store
+from services.registry.batch import Batch
 from services.registry.intake import Intake, Prepared, prepare, read_checked, spare_the_collector
+from services.registry.register import RESOLVED, Register, public_key_of, subject_of
 from services.registry.store import Head, StoredRecord
+from services.registry.told import ToldRow, told_one
 from services.settings import Settings, settings_from
 
 LEASE = 5.0
@@ -51,6 +54,7 @@ class Worker:
         self.mark_key: PrivateKey | None = load_key(settings.mark_key) if settings.mark_key.exists() else None
         self.register = Register()
         self.size: int | None = None  # the register's size after the last batch of ours; None: reload before the next
+        self.drawing = False  # an event's consequences are being drawn: nothing is read before that is done
         self._connection: Connection | None = None
         self._intake: Intake | None = None
         self._asked = 0  # the position from which the batch that comes next was read
@@ -92,6 +96,8 @@ class Worker:
                 position = self._lead(cur).position
             self._teach()
             self._ask(position)
+        if self.drawing:
+            return self._draw(connection)
         records = self._reading().receive(IDLE * 2)
         if records is None:  # the helper is slow to answer: stay leader meanwhile
             with transaction(connection) as cur:
@@ -130,6 +136,7 @@ class Worker:
             if self.settings.production and self.register.is_demonstration:
                 raise NotConfigured("CERTMARK_PRODUCTION=1, and the register was established by a demonstration")
             self.size = head.size
+            self.drawing = bool(head.cause)
         return head
 
     def _apply(self, connection: Connection, records: list[Prepared], read_from: int) -> int:
@@ -142,12 +149,13 @@ class Worker:
                 return 0  # somebody wrote since we read: what was read ahead may lie on either side of it
             ready = self._readable(records)
             aside = store.quarantined_between(cur, ready[0].record.position, ready[-1].record.position)
-            batch = self._decide(cur, head, [r for r in ready if r.record.position not in aside])
+            batch, last = self._decide(cur, head, [r for r in ready if r.record.position not in aside])
+            if last is not None:
+                ready = [r for r in ready if r.record.position <= last]
             saved = batch.records()
             save(cur, batch, saved, ready[-1].record.position + 1, self.name)
         # A crash before the commit repeats the batch; after it, the position has moved with it.
-        self.size = head.size + len(batch.entries)
-        self.register.committed(saved)
+        self._committed(head, batch, saved)
         for jwk in batch.new_keys:
             self._reading().learn(jwk)
         if len(ready) < len(records):
@@ -156,6 +164,39 @@ class Worker:
         _EVENTS.inc(len(ready))
         _QUARANTINED.inc(len(batch.quarantine))
         return len(ready)
+
+    def _committed(self, head: Head, batch: Batch, saved: dict[str, StoredRecord]) -> None:
+        self.size = head.size + len(batch.entries)
+        self.drawing = bool(batch.cause)
+        self.register.committed(saved)
+
+    def _draw(self, connection: Connection) -> int:
+        """One page of an event's consequences, in the order of the certificates' numbers; how many certificates.
+
+        The place up to which they are drawn is committed with them: a crash repeats the page that was not.
+        """
+        with transaction(connection) as cur:
+            expected = self.size
+            head = self._head(cur)
+            self.size = None
+            if expected != head.size or not head.cause:
+                return 0
+            (*row, _) = store.told_by_digest(cur, [head.cause])[0]
+            cause, jws = told_one(cast(ToldRow, tuple(row))), row[3]
+            numbers = consequences.affected(cur, cause, self.register, head.drawn_to)
+            self.register.load(cur, set(numbers), set())
+            self.register.load_told_about(cur, numbers if cause.said.type == ANNULLED else ())
+            batch = Batch(self.register, head, self.genesis, self.mark_key, ids={}, chains={}, pending=[])
+            for number in numbers:
+                before = self.register.certificate(number)
+                after = consequences.drawn(before, cause, self.register) if before else None
+                if after is not None and after != before:
+                    batch.draw(cause, jws, number, after)
+            batch.cause, batch.drawn_to = (head.cause, numbers[-1]) if numbers else ("", "")
+            saved = batch.records()
+            save(cur, batch, saved, head.position, self.name)
+        self._committed(head, batch, saved)
+        return len(numbers)
 
     def _readable(self, records: list[Prepared]) -> list[Prepared]:
         """The records up to the first whose key only this batch brings: nothing unverified is ever parsed.
@@ -181,14 +222,22 @@ class Worker:
             ready.append(record)
         return ready
 
-    def _decide(self, cur: Cursor, head: Head, records: list[Prepared]) -> Batch:
-        """Load in a few statements what these records are about, then decide each in order."""
-        events = [r.event for r in records if r.event is not None]
+    def _decide(self, cur: Cursor, head: Head, records: list[Prepared]) -> tuple[Batch, int | None]:
+        """Load in a few statements what these records are about, then decide each in order.
+
+        Up to the first that has consequences: its position is given back, as the batch ends there.
+        """
+        again = self._again(cur, records)
+        events = [r.event for r in (*records, *again.values()) if r.event is not None]
         subjects = {subject_of(e) for e in events}
         pending = store.pending_of(cur, subjects) if subjects else []
         parked = [read_event(open_envelope(p.jws.encode())) for p in pending]
-        mark_nos = {normalised(str(e.data["mark_no"])) for e in (*events, *parked) if "mark_no" in e.data}
-        self.register.load(cur, subjects, mark_nos)
+        told = [*events, *parked]
+        mark_nos = {normalised(str(e.data["mark_no"])) for e in told if "mark_no" in e.data}
+        others = {normalised(str(e.data[name])) for e in told for name in ("by", "parent_no") if e.data.get(name)}
+        self.register.load(cur, subjects | others, mark_nos)
+        self.register.load_told(cur, [(e, subject_of(e)) for e in told])
+        self.register.quarantined = set(again)
         ids, sources = {e.id for e in events}, {e.source for e in events}
         batch = Batch(
             self.register,
@@ -198,10 +247,23 @@ class Worker:
             ids=store.known_ids(cur, ids) if ids else {},
             chains=store.chains_of(cur, subjects, sources) if subjects else {},
             pending=pending,
+            again=again,
         )
         for record in records:
             batch.take(record)
-        return batch
+            if batch.cause:
+                return batch, record.record.position
+        return batch, None
+
+    def _again(self, cur: Cursor, records: list[Prepared]) -> dict[str, Prepared]:
+        """What lies in quarantine under the digests that these records resolve, prepared with the keys of today."""
+        digests = {str(r.event.data["digest"]) for r in records if r.event is not None and r.event.type == RESOLVED}
+        aside = store.quarantined_as(cur, digests) if digests else {}
+        keys = {kid: public_key_of(state) for kid, state in self.register.keys().items()} if aside else {}
+        return {
+            digest: prepare(Record(row.position, row.record_key, row.value, row.received_at), keys)
+            for digest, row in aside.items()
+        }
 
     # --- what the worker holds on to ------------------------------------------------------------------
 
@@ -220,9 +282,8 @@ class Worker:
 
     def _teach(self) -> None:
         """Tell the helper of every key in the register."""
-        for key, record in self.register.administrative.items():
-            if key.startswith("key/"):
-                self._reading().learn(json.loads(record.state)["key"])
+        for state in self.register.keys().values():
+            self._reading().learn(state["key"])
 
     def _drop(self) -> None:
         self.size = None
@@ -243,6 +304,7 @@ def save(cur: Cursor, batch: Batch, records: dict[str, StoredRecord], position: 
     store.park(cur, batch.parked.values())
     store.unpark(cur, batch.drained)
     store.save_quarantine(cur, batch.quarantine)
+    store.resolve_quarantine(cur, batch.resolved)
     after = replace(
         batch.head,
         size=batch.head.size + len(batch.entries),
@@ -251,6 +313,8 @@ def save(cur: Cursor, batch: Batch, records: dict[str, StoredRecord], position: 
         revision=batch.head.revision + len(records),
         status_index=batch.status_index,
         duplicates=batch.head.duplicates + batch.duplicates,
+        cause=batch.cause,
+        drawn_to=batch.drawn_to,
     )
     store.save_head(cur, after, leader, LEASE)
     store.notify(cur)

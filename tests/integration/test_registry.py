@@ -19,7 +19,9 @@ from services.events.keys import new_key
 from services.events.log import Topics
 from services.marks.token import MarkKey, MarkPath, open_token, verify_token
 from services.postgres import Cursor, transaction
-from services.registry import batch, store
+from services.registry import register as registry_register
+from services.registry import store
+from services.registry.as_of import folded
 from services.registry.relay import Relay
 from services.registry.worker import NotLeader, Worker
 from services.settings import settings_from
@@ -493,7 +495,7 @@ def test_a_position_rewound_to_zero_changes_nothing(register: Register) -> None:
 
 def test_a_certificate_that_was_forgotten_is_read_again(register: Register, monkeypatch: pytest.MonkeyPatch) -> None:
     first = register.issue()
-    monkeypatch.setattr(batch, "KEPT", 0)
+    monkeypatch.setattr(registry_register, "KEPT", 0)
     register.issue()
     assert register.worker.register.record(f"certificate/{first}") is None
     assert accepted(register.say(BODY, "certificate.suspended", first, a_suspension()))
@@ -637,8 +639,8 @@ def test_known_at_finds_what_was_known_then(register: Register) -> None:
     between = datetime.now(UTC)
     register.say(BODY, "certificate.revoked", number, {"effective_at": ago(100), "reason": "R05"})
     with transaction(register.connection) as cur:
-        then = store.state_as_known(cur, number, between)
-        now = store.state_as_known(cur, number, None)
+        then = folded(cur, number, TODAY, between)
+        now = folded(cur, number, TODAY, None)
     assert then is not None
     assert now is not None
-    assert (then[0]["status"], now[0]["status"]) == ("active", "revoked")
+    assert (then.certificate.status, now.certificate.status) == ("active", "revoked")

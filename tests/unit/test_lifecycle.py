@@ -16,6 +16,7 @@ from services.domain.certificate import (
     Product,
     Status,
     StatusInterval,
+    Transfer,
     from_state,
     to_state,
 )
@@ -33,10 +34,10 @@ from services.domain.lifecycle import (
     REASON_LETTER,
     Verb,
     change,
+    change_mark,
     issued,
     next_surveillance,
     with_mark,
-    withdraw_mark,
 )
 from services.domain.reasons import REASONS
 from services.domain.said import EventData, Moment, Said
@@ -101,6 +102,7 @@ def a_certificate(status: Status = Status.ACTIVE) -> Certificate:
         organic=None,
         green=None,
         statuses=tuple(statuses),
+        transfer=Transfer("B", "d3", date(2026, 9, 20)),
     )
 
 
@@ -113,6 +115,14 @@ def a_statement(verb: Verb, **data: object) -> Said:
         given["until"] = "2026-12-31"
     if verb is Verb.AMEND:
         given["fields"] = {"headcount": 7}
+    if verb is Verb.RENEW:
+        given |= {"issued_on": "2026-10-01", "valid_until": "2032-03-05"}
+    if verb is Verb.TRANSFER:
+        given["to"] = "CNCA-R-2019-7902"
+    if verb is Verb.RECEIVE:
+        given["of"] = "d3"
+    if verb is Verb.SUPERSEDE:
+        given["by"] = "T-2024-002"
     return a_said(given | data)
 
 
@@ -279,7 +289,7 @@ def test_a_mark_that_the_certificate_implies_has_its_number_and_follows_its_item
 def an_authorization(**data: object) -> Said:
     given: dict[str, object] = {
         "effective_at": "2026-10-01",
-        "mark_no": "M-1",
+        "mark_no": "MK-1",
         "mark": "sample",
         "family": "甲",
         "products": [{"model": "A1", "gtin": "06909900123007"}],
@@ -316,13 +326,14 @@ def test_no_mark_on_a_certificate_that_is_not_valid(status: Status) -> None:
 
 
 def test_a_withdrawn_mark_ends_and_cannot_end_twice() -> None:
-    said = replace(an_authorization(), data={"effective_at": "2026-10-15", "mark_no": "M-1"})
-    after = withdraw_mark(a_marked_certificate(), "M-1", said, MOMENT)
+    said = replace(an_authorization(), data={"effective_at": "2026-10-15", "mark_no": "MK-1"})
+    after = change_mark(a_marked_certificate(), "withdrawn", said, RULES, MOMENT)
     assert after.marks[0].status is Status.WITHDRAWN
     with pytest.raises(TransitionNotAllowed):
-        withdraw_mark(after, "M-1", said, MOMENT)
+        change_mark(after, "withdrawn", said, RULES, MOMENT)
+    other = replace(said, data={**said.data, "mark_no": "MK-2"})
     with pytest.raises(UnknownMark):
-        withdraw_mark(after, "M-2", said, MOMENT)
+        change_mark(after, "withdrawn", other, RULES, MOMENT)
 
 
 # --- standing ------------------------------------------------------------------------------------------------

@@ -1,0 +1,181 @@
+"""A certificate folded anew from what was said about it: as of a day, as known then, corrected and annulled."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import cast
+
+from services.domain.certificate import (
+    Certificate,
+    Corrected,
+    Flag,
+    Mark,
+    Part,
+    Status,
+    StatusInterval,
+)
+from services.domain.errors import Refusal
+from services.domain.lifecycle import BEGINNINGS, apply
+from services.domain.said import EventData, Moment, Said
+from services.domain.scheme import SchemeRules
+from services.domain.standing import interval_on
+
+CORRECTED = "certmark.certificate.corrected.v1"
+ANNULLED = "certmark.decision.annulled.v1"
+CLASS_REMOVED = "certmark.catalogue.class_removed.v1"
+KEY_COMPROMISED = "certmark.key.compromised.v1"
+CAUSES = frozenset({ANNULLED, CLASS_REMOVED, KEY_COMPROMISED})
+"""What an authority says that has a consequence for each of many certificates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One accepted entry about a subject. A consequence carries what its cause said."""
+
+    seq: int
+    consequence: bool
+    said: Said
+    moment: Moment
+
+
+RulesOn = Callable[[str, date], SchemeRules | None]
+"""The version of a scheme that is in force on a day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What stands after the fold, and the events that could do nothing any more, each with the reason."""
+
+    certificate: Certificate | None
+    moot: Mapping[str, Refusal]
+
+
+def fold(told: Sequence[Told], rules_on: RulesOn, at: date | None = None) -> Folded:
+    """Apply entries in order of seq: those that have taken effect by a day, or all.
+
+    An event that was corrected counts as corrected. One that was annulled counts as never said from the day on which
+    the annulment takes effect; until then it stood. An issue that was annulled leaves the certificate revoked.
+    """
+    folded = _applied(told, frozenset(), rules_on, at)
+    gone: set[str] = set()
+    for annulment in sorted((one.said for one in told if _annuls(one)), key=lambda said: said.data["effective_at"]):
+        day = date.fromisoformat(annulment.data["effective_at"])
+        if at is None or day <= at:
+            gone.add(annulment.data["digest"])
+            after = _applied(told, frozenset(gone), rules_on, at)
+            folded = Folded(_joined(folded.certificate, after.certificate, day, annulment.digest), after.moot)
+    if folded.certificate is None or not gone:
+        return folded
+    return Folded(replace(folded.certificate, annulled=tuple(sorted(gone))), folded.moot)
+
+
+def _annuls(one: Told) -> bool:
+    return one.consequence and one.said.type == ANNULLED
+
+
+def _applied(told: Sequence[Told], gone: frozenset[str], rules_on: RulesOn, at: date | None) -> Folded:
+    certificate: Certificate | None = None
+    moot: dict[str, Refusal] = {}
+    corrections = [one.said for one in told if one.said.type == CORRECTED and one.said.digest not in gone]
+    for one in told:
+        said = one.said
+        if said.digest in gone or _annuls(one):
+            continue
+        if said.type == CORRECTED:
+            if certificate is not None:
+                pair = Corrected(said.data["of"], said.digest)
+                certificate = replace(certificate, corrected=(*certificate.corrected, pair))
+            continue
+        said = corrected(said, corrections)
+        begins = _begins(said)
+        if at is not None and not begins and date.fromisoformat(said.data.get("effective_at", "0001-01-01")) > at:
+            continue
+        if one.consequence:
+            certificate = certificate and consequence(certificate, said)
+            continue
+        scheme = said.data["scheme"] if begins else certificate.scheme if certificate else ""
+        judged_on = (said.data.get("issued_on") if begins else None) or said.data["effective_at"]
+        rules = rules_on(scheme, date.fromisoformat(judged_on))
+        if rules is None:
+            continue
+        try:
+            certificate = apply(certificate, said, rules, replace(one.moment, history=True))
+        except Refusal as refusal:
+            moot[said.digest] = refusal
+    return Folded(certificate, moot)
+
+
+def _begins(said: Said) -> bool:
+    family, _, word = said.type.removeprefix("certmark.").removesuffix(".v1").partition(".")
+    return (family, word) in BEGINNINGS
+
+
+def corrected(said: Said, corrections: Sequence[Said]) -> Said:
+    """An event with the members that later corrections have replaced."""
+    fields: dict[str, object] = {}
+    for correction in corrections:
+        if correction.data["of"] == said.digest:
+            fields |= cast(Mapping[str, object], correction.data["fields"])
+    return replace(said, data=cast(EventData, {**said.data, **fields})) if fields else said
+
+
+def consequence(certificate: Certificate, cause: Said) -> Certificate:
+    """What an authority's event brings about for one certificate; nothing where it has ended already."""
+    if cause.type == KEY_COMPROMISED:
+        flag = Flag("key_compromised", cause.digest, cause.data["since"])
+        return certificate if flag in certificate.flags else replace(certificate, flags=(*certificate.flags, flag))
+    if certificate.status in (Status.REVOKED, Status.CANCELLED):
+        return certificate
+    since = max(date.fromisoformat(cause.data["effective_at"]), certificate.statuses[-1].since)
+    interval = StatusInterval(Status.CANCELLED, since, None, cause.data.get("reason") or "C05", None, cause.digest)
+    return replace(certificate, statuses=(*certificate.statuses, interval))
+
+
+# --- before and after an annulment ------------------------------------------------------------------------
+
+
+def _joined(before: Certificate | None, after: Certificate | None, day: date, digest: str) -> Certificate | None:
+    """What stood until a day, and from then on what stands without the annulled event."""
+    if before is None:
+        return after
+    if after is None:
+        return replace(before, statuses=_ended(before.statuses, Status.REVOKED, day, digest))
+    kept = [
+        replace(mark, statuses=_ended(mark.statuses, Status.WITHDRAWN, day, digest))
+        for mark in before.marks
+        if after.mark(mark.mark_no) is None
+    ]
+    marks = (*(_joined_mark(before.mark(m.mark_no), m, day, digest) for m in after.marks), *kept)
+    names = dict.fromkeys((p.kind, p.name, p.gtin) for p in (*before.parts, *after.parts))
+    parts = []
+    for name in names:
+        old, new = before.part(*name), after.part(*name)
+        statuses = _spliced(old.statuses if old else (), new.statuses if new else (), day, digest)
+        if statuses:
+            parts.append(Part(*name, statuses))
+    statuses = _spliced(before.statuses, after.statuses, day, digest)
+    return replace(after, statuses=statuses, marks=marks, parts=tuple(parts))
+
+
+def _joined_mark(before: Mark | None, after: Mark, day: date, digest: str) -> Mark:
+    return replace(after, statuses=_spliced(before.statuses, after.statuses, day, digest)) if before else after
+
+
+def _spliced(
+    before: tuple[StatusInterval, ...], after: tuple[StatusInterval, ...], day: date, digest: str
+) -> tuple[StatusInterval, ...]:
+    kept = tuple(interval for interval in before if interval.since < day)
+    if not kept:
+        return after
+    begun = interval_on(after, day)
+    status = begun.status if begun else Status.ACTIVE
+    later = tuple(interval for interval in after if interval.since > day)
+    if kept[-1].status is status:
+        return (*kept, *later)
+    until, reason = (begun.until, begun.reason) if begun else (None, None)
+    return (*kept, StatusInterval(status, day, until, reason, None, digest), *later)
+
+
+def _ended(statuses: tuple[StatusInterval, ...], status: Status, day: date, digest: str) -> tuple[StatusInterval, ...]:
+    kept = tuple(interval for interval in statuses if interval.since < day)
+    return (*kept, StatusInterval(status, day, None, None, None, digest))

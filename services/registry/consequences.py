@@ -1,0 +1,57 @@
+"""What an authority's event brings about for many certificates: for whom, page by page, in order of their numbers."""
+
+import base64
+import json
+
+from services.domain.certificate import Certificate
+from services.domain.decision import rules_of
+from services.domain.fold import ANNULLED, CLASS_REMOVED, KEY_COMPROMISED, Told, consequence, fold
+from services.postgres import Cursor
+from services.registry import store
+from services.registry.register import Register
+
+PAGE = 500
+
+
+def affected(cur: Cursor, cause: Told, register: Register, after: str) -> list[str]:
+    """The next certificates that a cause may concern, by number; fewer than a page are the last ones."""
+    said = cause.said
+    if said.type == CLASS_REMOVED:
+        return store.certificates_of_class(cur, _class(cause), after, PAGE)
+    if said.type == KEY_COMPROMISED:
+        key = register.key(said.subject)
+        owner = key["owner"] if key else ""
+        found = store.spoken_about(cur, owner, said.data["since"], after, PAGE)
+        return sorted({number for number, header in found if _kid(header) == said.subject})
+    target = store.told_by_digest(cur, [said.data["digest"]])
+    if not target:
+        return []
+    subject, *_, event_type = target[0]
+    if event_type.split(".")[1] in ("certificate", "mark", "declaration"):
+        return [subject] if subject > after else []
+    return store.concerned_by(cur, said.data["digest"], after, PAGE)
+
+
+def drawn(certificate: Certificate, cause: Told, register: Register) -> Certificate:
+    """The certificate after the consequence; itself where there is none."""
+    if cause.said.type == ANNULLED:
+        told = [*register.told(certificate.certificate_no), cause]
+        return fold(told, rules_of(register)).certificate or certificate
+    if cause.said.type == CLASS_REMOVED:
+        scheme = register.scheme(certificate.scheme)
+        product = certificate.product
+        if product is None or product.product_class != _class(cause):
+            return certificate
+        if scheme is None or scheme["versions"][-1]["catalogue"] != cause.said.subject:
+            return certificate
+    return consequence(certificate, cause.said)
+
+
+def _class(cause: Told) -> str:
+    return str(cause.said.data["class"])  # type: ignore[typeddict-item]  # a member of this type's data alone
+
+
+def _kid(header: str) -> str | None:
+    """The kid of a JWS that the register has accepted, from its first part."""
+    kid: str | None = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4))).get("kid")
+    return kid

@@ -1,0 +1,240 @@
+"""The register as a batch sees it: what was loaded and kept, what the batch has changed, what may be asked of it."""
+
+from collections import OrderedDict
+from collections.abc import Collection, Mapping, Sequence, Set
+from functools import lru_cache
+from typing import cast
+
+import orjson
+
+from services.domain.body import AllianceState, AuthorityState, BodyState, Key, KeyState, key_from_state
+from services.domain.calendar import Calendars, CalendarState, calendar_from_state
+from services.domain.catalogue import CatalogueState
+from services.domain.certificate import Certificate, CertificateState, from_state
+from services.domain.fold import ANNULLED, CORRECTED, Told
+from services.domain.identifiers import certificate_number
+from services.domain.said import Moment
+from services.domain.scheme import SchemeState
+from services.domain.world import Value
+from services.events.envelope import Event
+from services.events.event_types import check_form
+from services.events.keys import PublicKey, public_key
+from services.postgres import Cursor
+from services.registry import store
+from services.registry.store import StoredRecord
+from services.registry.told import ToldRow, said_of, told_of, told_one
+
+RESOLVED = "certmark.quarantine.resolved.v1"
+KEPT = 16 << 20
+"""Characters of certificates' states that stay decoded between batches: the next events are often about the same."""
+
+_ABOUT_CERTIFICATES = ("certmark.certificate.", "certmark.mark.", "certmark.declaration.")
+
+
+class Register:
+    """The register as a batch sees it: what was loaded, what the batch has changed, and what it will save.
+
+    Implements `domain.decision.World`.
+    """
+
+    def __init__(self) -> None:
+        self.administrative: dict[str, StoredRecord] = {}
+        self._values: dict[str, Value] = {}
+        self._certificates: OrderedDict[str, StoredRecord] = OrderedDict()  # the longest untouched first
+        self._weight = 0  # characters of their states
+        self._mark_owners: dict[str, str] = {}
+        self._keys: dict[str, tuple[KeyState, Key]] = {}
+        self._calendars: Calendars | None = None
+        self._told: dict[str, list[Told]] = {}
+        self._entries: dict[str, Told] = {}
+        self._annulled: set[str] = set()
+        self.quarantined: set[str] = set()
+        """Digests in quarantine that events of this batch resolve."""
+
+    def reload(self, cur: Cursor) -> None:
+        """Everything but the certificates, as it was committed; these are read as batches ask for them."""
+        self.administrative = store.administrative_records(cur)
+        self._values = {key: orjson.loads(record.state) for key, record in self.administrative.items()}
+        self._certificates.clear()
+        self._weight = 0
+        self._calendars = None
+
+    def load(self, cur: Cursor, numbers: set[str], mark_nos: set[str]) -> None:
+        """The certificates and mark numbers that a batch is about, those read that no batch before has left here."""
+        wanted = {f"certificate/{number}" for number in numbers}
+        for key in wanted & self._certificates.keys():
+            self._certificates.move_to_end(key)
+        if missing := wanted - self._certificates.keys():
+            self._keep(store.records_of(cur, missing))
+        self._forget_beyond(KEPT, wanted)
+        owned = mark_nos | numbers
+        self._mark_owners = store.mark_owners(cur, owned) if owned else {}
+
+    def load_told(self, cur: Cursor, events: Sequence[tuple[Event, str]]) -> None:
+        """What the corrections and annulments among (event, subject) pairs may ask about."""
+        self._told, self._entries, self._annulled = {}, {}, set()
+        named = {event.digest: subject for event, subject in events}
+        digests = {str(event.data["digest"]) for event, _ in events if event.type == ANNULLED}
+        subjects = {subject for event, subject in events if event.type == CORRECTED}
+        subjects |= {named[digest] for digest in digests if digest in named}
+        if digests:
+            for *row, _ in store.told_by_digest(cur, digests):
+                told = told_one(cast(ToldRow, tuple(row)))
+                self._entries[told.said.digest] = told
+                subjects.add(told.said.subject)
+        self.load_told_about(cur, subjects)
+
+    def load_told_about(self, cur: Cursor, subjects: Collection[str]) -> None:
+        """The accepted entries about these subjects, and which of them are annulled."""
+        if not subjects:
+            return
+        self._told = {subject: [] for subject in subjects}
+        for row in store.told_about(cur, subjects):
+            self._told[row[0]].append(told_one(cast(ToldRow, row)))
+        digests = [one.said.digest for told in self._told.values() for one in told]
+        annulments = told_of(cast(list[ToldRow], store.told_about(cur, digests)))
+        self._annulled = {one.said.subject for one in annulments if one.said.type == ANNULLED}
+
+    def tell(self, subject: str, event: Event, moment: Moment, seq: int) -> None:
+        """Add an accepted event of this batch to what is known about its subject, where somebody may ask for it."""
+        if subject in self._told:
+            told = Told(seq, False, said_of(event, subject), moment)
+            self._told[subject].append(told)
+            self._entries[event.digest] = told
+
+    def _keep(self, records: Mapping[str, StoredRecord]) -> None:
+        for key, record in records.items():
+            before = self._certificates.get(key)
+            self._weight += len(record.state) - (len(before.state) if before else 0)
+            self._certificates[key] = record
+
+    def _forget_beyond(self, weight: int, wanted: Set[str]) -> None:
+        while self._weight > weight and (key := next(iter(self._certificates))) not in wanted:
+            self._weight -= len(self._certificates.pop(key).state)
+            self._values.pop(key, None)
+
+    def record(self, key: str) -> StoredRecord | None:
+        return self._certificates.get(key) or self.administrative.get(key)
+
+    def put(self, key: str, value: Value) -> list[tuple[str, str]]:
+        """Keep a new value; the mark numbers that it brings, each with its certificate's."""
+        new: list[tuple[str, str]] = []
+        if isinstance(value, Certificate):
+            before = self.certificate(value.certificate_no)
+            held = {mark.mark_no for mark in before.marks} if before else set()
+            new = [(m.mark_no, value.certificate_no) for m in value.marks if m.mark_no not in held]
+            self._mark_owners.update(new)
+        self._values[key] = value
+        if key.startswith("calendar/"):
+            self._calendars = None
+        return new
+
+    @property
+    def established(self) -> bool:
+        """Whether the first authority is there; until then only the pinned event is taken."""
+        return any(key.startswith("authority/") for key in self._values)
+
+    @property
+    def is_demonstration(self) -> bool:
+        """Whether an authority says of itself that it only demonstrates: its keys lie open."""
+        return any(
+            cast(AuthorityState, value)["demonstration"]
+            for key, value in self._values.items()
+            if key.startswith("authority/")
+        )
+
+    def committed(self, records: Mapping[str, StoredRecord]) -> None:
+        """These stand now. A batch that was not committed leaves wrong values behind: `reload` before the next."""
+        administrative = {key: record for key, record in records.items() if not key.startswith("certificate/")}
+        self.administrative |= administrative
+        self._keep({key: record for key, record in records.items() if key not in administrative})
+
+    # World
+
+    def certificate(self, number: str) -> Certificate | None:
+        key = f"certificate/{number}"
+        value = self._values.get(key)
+        if value is None and (record := self._certificates.get(key)) is not None:
+            value = self._values[key] = from_state(cast(CertificateState, orjson.loads(record.state)))
+        return cast(Certificate | None, value)
+
+    def mark_owner(self, mark_no: str) -> str | None:
+        return self._mark_owners.get(mark_no)
+
+    def body(self, approval_no: str) -> BodyState | None:
+        return cast(BodyState | None, self._values.get(f"body/{approval_no}"))
+
+    def alliance(self, alliance_id: str) -> AllianceState | None:
+        return cast(AllianceState | None, self._values.get(f"alliance/{alliance_id}"))
+
+    def authority(self, authority_id: str) -> AuthorityState | None:
+        return cast(AuthorityState | None, self._values.get(f"authority/{authority_id}"))
+
+    def scheme(self, scheme_id: str) -> SchemeState | None:
+        return cast(SchemeState | None, self._values.get(f"scheme/{scheme_id}"))
+
+    def key(self, kid: str) -> KeyState | None:
+        return cast(KeyState | None, self._values.get(f"key/{kid}"))
+
+    def keys(self) -> dict[str, KeyState]:
+        """Every key, by kid."""
+        return {
+            key.removeprefix("key/"): cast(KeyState, value)
+            for key, value in self._values.items()
+            if key.startswith("key/")
+        }
+
+    def signing_key(self, kid: str) -> Key | None:
+        """A key with its dates parsed, kept until its record changes."""
+        state = self.key(kid)
+        if state is None:
+            return None
+        known = self._keys.get(kid)
+        if known is None or known[0] is not state:
+            known = self._keys[kid] = (state, key_from_state(state))
+        return known[1]
+
+    def catalogue(self, catalogue_id: str) -> CatalogueState | None:
+        return cast(CatalogueState | None, self._values.get(f"catalogue/{catalogue_id}"))
+
+    def calendars(self) -> Calendars:
+        if self._calendars is None:
+            states = [cast(CalendarState, v) for key, v in self._values.items() if key.startswith("calendar/")]
+            self._calendars = {state["year"]: calendar_from_state(state) for state in states}
+        return self._calendars
+
+    def told(self, subject: str) -> Sequence[Told]:
+        return self._told.get(subject, ())
+
+    def entry(self, digest: str) -> Told | None:
+        return self._entries.get(digest)
+
+    def is_annulled(self, digest: str) -> bool:
+        return digest in self._annulled
+
+    def is_quarantined(self, digest: str) -> bool:
+        return digest in self.quarantined
+
+    def check_data(self, event_type: str, data: Mapping[str, object]) -> None:
+        check_form(event_type, data)
+
+    def thumbprint(self, jwk: Mapping[str, str]) -> str:
+        return public_key(jwk).kid
+
+
+def subject_of(event: Event) -> str:
+    """The subject as the register knows it: certificate numbers in their canonical form."""
+    return _number(event.subject) if event.type.startswith(_ABOUT_CERTIFICATES) else event.subject
+
+
+_number = lru_cache(maxsize=4096)(certificate_number)
+
+
+@lru_cache(maxsize=4096)
+def _public_key(kty: str, crv: str, x: str, y: str) -> PublicKey:
+    return public_key({"kty": kty, "crv": crv, "x": x, **({"y": y} if y else {})})
+
+
+def public_key_of(state: KeyState) -> PublicKey:
+    jwk = state["key"]
+    return _public_key(jwk["kty"], jwk["crv"], jwk["x"], jwk.get("y", ""))
