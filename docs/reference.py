@@ -31,13 +31,14 @@ def _event(kind: EventType) -> str:
         f"{kind.schema['title']}. Subject: {kind.subject}. From: {sources}. "
         f"Schema: [`schemas/events/{short}.v1.json`](../schemas/events/{short}.v1.json).",
         "",
+        *([kind.schema["description"], ""] if "description" in kind.schema else []),
         "| member | form | |",
         "|---|---|---|",
     ]
     required = kind.schema.get("required", [])
     for name, part in kind.schema["properties"].items():
-        must = "required" if name in required else ""
-        lines.append(f"| `{name}` | {_form(part, kind.schema)} | {must} |")
+        said = [*(["required"] if name in required else []), *([part["description"]] if "description" in part else [])]
+        lines.append(f"| `{name}` | {_form(part, kind.schema)} | {': '.join(said)} |")
     return "\n".join([*lines, ""])
 
 
