@@ -4,14 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import TypedDict, cast
 
 from services.domain.calendar import Calendars, add_working_days
-from services.domain.catalogue import CatalogueState
+from services.domain.catalogue import CatalogueState, class_of
 from services.domain.certificate import Certificate, Part, PartKind, Status, StatusInterval
 from services.domain.errors import SchemeRule
 from services.domain.scheme import Clock as ClockLimit
-from services.domain.scheme import Transition
+from services.domain.scheme import SchemeRules
 from services.domain.standing import Standing, interval_on, standing
 
 
@@ -72,28 +71,13 @@ class Clock:
     what: str | None = None
 
 
-class ClockRules(TypedDict, total=False):
-    """What the clocks read of a scheme's rules; every member may be absent or null."""
-
-    grace_days: int | None
-    surveillance_grace_days: int | None
-    renewal_window_days: int | None
-    renewal_apply_days: int | None
-    receive_within_days: int | None
-    transitions: list[Transition] | None
-    catalogue_mode: str | None
-
-
-RECEIVE_WITHIN_DAYS = 30
-"""How long the body that a certificate is transferred to has to receive it, where the scheme says nothing."""
-
 _ENDED = (Standing.REVOKED, Standing.SUPERSEDED, Standing.CANCELLED)
 
 
 def clocks(
     certificate: Certificate,
     day: date,
-    rules: Mapping[str, object],
+    rules: SchemeRules,
     catalogue: CatalogueState | None = None,
     parent: Certificate | None = None,
 ) -> tuple[Clock, ...]:
@@ -106,11 +90,10 @@ def clocks(
     now = standing(certificate, day)
     if now in _ENDED:
         return ()
-    said = cast(ClockRules, rules)
-    running = _grace(certificate, day, said) if now is Standing.EXPIRED else _living(certificate, day, now, said)
+    running = _grace(certificate, day, rules) if now is Standing.EXPIRED else _living(certificate, day, now, rules)
     found = [
         Clock(kind, due, kind in CAN_BE_OVERDUE and due < day, (due - day).days, RULES[kind], what)
-        for kind, due, what in [*running, *_from_elsewhere(certificate, day, now, said, catalogue, parent)]
+        for kind, due, what in [*running, *_from_elsewhere(certificate, day, now, rules, catalogue, parent)]
     ]
     return tuple(sorted(found, key=lambda clock: (clock.due, clock.kind, clock.what or "")))
 
@@ -120,7 +103,7 @@ def overdue(found: Sequence[Clock]) -> tuple[Clock, ...]:
 
 
 def next_due(
-    certificate: Certificate, rules: Mapping[str, object], catalogue: CatalogueState | None, today: date
+    certificate: Certificate, rules: SchemeRules, catalogue: CatalogueState | None, today: date
 ) -> date | None:
     """The earliest day on which a clock of this certificate runs out: after it something may be overdue.
 
@@ -134,13 +117,12 @@ def next_due(
     last = certificate.statuses[-1]
     if last.status in (Status.REVOKED, Status.CANCELLED) and last.since <= today:
         return None
-    said = cast(ClockRules, rules)
     running = [
-        *_surveillance(certificate, said),
+        *_surveillance(certificate, rules),
         *_suspensions_from(certificate, today),
-        *_standards(certificate, said),
-        *_transfer(certificate, said),
-        *_catalogue(certificate, said, catalogue),
+        *_standards(certificate, rules),
+        *_transfer(certificate, rules),
+        *_catalogue(certificate, rules, catalogue),
     ]
     return min((due for _, due, _ in running if end is None or due < end), default=None)
 
@@ -148,7 +130,7 @@ def next_due(
 _Running = tuple[ClockKind, date, str | None]
 
 
-def _living(certificate: Certificate, day: date, now: Standing, rules: ClockRules) -> Iterator[_Running]:
+def _living(certificate: Certificate, day: date, now: Standing, rules: SchemeRules) -> Iterator[_Running]:
     yield from _renewal(certificate, rules)
     yield from _suspensions_on(certificate, day)
     if now is Standing.VALID:
@@ -160,7 +142,7 @@ def _from_elsewhere(
     certificate: Certificate,
     day: date,
     now: Standing,
-    rules: ClockRules,
+    rules: SchemeRules,
     catalogue: CatalogueState | None,
     parent: Certificate | None,
 ) -> Iterator[_Running]:
@@ -173,10 +155,10 @@ def _from_elsewhere(
         yield from _parent_end(parent, day)
 
 
-def _surveillance(certificate: Certificate, rules: ClockRules) -> Iterator[_Running]:
-    due, grace = certificate.surveillance_due, rules.get("surveillance_grace_days") or 0
+def _surveillance(certificate: Certificate, rules: SchemeRules) -> Iterator[_Running]:
+    due = certificate.surveillance_due
     if due is not None:
-        yield ClockKind.SURVEILLANCE, _later(due, grace), None
+        yield ClockKind.SURVEILLANCE, _later(due, rules["surveillance_grace_days"]), None
 
 
 def _suspensions_on(certificate: Certificate, day: date) -> Iterator[_Running]:
@@ -216,9 +198,9 @@ def _is_covered(certificate: Certificate, part: Part) -> bool:
     return any(item.model == part.name and part.gtin in (None, item.gtin) for item in items)
 
 
-def _standards(certificate: Certificate, rules: ClockRules) -> Iterator[_Running]:
+def _standards(certificate: Certificate, rules: SchemeRules) -> Iterator[_Running]:
     for basis in certificate.basis:
-        for old in rules.get("transitions") or ():
+        for old in rules["transitions"]:
             if _same(basis.standard, old["standard"]) and basis.edition == old["edition"]:
                 yield ClockKind.STANDARD, date.fromisoformat(old["until"]), f"{basis.standard}-{basis.edition}"
 
@@ -227,23 +209,21 @@ def _same(standard: str, other: str) -> bool:
     return "".join(standard.split()).upper() == "".join(other.split()).upper()
 
 
-def _transfer(certificate: Certificate, rules: ClockRules) -> Iterator[_Running]:
+def _transfer(certificate: Certificate, rules: SchemeRules) -> Iterator[_Running]:
     transfer = certificate.transfer
     if transfer is not None:
-        within = rules.get("receive_within_days")
-        days = RECEIVE_WITHIN_DAYS if within is None else within
-        yield ClockKind.TRANSFER, _later(transfer.effective_at, days), transfer.to
+        yield ClockKind.TRANSFER, _later(transfer.effective_at, rules["receive_within_days"]), transfer.to
 
 
-def _catalogue(certificate: Certificate, rules: ClockRules, catalogue: CatalogueState | None) -> Iterator[_Running]:
+def _catalogue(certificate: Certificate, rules: SchemeRules, catalogue: CatalogueState | None) -> Iterator[_Running]:
     """The day on which the catalogue stops taking certificates of this scheme's mode for the product's class."""
-    mode = rules.get("catalogue_mode")
+    mode = rules["catalogue_mode"]
     name = certificate.product.product_class if certificate.product else None
     if catalogue is None or mode is None or name is None:
         return
-    listed = next((one for one in catalogue["classes"] if one["class"] == name), None)
-    if listed is None:
-        return
+    listed = class_of(catalogue, name)
+    if listed is None or listed["removed_on"] is not None:
+        return  # what leaves the catalogue is cancelled with it
     last = [one["until"] for one in listed["modes"] if one["mode"] == mode][-1:]
     if last and last[0] is not None:
         yield ClockKind.CATALOGUE, date.fromisoformat(last[0]), name
@@ -260,20 +240,20 @@ def _parent_end(parent: Certificate, day: date) -> Iterator[_Running]:
         yield ClockKind.PARENT, parent.valid_until, parent.certificate_no
 
 
-def _renewal(certificate: Certificate, rules: ClockRules) -> Iterator[_Running]:
+def _renewal(certificate: Certificate, rules: SchemeRules) -> Iterator[_Running]:
     end = certificate.valid_until
     if end is None:
         return
     yield ClockKind.EXPIRY, end, None
-    window, apply = rules.get("renewal_window_days"), rules.get("renewal_apply_days")
+    window, apply = rules["renewal_window_days"], rules["renewal_apply_days"]
     if window is not None:
         yield ClockKind.RENEWAL_WINDOW, _later(end, -window), None
     if apply is not None:
         yield ClockKind.RENEWAL_APPLICATION, _later(end, -apply), None
 
 
-def _grace(certificate: Certificate, day: date, rules: ClockRules) -> Iterator[_Running]:
-    end, grace = certificate.valid_until, rules.get("grace_days") or 0
+def _grace(certificate: Certificate, day: date, rules: SchemeRules) -> Iterator[_Running]:
+    end, grace = certificate.valid_until, rules["grace_days"]
     if end is not None and day <= _later(end, grace):
         yield ClockKind.GRACE, _later(end, grace), None
 

@@ -7,104 +7,71 @@ from typing import Any
 import pytest
 
 from services.domain.calendar import Calendar, add_working_days, calendar_from_state, is_working_day
+from services.domain.catalogue import CatalogueState
 from services.domain.certificate import (
     Basis,
-    Certificate,
     Item,
-    Mark,
     Part,
     PartKind,
-    Party,
     Product,
     Status,
-    StatusInterval,
     Transfer,
 )
 from services.domain.clocks import (
     CAN_BE_OVERDUE,
     RULES,
-    Catalogue,
     Clock,
     ClockKind,
-    Within,
     check_within,
     clocks,
     next_due,
     overdue,
 )
 from services.domain.errors import SchemeRule
+from services.domain.scheme import Clock as ClockLimit
+from services.domain.scheme import SchemeRules, scheme_rules
+from tests.certificates import ACTIVE, BEGIN, END, a_certificate, a_mark, since
 
-BEGIN = date(2024, 3, 6)
-END = date(2029, 3, 5)
 DAY = timedelta(days=1)
-SCHEME: dict[str, object] = {
-    "grace_days": 10,
-    "surveillance_months": 12,
-    "surveillance_grace_days": 30,
-    "renewal_window_days": 180,
-    "renewal_apply_days": 90,
-    "receive_within_days": None,
-    "transitions": [{"standard": "GB 4706.32", "edition": "2012", "until": "2026-06-30"}],
-    "catalogue_mode": "certification",
-}
-CATALOGUE: Catalogue = {
+SCHEME: SchemeRules = scheme_rules(
+    {
+        "effective_at": "2016-01-01",
+        "version": 1,
+        "name": {"zh": "示范", "en": "Sample"},
+        "class": "product",
+        "mandatory": True,
+        "declaration": False,
+        "mark_authorizer": "implied",
+        "coverage": {"complete": False, "zh": "示范", "en": "sample"},
+        "grace_days": 10,
+        "surveillance_months": 12,
+        "surveillance_grace_days": 30,
+        "renewal_window_days": 180,
+        "renewal_apply_days": 90,
+        "receive_within_days": None,
+        "transitions": [{"standard": "GB 4706.32", "edition": "2012", "until": "2026-06-30"}],
+        "catalogue_mode": "certification",
+    }
+)
+CATALOGUE: CatalogueState = {
+    "v": 1,
+    "kind": "catalogue",
+    "id": "ccc",
+    "name": {"zh": "目录", "en": "Catalogue"},
+    "version": 1,
     "classes": [
         {
             "class": "0703",
+            "name": {"zh": "空调器", "en": "Air conditioners"},
+            "removed_on": None,
+            "digest": None,
             "modes": [
                 {"mode": "certification", "from": "2016-01-01", "until": "2027-01-31"},
                 {"mode": "self_declaration", "from": "2026-02-01", "until": None},
             ],
         }
-    ]
+    ],
 }
-
-
-def since(status: Status, day: date, until: date | None = None) -> StatusInterval:
-    return StatusInterval(status, day, until, None, None, "a" * 64)
-
-
-ACTIVE = since(Status.ACTIVE, BEGIN)
-
-
-def a_certificate(**fields: Any) -> Certificate:
-    given: dict[str, Any] = {
-        "certificate_no": "2024990703000117",
-        "declaration": False,
-        "scheme": "ccc",
-        "scheme_version": 1,
-        "responsible": "urn:certmark:body:CNCA-R-2019-7901",
-        "body": "CNCA-R-2019-7901",
-        "certification_mode": None,
-        "basis": (Basis("GB 4706.1", "2005"),),
-        "holder": Party("示范公司"),
-        "manufacturer": None,
-        "factory": None,
-        "product": Product("电器", "0101", None, (Item("A1", None), Item("A2", None))),
-        "service_scope": None,
-        "sites": (),
-        "headcount": None,
-        "first_issued_on": BEGIN,
-        "issued_on": BEGIN,
-        "valid_from": BEGIN,
-        "valid_until": END,
-        "surveillance_due": None,
-        "approver": None,
-        "audit_refs": (),
-        "parent_no": None,
-        "supersedes": None,
-        "superseded_by": None,
-        "accreditation": None,
-        "grade": None,
-        "organic": None,
-        "green": None,
-        "statuses": (ACTIVE,),
-    }
-    return Certificate(**(given | fields))
-
-
-def a_mark(*statuses: StatusInterval) -> Mark:
-    return Mark("M-1", "sample", None, "urn:certmark:alliance:a", (), (), None, None, (), BEGIN, END, statuses)
 
 
 def kinds(found: tuple[Clock, ...]) -> list[str]:
@@ -215,7 +182,8 @@ def test_renewal_tells_its_dates_and_waits_for_nobody() -> None:
     assert (grace.kind, grace.due, grace.overdue) == (ClockKind.GRACE, END + timedelta(days=10), False)
     assert clocks(a_certificate(), END + timedelta(days=11), SCHEME) == ()
     assert clocks(a_certificate(valid_until=None), END, SCHEME) == ()
-    assert kinds(clocks(a_certificate(), END, {})) == ["expiry"]
+    plain = scheme_rules({**SCHEME, "renewal_window_days": None, "renewal_apply_days": None})
+    assert kinds(clocks(a_certificate(), END, plain)) == ["expiry"]
 
 
 @pytest.mark.parametrize(
@@ -245,8 +213,19 @@ def test_the_end_of_the_parent_is_a_clock_of_its_parts(fields: dict[str, Any], d
     ],
 )
 def test_a_mode_without_an_end_is_no_clock(modes: Any) -> None:
-    catalogue: Catalogue = {"classes": [{"class": "0101", "modes": modes}]}
-    assert overdue(clocks(a_certificate(), date(2027, 6, 1), SCHEME, catalogue)) == ()
+    listed = replace_class(modes=modes)
+    assert overdue(clocks(a_certificate(), date(2027, 6, 1), SCHEME, listed)) == ()
+
+
+def test_what_left_the_catalogue_is_cancelled_and_owes_nothing() -> None:
+    certificate = a_certificate(product=Product("电器", "0703", None, (Item("A1", None),)))
+    removed = replace_class(removed_on="2026-12-01", **{"class": "0703"})
+    assert overdue(clocks(certificate, date(2027, 6, 1), SCHEME, removed)) == ()
+
+
+def replace_class(**fields: Any) -> CatalogueState:
+    listed: Any = {**CATALOGUE["classes"][0], "class": "0101", **fields}
+    return {**CATALOGUE, "classes": [listed]}
 
 
 def test_every_kind_has_a_rule_of_its_own() -> None:
@@ -295,14 +274,14 @@ def test_no_working_days_backwards() -> None:
         add_working_days(date(2026, 11, 2), -1, {})
 
 
-FIVE_DAYS: Within = {"days": 5, "working": False}
-FIVE_WORKING: Within = {"days": 5, "working": True}
+FIVE_DAYS: ClockLimit = {"days": 5, "working": False}
+FIVE_WORKING: ClockLimit = {"days": 5, "working": True}
 
 
 @pytest.mark.parametrize(
     ("limit", "last"), [(FIVE_DAYS, date(2026, 10, 5)), (FIVE_WORKING, date(2026, 10, 13)), (None, date(2030, 1, 1))]
 )
-def test_a_limit_on_reporting_holds_to_its_last_day(limit: Within | None, last: date) -> None:
+def test_a_limit_on_reporting_holds_to_its_last_day(limit: ClockLimit | None, last: date) -> None:
     calendars = {2026: CALENDAR_2026}
     determined = date(2026, 9, 30)
     check_within(determined, last, limit, calendars)
