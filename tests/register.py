@@ -232,6 +232,17 @@ class Register:
         return number
 
 
+def accepted(decision: dict[str, Any]) -> bool:
+    return bool(decision["decision"] == "accepted")
+
+
+def refused_for(decision: dict[str, Any]) -> str | None:
+    """The slug of a refusal."""
+    assert decision["decision"] == "refused", decision
+    code: str = decision["code"]
+    return code
+
+
 def a_number() -> str:
     """Sixteen digits that no other test uses."""
     return f"{uuid.uuid4().int % 10**16:016d}"

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, cast
 
 from services.domain import administration
 from services.domain.body import AllianceState, BodyState, KeyState, in_backfill, is_competent, is_member
-from services.domain.catalogue import CatalogueState, modes_on
+from services.domain.catalogue import CatalogueState, class_of, modes_on
 from services.domain.certificate import Certificate
 from services.domain.errors import (
     BadCorrection,
@@ -59,7 +59,7 @@ def _issue(said: Said, world: World, moment: Moment) -> Changes:
     if rules["declaration"] is not declaration:
         raise SchemeRule(f"{scheme.id} is {'self-declared' if rules['declaration'] else 'certified'}", pointer="/type")
     _check_number(number, said, rules)
-    _check_catalogue(said, world, rules)
+    _check_catalogue(said, world, rules, moment)
     _check_parent(said, world)
     certificate = apply(None, said, rules, moment)
     if declaration:
@@ -85,7 +85,7 @@ def _check_number(number: str, said: Said, rules: SchemeRules) -> None:
         raise SchemeRule(f"{number} is a number of class {found['class']}, not {product_class}", pointer="/subject")
 
 
-def _check_catalogue(said: Said, world: World, rules: SchemeRules) -> None:
+def _check_catalogue(said: Said, world: World, rules: SchemeRules, moment: Moment) -> None:
     """A class is certified or self-declared as the catalogue in force at issue says (either one in a transition)."""
     catalogue = world.catalogue(rules["catalogue"]) if rules["catalogue"] else None
     if catalogue is None:
@@ -94,6 +94,11 @@ def _check_catalogue(said: Said, world: World, rules: SchemeRules) -> None:
     if product_class is None:
         raise SchemeRule("this scheme requires the product's class", pointer="/data/product/class")
     day = date.fromisoformat(said.data.get("issued_on") or said.data["effective_at"])
+    listed, body = class_of(catalogue, product_class), world.body(said.source_id)
+    if listed and listed["removed_on"] and not (body and in_backfill(body, day, moment.today)):
+        raise SchemeRule(
+            f"class {product_class} left the catalogue on {listed['removed_on']}", pointer="/data/product/class"
+        )
     modes = modes_on(catalogue, product_class, day)
     if rules["catalogue_mode"] not in modes:
         says = " or ".join(modes) if modes else "not in it"

@@ -14,7 +14,7 @@ from services.domain.certificate import (
     Status,
     StatusInterval,
 )
-from services.domain.errors import Refusal
+from services.domain.errors import Refusal, UnknownScheme
 from services.domain.lifecycle import BEGINNINGS, apply
 from services.domain.said import EventData, Moment, Said
 from services.domain.scheme import SchemeRules
@@ -97,6 +97,7 @@ def _applied(told: Sequence[Told], gone: frozenset[str], rules_on: RulesOn, at: 
         judged_on = (said.data.get("issued_on") if begins else None) or said.data["effective_at"]
         rules = rules_on(scheme, date.fromisoformat(judged_on))
         if rules is None:
+            moot[said.digest] = UnknownScheme(f"no version of {scheme!r} is in force on {judged_on}")
             continue
         try:
             certificate = apply(certificate, said, rules, replace(one.moment, history=True))

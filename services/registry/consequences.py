@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 
 from services.domain.certificate import Certificate
 from services.domain.decision import rules_of
@@ -35,7 +36,7 @@ def affected(cur: Cursor, cause: Told, register: Register, after: str) -> list[s
 def drawn(certificate: Certificate, cause: Told, register: Register) -> Certificate:
     """The certificate after the consequence; itself where there is none."""
     if cause.said.type == ANNULLED:
-        told = [*register.told(certificate.certificate_no), cause]
+        told = [*register.told(certificate.certificate_no), replace(cause, consequence=True)]
         return fold(told, rules_of(register)).certificate or certificate
     if cause.said.type == CLASS_REMOVED:
         scheme = register.scheme(certificate.scheme)

@@ -37,8 +37,10 @@ from tests.register import (
     a_first_event,
     a_number,
     a_suspension,
+    accepted,
     ago,
     ahead,
+    refused_for,
 )
 
 LOGS = ("postgres", "kafka")
@@ -61,16 +63,6 @@ def register(
         made = Register.begin(settings_from(environment))
         yield made
         made.close()
-
-
-def accepted(decision: dict[str, Any]) -> bool:
-    return bool(decision["decision"] == "accepted")
-
-
-def refused_for(decision: dict[str, Any]) -> str | None:
-    assert decision["decision"] == "refused", decision
-    code: str = decision["code"]
-    return code
 
 
 # --- the whole life -----------------------------------------------------------------------------------------
