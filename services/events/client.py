@@ -79,7 +79,12 @@ class Service:
         self.url = url
 
     def request(
-        self, method: str, path: str, body: bytes | None = None, content_type: str | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        content_type: str | None = None,
+        content_encoding: str | None = None,
     ) -> tuple[int, http.client.HTTPMessage, bytes]:
         """One request and its answer. A connection that the other side had closed meanwhile is made anew once.
 
@@ -87,6 +92,8 @@ class Service:
             Unreachable: no answer; unknown whether the request took effect.
         """
         headers = {"Content-Type": content_type} if content_type else {}
+        if content_encoding:
+            headers["Content-Encoding"] = content_encoding
         headers["Accept"] = "application/json, application/x-ndjson, application/problem+json"
         reused = self._connection.sock is not None
         for last_try in (not reused, True):
@@ -107,7 +114,7 @@ class Service:
             NotFound; Refused: the service answered with a problem. Unreachable.
         """
         status, _, body = self.request("GET", path + (f"?{urlencode(query)}" if query else ""))
-        document = _object(body)
+        document = json_object(body)
         if status == 404:
             raise NotFound(str(document.get("detail", path)), hint=str(document.get("hint", "")))
         if status >= 400 and "code" in document and "title" in document:
@@ -120,7 +127,8 @@ class Service:
         self._connection.close()
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def json_object(body: bytes) -> dict[str, Any]:
+    """The JSON object of an answer; empty where it is none."""
     try:
         found = json.loads(body)
     except ValueError:
@@ -203,10 +211,10 @@ class Publisher:
         except Unreachable as error:
             return [Sent(d, 503, {"code": error.slug, "detail": error.detail}) for d in digests], 1.0
         wait = _seconds(headers.get("Retry-After"))
-        lines = [_object(line) for line in body.splitlines() if line]
+        lines = [json_object(line) for line in body.splitlines() if line]
         if status == 200 and len(lines) == len(digests):
             return [_sent(d, line) for d, line in zip(digests, lines, strict=True)], wait
-        problem = _object(body) or {"code": f"http-{status}", "detail": f"the service answered {status}"}
+        problem = json_object(body) or {"code": f"http-{status}", "detail": f"the service answered {status}"}
         return [Sent(d, status if status >= 400 else 503, problem) for d in digests], wait
 
     def _to_log(self, portion: Sequence[bytes]) -> list[Sent]:
