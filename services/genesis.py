@@ -1,4 +1,4 @@
-"""The embedded default's own beginning: its keys, the first authority, the registry's keys, the shipped schemes."""
+"""The embedded default's own beginning: its keys, the first authority, the registry's keys, the shipped data."""
 
 import json
 from datetime import datetime
@@ -16,6 +16,8 @@ AUTHORITY = "demo"
 REGISTRY = "urn:certmark:registry:main"
 SIGNATORY = "DEMO-0001"
 _BEGINNING = "beginning.jws"
+_SHIPPED = (("calendars", "calendar.published"), ("catalogues", "catalogue.published"), ("schemes", "scheme.published"))
+"""The folders of shipped data, and what publishes each file of them; its stem is the subject."""
 
 
 def beginning(settings: Settings, now: datetime) -> list[bytes]:
@@ -48,9 +50,11 @@ def _write(settings: Settings, now: datetime) -> list[bytes]:
         key = key_file(path)
         added = {"owner": REGISTRY, "purpose": purpose, "key": dict(key.public.jwk), "from": today}
         events.append(authority.sign(draft("key.added", key.public.kid, added), now))
-    for scheme in sorted((SCHEMAS / "schemes").glob("*.json")):
-        rules = json.loads(scheme.read_text(encoding="utf-8"))
-        events.append(authority.sign(draft("scheme.published", scheme.stem, rules), now))
+    # Working days and catalogues come first: the schemes refer to them.
+    for folder, event in _SHIPPED:
+        for file in sorted((SCHEMAS / folder).glob("*.json")):
+            data = json.loads(file.read_text(encoding="utf-8"))
+            events.append(authority.sign(draft(event, file.stem, data), now))
     return events
 
 
