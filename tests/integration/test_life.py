@@ -479,9 +479,6 @@ def test_what_a_compromised_key_signed_is_flagged_and_nothing_is_undone(register
 def test_a_non_conformity_leads_to_suspension_in_time_by_the_calendar(register: Register) -> None:
     rules = a_scheme(suspend_within={"days": 3, "working": True}, suspension_limit_months=6)
     publish(register, "timed", rules)
-    register.say(
-        AUTHORITY, "body.scope_changed", "CNCA-R-2019-7901", scopes("graceful", "routed", "certified", "timed")
-    )
     number = register.issue("timed")
     week = [TODAY.fromordinal(TODAY.toordinal() - n).isoformat() for n in range(1, 6)]
     off = [day for day in week if day[:4] == TODAY.isoformat()[:4]]
