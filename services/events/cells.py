@@ -75,7 +75,7 @@ def _digits(cell: float) -> str:
     return str(whole)
 
 
-_FULL_WIDTH = {0xFF01 + place: 0x21 + place for place in range(94)} | {0x3000: 0x20}
+FULL_WIDTH = {0xFF01 + place: 0x21 + place for place in range(94)} | {0x3000: 0x20}
 """Full-width forms of ASCII alone: NFKC would also turn the ㎡ and ½ of a model into something else."""
 
 
@@ -85,7 +85,7 @@ def code(cell: Cell) -> str:
     Raises:
         BadCell: digits were lost, or there is no text.
     """
-    found = _words(cell).translate(_FULL_WIDTH)
+    found = _words(cell).translate(FULL_WIDTH)
     if wrapped := _WRAPPED.fullmatch(found):
         found = (wrapped["text"] if wrapped["text"] is not None else wrapped["rest"]).strip(_SPACES)
     if scientific := _SCIENTIFIC.fullmatch(found):
@@ -109,6 +109,8 @@ def class_code(cell: Cell) -> str:
 
 def number(cell: Cell) -> str:
     """A certificate's or mark's number in the register's canonical form."""
+    if isinstance(cell, float) and not cell.is_integer():
+        raise BadCell("bad-number")
     found = code(cell)
     try:
         return certificate_number(found)
