@@ -1,4 +1,4 @@
-"""Writes the reference parts of docs/events.md and docs/cli.md from the schemas and the program themselves."""
+"""Writes the reference parts of docs/events.md, cli.md and open-data.md from the schemas and the program themselves."""
 
 import sys
 from pathlib import Path
@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from services.cli import main as program  # the path above comes first
 from services.domain.decision import HANDLERS
 from services.events.event_types import EVENT_TYPES, EventType, resolved
+from services.registry.dump_tables import tables
 
 BEGIN = "<!-- reference: written by docs/reference.py, do not edit below -->"
 DOCS = Path(__file__).parent
@@ -78,7 +79,24 @@ def _commands(command: click.Command, context: click.Context) -> list[str]:
     return [f"## `{context.command_path}`", "", "```text", command.get_help(context), "```", ""]
 
 
-PAGES = {"events.md": events_reference, "cli.md": cli_reference}
+def open_data_reference() -> str:
+    """Every table of a dump with its columns."""
+    parts = []
+    for table in tables(evidence=True):
+        lines = [
+            f"## `{table.name}`",
+            "",
+            f"{table.zh}。{table.en[0].upper()}{table.en[1:]}.",
+            "",
+            "| column | type | 中文 | English |",
+            "|---|---|---|---|",
+        ]
+        lines += [f"| `{c.name}` | {c.kind} | {c.zh} | {c.en} |" for c in table.columns]
+        parts.append("\n".join([*lines, ""]))
+    return "\n".join(parts)
+
+
+PAGES = {"events.md": events_reference, "cli.md": cli_reference, "open-data.md": open_data_reference}
 
 
 def page(name: str) -> str:

@@ -17,6 +17,7 @@ from services.domain.identifiers import civil_day
 from services.events import client, drafts
 from services.events.keys import ED25519, ES256, new_key, save_key
 from services.identity import default_key, file_name, load_key_file, source_named
+from services.open_data import dump
 from services.settings import settings_from
 from services.terminal import NO, OUT, Program, as_json, progress, say_json
 
@@ -381,6 +382,8 @@ def admit(passwords: tuple[str, ...], json_: bool) -> None:
     else:
         OUT.print(f"admitted: {', '.join(files)}", markup=False)
 
+
+main.add_command(dump)
 
 if __name__ == "__main__":
     main()

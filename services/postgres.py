@@ -2,10 +2,12 @@
 
 import csv
 import io
+import itertools
 import select
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import psycopg2
 import psycopg2.extensions
@@ -32,6 +34,8 @@ __all__ = [
     "database_url",
     "execute_values",
     "is_usable",
+    "snapshot",
+    "stream",
     "transaction",
     "wait_for_notify",
 ]
@@ -130,6 +134,36 @@ def transaction(connection: Connection) -> Iterator[Cursor]:
     except psycopg2.Error as error:
         connection.close()
         raise CommitUnknown(_words(error)) from error
+
+
+@contextmanager
+def snapshot(connection: Connection) -> Iterator[Cursor]:
+    """One read-only transaction that sees the database as it was at its first statement, however long it goes on.
+
+    Raises:
+        DatabaseUnavailable, DatabaseError: as `transaction` does.
+    """
+    with transaction(connection) as cur:
+        cur.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        # It holds no lock that a writer waits for, and whoever takes the rows may be a slow disk.
+        cur.execute("SET LOCAL idle_in_transaction_session_timeout = '5min'")
+        yield cur
+
+
+def stream(cur: Cursor, query: str, values: Mapping[str, object], size: int = 1000) -> Iterator[tuple[Any, ...]]:
+    """The rows of a query from a cursor on the server, `size` at a time: memory does not grow with their number."""
+    name = f"stream_{next(_STREAMS)}"
+    cur.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {query}", values)
+    while True:
+        cur.execute(f"FETCH {size:d} FROM {name}")
+        rows = cur.fetchall()
+        yield from rows
+        if len(rows) < size:
+            break
+    cur.execute(f"CLOSE {name}")
+
+
+_STREAMS = itertools.count()
 
 
 def _roll_back(connection: Connection) -> None:

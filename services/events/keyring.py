@@ -146,6 +146,13 @@ class Keyring:
         except CertmarkError:
             return
 
+    def learn_event(self, jws: bytes) -> None:
+        """The same on the signed event itself: it proves its key or is passed over."""
+        try:
+            self._offer(jws)
+        except CertmarkError:
+            return
+
     def apply(self, value: bytes) -> SealedRecord:
         """Verify a record and remember what it says of keys, bodies and alliances.
 

@@ -123,8 +123,8 @@ def _text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def open_sealed(value: bytes) -> Sealed:
-    """Take a record's value apart.
+def open_sealed(value: bytes, typ: str = TYP) -> Sealed:
+    """Take a record's value apart, or another document under the registry's seal that names itself by its `typ`.
 
     Raises:
         TooLarge, NotAnEnvelope, Malformed: it is not a sealed record.
@@ -136,8 +136,8 @@ def open_sealed(value: bytes) -> Sealed:
         raise NotAnEnvelope("not three parts joined by dots")
     header = strict_json.loads(_unbase64(parts[0]))
     alg, kid = header.get("alg"), header.get("kid")
-    if header.keys() != {"alg", "kid", "typ"} or header["typ"] != TYP or not isinstance(kid, str):
-        raise NotAnEnvelope(f"the header has alg, kid and typ {TYP!r}, nothing else")
+    if header.keys() != {"alg", "kid", "typ"} or header["typ"] != typ or not isinstance(kid, str):
+        raise NotAnEnvelope(f"the header has alg, kid and typ {typ!r}, nothing else")
     if not any(alg in names for names in HEADER_NAMES.values()):
         raise NotAnEnvelope("the algorithm is not one that seals")
     return Sealed(str(alg), kid, _unbase64(parts[1]), value[: len(parts[0]) + 1 + len(parts[1])], _unbase64(parts[2]))

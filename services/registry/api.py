@@ -13,7 +13,7 @@ from services import telemetry
 from services.domain.errors import BadRequest, CertmarkError, NotFound
 from services.domain.identifiers import CHINA, certificate_number, civil_day, instant_text
 from services.postgres import Connection, Cursor, connect, database_url, transaction
-from services.registry import store
+from services.registry import published, store
 from services.registry.as_of import as_of
 from services.settings import Settings, settings_from
 from services.web import Blueprint, service_app
@@ -62,6 +62,7 @@ def create_app() -> Flask:
     database = Database(settings)
     app, api = service_app("registry", "certmark registry", ready=database.why_not_ready)
     api.register_blueprint(_blueprint(database))
+    api.register_blueprint(published.blueprint(settings))
     return app
 
 

@@ -259,7 +259,7 @@ def test_the_samples_numbers_pass_their_check_digits() -> None:
     assert all(event_types.is_gtin14(gtin) for gtin in gtins)
 
 
-@pytest.mark.parametrize("name", ["events.md", "cli.md"])
+@pytest.mark.parametrize("name", ["events.md", "cli.md", "open-data.md"])
 def test_the_reference_pages_are_current(name: str) -> None:
     spec = importlib.util.spec_from_file_location("reference", ROOT / "docs" / "reference.py")
     assert spec is not None
