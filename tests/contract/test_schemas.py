@@ -5,6 +5,7 @@ import functools
 import importlib.util
 import json
 import operator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,17 @@ from typing import Any
 import jsonschema
 import pytest
 
+from services.domain.certificate import (
+    Corrected,
+    Flag,
+    Part,
+    PartKind,
+    Period,
+    Status,
+    StatusInterval,
+    Transfer,
+    to_state,
+)
 from services.domain.decision import HANDLERS
 from services.domain.errors import BadEvent
 from services.events import event_types
@@ -27,6 +39,7 @@ from services.events.event_types import (
 )
 from services.events.forms import check_draft
 from services.events.keys import new_key
+from tests.sealed_register import demonstration_certificates
 from tests.signed import event_of
 
 KEY = new_key()
@@ -214,7 +227,7 @@ def test_shipped_schemes_are_what_scheme_published_asks_for() -> None:
 
 
 def test_shipped_catalogues_hold_what_the_schemes_and_the_demonstration_name() -> None:
-    modes = {}
+    modes: dict[tuple[str, str], str] = {}
     for file in sorted((SCHEMAS / "catalogues").glob("*.json")):
         data = json.loads(file.read_text(encoding="utf-8"))
         check_draft("certmark.catalogue.published.v1", data)
@@ -236,6 +249,25 @@ def test_shipped_calendars_are_of_their_year() -> None:
         assert not set(data["days_off"]) & set(data["working_days"])
         assert all(day.startswith(file.stem) for day in [*data["days_off"], *data["working_days"]])
         assert all(date.fromisoformat(day).weekday() >= 5 for day in data["working_days"])
+
+
+def test_a_certificates_state_has_the_published_form() -> None:
+    whole = load("state.v1.json")
+    schema = {"$defs": whole["$defs"], **whole["$defs"]["certificate_state"]}
+    day, digest = date(2026, 1, 2), "7" * 64
+    rich: dict[str, Any] = {
+        "parts": (
+            Part(PartKind.SITE, "示范路12号", None, (StatusInterval(Status.ACTIVE, day, None, None, None, digest),)),
+        ),
+        "periods": (Period(day, None, day, digest),),
+        "transfer": Transfer("CNCA-R-2019-7901", digest, day),
+        "flags": (Flag("key_compromised", digest, "2026-01-02T08:00:00+08:00"),),
+        "annulled": (digest,),
+        "corrected": (Corrected(digest, "8" * 64),),
+    }
+    for certificate in demonstration_certificates():
+        for one in (certificate, replace(certificate, **rich)):
+            reference_validator(schema).validate(to_state(one))
 
 
 def test_the_leafs_of_the_examples_are_about_certificates() -> None:
