@@ -102,7 +102,7 @@ def lives(author: Author, first: int, count: int) -> Iterator[tuple[str, bytes]]
 
 
 def number_of(place: int) -> str:
-    return f"20239907{place:08d}"
+    return f"2023990703{place:06d}"
 
 
 def gtin_of(place: int) -> str:

@@ -5,10 +5,19 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from services.domain.body import BodyState, BodyStatus, body_status_on
-from services.domain.certificate import Certificate, Item, Mark, StatusInterval
+from services.domain.certificate import Certificate, Item, Mark, PartKind, StatusInterval
 from services.domain.identifiers import civil_day
 from services.domain.scheme import Coverage, SchemeRules, Words
-from services.domain.standing import Standing, interval_on, mark_standing, own_mark_standing, standing
+from services.domain.standing import (
+    Standing,
+    interval_on,
+    mark_standing,
+    own_mark_standing,
+    part_standing,
+    standing,
+    standing_under,
+    worse,
+)
 from services.marks.token import MarkClaims, TokenRefused, Unreadable, from_decimal, open_token, verify_token
 from services.verify import read_model
 from services.verify.read_model import Meta
@@ -162,33 +171,40 @@ def _unknown(blank: Answer, directory: Directory) -> Answer:
 
 def _of_certificate(blank: Answer, found: Found, directory: Directory, gtin: str | None = None) -> Answer:
     item = _item(found.certificate, gtin)
-    judged = judge(found.certificate, found.under_review, blank.day, by_number=gtin is None)
+    judged = judge(found, blank.day, item, by_number=gtin is None)
     mark = next((m for m in found.certificate.marks if gtin and any(p.gtin == gtin for p in m.products)), None)
     return _completed(blank, found, judged, directory, mark=mark, item=item)
 
 
 def _of_mark(blank: Answer, found: Found, mark_no: str, directory: Directory) -> Answer:
     mark = found.certificate.mark(mark_no)
-    judged = judge(found.certificate, found.under_review, blank.day, by_number=True)
+    judged = judge(found, blank.day, None, by_number=True)
     return _completed(blank, found, with_mark(judged, mark, blank.day), directory, mark=mark)
 
 
 def _of_token(blank: Answer, found: Found, claims: MarkClaims, directory: Directory) -> Answer:
     mark, gtin = found.certificate.mark(claims.mark_no), blank.question.gtin
-    judged = with_mark(judge(found.certificate, found.under_review, blank.day, by_number=False), mark, blank.day)
     item = _item(found.certificate, gtin)
+    judged = with_mark(judge(found, blank.day, item, by_number=False), mark, blank.day)
     covered = mark is None or not mark.products or any(product.gtin == gtin for product in mark.products)
     if judged.code is Code.VALID and gtin is not None and (item is None or not covered):
         judged = replace(judged, code=Code.OUT_OF_SCOPE)
     return _completed(blank, found, judged, directory, mark=mark, item=item)
 
 
-def judge(certificate: Certificate, under_review: bool, day: date, *, by_number: bool) -> Judgement:
-    """The answer that a certificate's own record gives on a day.
+def judge(found: Found, day: date, item: Item | None, *, by_number: bool) -> Judgement:
+    """The answer that a certificate's own record gives on a day; an item may be suspended by itself.
 
     `by_number`: nothing tells which product is in the asker's hand, so a yes holds for the listed models only.
     """
-    now = standing(certificate, day)
+    certificate = found.certificate
+    now = standing_under(certificate, found.parent, day)
+    statuses = certificate.statuses
+    if found.parent is not None and now is not standing(certificate, day):
+        statuses = found.parent.statuses
+    part = certificate.part(PartKind.ITEM, item.model, item.gtin) if item else None
+    if part is not None and worse(now, part_standing(certificate, part, day)) is not now:
+        now, statuses = Standing.SUSPENDED, part.statuses
     notes = []
     if certificate.declaration:
         notes.append(Note.SELF_DECLARED)
@@ -197,10 +213,10 @@ def judge(certificate: Certificate, under_review: bool, day: date, *, by_number:
     due = certificate.surveillance_due
     if now is Standing.VALID and due is not None and due < day:
         notes.append(Note.OVERDUE_SURVEILLANCE)
-    if under_review:
+    if found.under_review or certificate.flags:
         notes.append(Note.UNDER_REVIEW)
     declared = (Standing.REVOKED, Standing.SUPERSEDED, Standing.CANCELLED, Standing.SUSPENDED)
-    interval = interval_on(certificate.statuses, day) if now in declared else None
+    interval = interval_on(statuses, day) if now in declared else None
     return Judgement(Code(now.value), now, tuple(notes), interval)
 
 

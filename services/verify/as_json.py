@@ -127,22 +127,27 @@ def dumps(value: object) -> bytes:
     return _encode(value).encode()
 
 
-def stored_timeline(found: Found) -> bytes:
+def stored_timeline(found: Found) -> bytes | None:
     """One line for each day on which the answer to this certificate's number changes: the day and the answer's head.
 
-    The lines are computed by the same `judge` that answers everything else, once for each such day.
+    The lines are computed by the same `judge` that answers everything else, once for each such day. None for one that
+    falls with another: that one's record is needed, too.
     """
     certificate = found.certificate
+    if certificate.parent_no is not None:
+        return None
     lines = []
     for day in _turning_days(certificate):
-        judged = judge(certificate, found.under_review, day, by_number=True)
+        judged = judge(found, day, None, by_number=True)
         lines.append(day.isoformat().encode() + _head_bytes(judged))
     return b"\n".join(lines)
 
 
 def _turning_days(certificate: Certificate) -> list[date]:
     days = {date.min, certificate.valid_from, *(interval.since for interval in certificate.statuses)}
-    for last in (certificate.valid_until, certificate.surveillance_due):
+    days.update(period.since for period in certificate.periods)
+    ends = [period.until for period in certificate.periods]
+    for last in (certificate.valid_until, certificate.surveillance_due, *ends):
         if last is not None and last < date.max:
             days.add(last + timedelta(days=1))
     return sorted(days)

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from services.domain.certificate import Certificate, Mark, Party, Status, StatusInterval
 from services.domain.identifiers import CHINA, instant_text
 from services.domain.reasons import REASONS
-from services.domain.standing import Standing, interval_on, mark_standing
+from services.domain.standing import Standing, interval_on, mark_standing, part_standing, standing
 from services.verify.answer import Answer
 from services.verify.wording import (
     BESIDE,
@@ -440,6 +440,15 @@ def _rows(answer: Answer, certificate: Certificate, frame: Frame) -> Iterable[Fa
             yield FactRow(label("models"), items=models)
     if certificate.service_scope:
         yield FactRow(label("service_scope"), certificate.service_scope)
+    suspended = [
+        part.name + (f" (GTIN {part.gtin})" if part.gtin else "")
+        for part in certificate.parts
+        if part_standing(certificate, part, answer.day) is not standing(certificate, answer.day)
+    ]
+    if suspended:
+        yield FactRow(label("suspended_parts"), items=[Line(name) for name in suspended])
+    if certificate.parent_no:
+        yield FactRow(label("parent"), certificate.parent_no)
     yield from _parties(certificate, language)
     yield _body_row(answer, certificate, language)
     from_to = label("from_to").format(from_=certificate.valid_from, until=certificate.valid_until or label("no_end"))
@@ -558,6 +567,9 @@ def _history(certificate: Certificate, day: date, facts: _Facts) -> list[dict[st
         entries.append((certificate.first_issued_on, LABELS["first_issued"][language]))
     for passed in certificate.surveillances:
         entries.append((passed, HISTORY["surveillance"][language]))
+    renewals = [*(period.issued_on for period in certificate.periods), certificate.issued_on][1:]
+    for renewed_on in renewals:
+        entries.append((renewed_on, HISTORY["renewed"][language]))
     for number, interval in enumerate(certificate.statuses):
         entries.append((interval.since, _happened(certificate, interval, number == 0, day, facts)))
     end = certificate.valid_until

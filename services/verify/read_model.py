@@ -21,7 +21,7 @@ LINK = "register.sqlite"
 REBUILD_WANTED = "rebuild-wanted"
 """A reader that meets a damaged row leaves a file of this name; the projector then builds a new file."""
 
-_FORMAT = 1
+_FORMAT = 2
 _SCHEMA = """
 CREATE TABLE meta (
     only INTEGER PRIMARY KEY CHECK (only = 1), format INTEGER NOT NULL, topic TEXT NOT NULL, genesis TEXT NOT NULL,

@@ -1,6 +1,6 @@
 """The register as a verify node knows it: typed reading of the read model's records."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import cast
@@ -38,6 +38,8 @@ class Found:
     digest: str | None
     under_review: bool
     tokens: tuple[Token, ...]
+    parent: Certificate | None = None
+    """The certificate that this one is a part of, and falls with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,11 @@ class Register:
 
     def certificate(self, number: str) -> Found | None:
         stored = self.model.record(certificate_key(number))
-        return found_in(stored) if stored else None
+        found = found_in(stored) if stored else None
+        if found is None or found.certificate.parent_no is None:
+            return found
+        above = self.model.record(certificate_key(found.certificate.parent_no))
+        return replace(found, parent=found_in(above).certificate) if above else found
 
     def certificates_with(self, kind: str, name: str) -> list[Found]:
         """Certificates that name a `mark`, `gtin` or `uscc`."""
