@@ -9,8 +9,9 @@ ABSENT = "∅"
 
 Members: TypeAlias = Mapping[str, Any]
 """Members of a JSON object. In their texts `{A}` is the number of the case's certificate A, `{0}` the digest of its
-first event and `{id of 0}` its id; `{body}`, `{another body}`, `{uscc}`, `{alliance}`, `{authority}` are who speaks;
-`{jwk:ed1}` is a public key. A date may be `today`, `+60d`, `-3d` or `+6m`, an instant `this morning`."""
+first event and `{id of 0}` its id; `{body}`, `{another body}`, `{receiving body}`, `{uscc}`, `{alliance}` and
+`{authority}` are who speaks; `{jwk:ed1}` is a public key. A date may be `today`, `+60d`, `-3d` or `+6m`, an instant
+`this morning`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,13 @@ from services.events.keys import ED25519, ES256, PrivateKey, load_key, new_key
 REGISTRY = "registry"
 SPECIAL = ("qms", "ccc", "green-product", "shanghai-brand")
 """Schemes that cases ask for by name."""
-_KINDS = ("authority", "alliance", "declarant")
+_SAID = {
+    "other": "a second body",
+    "receiver": "a second body that may issue under {}",
+    "authority": "an authority",
+    "alliance": "an alliance",
+    "declarant": "a declarant",
+}
 
 
 class NotGiven(Exception):
@@ -50,22 +56,28 @@ class Cast:
         raise NotGiven(f"no body whose key is here may issue under {scheme or 'any scheme'}")
 
     def source(self, role: str, scheme: str) -> str:
-        """The source that plays a role: `body`, `other` (another body), `authority`, `alliance` or `declarant`.
+        """The source that plays a role.
+
+        `body`, `other` (another body), `receiver` (another body that may issue the same), `authority`, `alliance` or
+        `declarant`.
 
         Raises:
             NotGiven: nobody here does.
         """
-        body = self.body("" if scheme == "ccc-sdoc" else scheme)[0] if role in ("body", "other") else ""
-        if role == "body":
-            return body
-        if role == "other":
-            found = next((source for source in self.bodies if source != body), None)
-        else:
-            found = next((source for source in self.keys if source.startswith(f"urn:certmark:{role}:")), None)
+        issuing = role in ("body", "other", "receiver")
+        body, issued = self.body("" if scheme == "ccc-sdoc" else scheme) if issuing else ("", "")
+        found: str | None
+        match role:
+            case "body":
+                return body
+            case "other":
+                found = next((source for source in self.bodies if source != body), None)
+            case "receiver":
+                found = next((s for s, may in self.competent.items() if s != body and issued in may), None)
+            case _:
+                found = next((source for source in self.keys if source.startswith(f"urn:certmark:{role}:")), None)
         if found is None:
-            raise NotGiven(
-                f"no key of {'a second body' if role == 'other' else f'an {role}'.replace('an d', 'a d')} was given"
-            )
+            raise NotGiven(f"no key of {_SAID[role].format(issued)} was given")
         return found
 
     def key(self, source: str) -> PrivateKey:

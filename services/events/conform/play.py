@@ -17,6 +17,8 @@ from services.events.keys import PrivateKey
 
 PATIENCE = 15.0
 """Seconds in which the registry decides on what it has been sent, and in which the ingest learns of a new key."""
+AFTER = 3.0
+"""Seconds in which what an authority's decision means for certificates has been written down."""
 NOTHING = "nothing"
 """What becomes of a record that nobody can open: it has no digest to ask by, and the next event goes its way."""
 
@@ -255,11 +257,16 @@ class _Performance:
 
     def _ask_standing(self, step: Stands) -> Evidence:
         number = self._scene.subject(step.about)
-        try:
-            got = str(self._registry.get(f"/v1/certificates/{number}").get("standing"))
-        except NotFound:
-            got = "404 not-found"
+        deadline = time.monotonic() + AFTER
+        while (got := self._standing(number)) != step.standing and time.monotonic() < deadline:
+            time.sleep(0.05)
         return Evidence(f"GET /v1/certificates/{number}", step.standing, got)
+
+    def _standing(self, number: str) -> str:
+        try:
+            return str(self._registry.get(f"/v1/certificates/{number}").get("standing"))
+        except NotFound:
+            return "404 not-found"
 
     def _request(self, step: Request) -> Evidence:
         status, _, body = self._services[step.service].request(

@@ -12,7 +12,7 @@ from services.domain.identifiers import CHINA, add_months, civil_day
 from services.events.conform.case import Again, Say, Step
 from services.events.conform.cast import Cast, made_key
 from services.events.conform.forge import forge, signed_anew, without_absent
-from services.events.conform.usual import usual
+from services.events.conform.usual import CLASS, usual
 from services.events.conform.ways import digest_or_none
 from services.events.drafts import Heads, full_type
 from services.events.keys import PrivateKey
@@ -81,7 +81,7 @@ class Scene:
             return f"CF-D-{self._run}-{self._index:03}-{place}"
         scheme = self.scheme
         if scheme == "ccc":
-            return f"{self._today.year}{self._run}{self._index:03}{place}"
+            return f"{self._run[:6]}{CLASS}{self._run[6:]}{self._index:03}{place}"  # it tells the product's class
         if scheme.startswith("organic"):
             return f"79OP{self._run[-7:]}-{self._index:03}{place}"
         return f"CF-{self._run}-{self._index:03}-{place}"
@@ -138,6 +138,8 @@ class Scene:
                 return self.source(name).rpartition(":")[2]
             case "another body":
                 return self.source("other")
+            case "receiving body":
+                return self.source("receiver").rpartition(":")[2]
             case _ if name.startswith("id of "):
                 return self.events[int(name[6:])].event_id
             case _:

@@ -7,6 +7,9 @@ from services.events.event_types import SCHEMAS
 
 HOLDER = {"name": "符合性测试企业(虚构)", "region": "310115", "address": "上海市浦东新区测试路1号"}
 ITEMS = [{"model": "CF-1"}, {"model": "CF-2"}]
+CLASS = "0703"
+DECLARED_CLASS = "0307"
+"""Classes of the shipped catalogue: one to be certified, one to be declared."""
 _ISSUED: dict[str, Any] = {
     "effective_at": "today",
     "scheme": "{scheme}",
@@ -22,7 +25,7 @@ _PRODUCT = {
     "basis": [{"standard": "符合性测试标准", "edition": "1"}],
     "manufacturer": HOLDER,
     "factory": HOLDER,
-    "product": {"name": "符合性测试产品", "class": "0703", "items": ITEMS},
+    "product": {"name": "符合性测试产品", "class": CLASS, "items": ITEMS},
 }
 USUAL: dict[str, dict[str, Any]] = {
     "certificate.amended": {"effective_at": "today", "fields": {"certification_mode": "获证后监督"}},
@@ -31,6 +34,16 @@ USUAL: dict[str, dict[str, Any]] = {
     "certificate.revoked": {"effective_at": "today", "reason": "R10"},
     "certificate.cancelled": {"effective_at": "today", "reason": "C04"},
     "certificate.surveillance_passed": {"effective_at": "today"},
+    "certificate.renewed": {
+        "effective_at": "today",
+        "issued_on": "today",
+        "valid_until": "+600d",
+        "approver": "CF-0001",
+    },
+    "certificate.corrected": {"of": "{0}", "fields": {"valid_until": "+200d"}},
+    "certificate.transferred": {"effective_at": "today", "to": "{receiving body}"},
+    "certificate.received": {"effective_at": "today", "of": "{1}"},
+    "certificate.superseded": {"effective_at": "today", "by": "{B}"},
     "mark.authorized": {
         "effective_at": "today",
         "mark_no": "M-{it}",
@@ -40,6 +53,8 @@ USUAL: dict[str, dict[str, Any]] = {
         "valid_from": "today",
         "valid_until": "+300d",
     },
+    "mark.suspended": {"effective_at": "today", "mark_no": "M-{it}", "reason": "S04", "until": "+30d"},
+    "mark.resumed": {"effective_at": "today", "mark_no": "M-{it}", "verified_on": "today"},
     "mark.withdrawn": {"effective_at": "today", "mark_no": "M-{it}"},
     "mark.codes_issued": {
         "effective_at": "today",
@@ -54,7 +69,7 @@ USUAL: dict[str, dict[str, Any]] = {
         "scheme": "ccc-sdoc",
         "basis": [{"standard": "符合性测试标准", "edition": "1"}],
         "holder": {**HOLDER, "uscc": "{uscc}"},
-        "product": {"name": "符合性测试产品", "items": ITEMS},
+        "product": {"name": "符合性测试产品", "class": DECLARED_CLASS, "items": ITEMS},
         "issued_on": "today",
         "valid_from": "today",
     },
@@ -68,6 +83,22 @@ USUAL: dict[str, dict[str, Any]] = {
         "schemes": [{"scheme": "qms", "from": "today"}],
     },
     "body.disqualified": {"effective_at": "today", "instrument": "符合性测试"},
+    "body.suspended": {"effective_at": "today", "instrument": "符合性测试"},
+    "catalogue.class_removed": {"effective_at": "today", "class": "9999", "instrument": "符合性测试"},
+    "catalogue.class_mode_changed": {
+        "effective_at": "today",
+        "class": CLASS,
+        "mode": "certification",
+        "instrument": "符合性测试",
+    },
+    "calendar.published": {
+        "effective_at": "today",
+        "days_off": ["2020-01-01"],
+        "working_days": [],
+        "instrument": "符合性测试",
+    },
+    "decision.annulled": {"effective_at": "today", "digest": "{it}", "instrument": "符合性测试"},
+    "quarantine.resolved": {"effective_at": "today", "digest": "{it}", "action": "dismissed", "note": "符合性测试"},
     "alliance.member_admitted": {"effective_at": "today", "body": "{body}"},
     "scheme.published": json.loads((SCHEMAS / "schemes" / "qms.json").read_text(encoding="utf-8")),
     "authority.established": {
