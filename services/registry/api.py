@@ -13,7 +13,7 @@ from services import telemetry
 from services.domain.errors import BadRequest, CertmarkError, NotFound
 from services.domain.identifiers import CHINA, certificate_number, civil_day, instant_text
 from services.postgres import Connection, Cursor, connect, database_url, transaction
-from services.registry import published, store
+from services.registry import bulk, published, store
 from services.registry.as_of import as_of
 from services.settings import Settings, settings_from
 from services.web import Blueprint, service_app
@@ -135,6 +135,8 @@ def _blueprint(database: Database) -> Blueprint:
                     {"source": r[0], "subject": r[1], "sequence": r[2], "previous": f"sha256:{r[3]}"} for r in rows
                 ]
             }
+
+    bulk.add_routes(blueprint, database.read)
 
     @blueprint.route("/certificates/<path:number>/history")
     class History(MethodView):

@@ -493,25 +493,35 @@ def _quarantined(*row: Any) -> Quarantined:
 
 
 def decision_of(cur: Cursor, digest: str) -> dict[str, Any] | None:
-    """What became of an event: its entry, its place among the pending, or its quarantine; None where it is unknown."""
+    """What became of an event; None where it is unknown."""
+    return decisions_of(cur, [digest]).get(digest)
+
+
+def decisions_of(cur: Cursor, digests: Collection[str]) -> dict[str, dict[str, Any]]:
+    """What became of events, by digest: their entry, their place among the pending, or their quarantine."""
     cur.execute(
-        "SELECT decision, detail, pointer, hint, seq, recorded_at FROM entries WHERE digest = %s AND kind = 'event'",
-        (digest,),
+        "SELECT digest, decision, detail, pointer, hint, seq, recorded_at FROM entries"
+        " WHERE digest = ANY(%s::text[]) AND kind = 'event'",
+        (_array(digests),),
     )
-    row = cur.fetchone()
-    if row:
-        decision, _, code = row[0].partition(":")
-        return _decision(digest, decision, code or None, *row[1:])
-    cur.execute("SELECT 1 FROM pending WHERE digest = %s", (digest,))
-    if cur.fetchone():
+    found = {}
+    for digest, said, *rest in cur.fetchall():
+        decision, _, code = said.partition(":")
+        found[digest] = _decision(digest, decision, code or None, *rest)
+    waiting = [digest for digest in digests if digest not in found]
+    if waiting:
+        cur.execute("SELECT digest FROM pending WHERE digest = ANY(%s::text[])", (_array(waiting),))
         detail = "parked until the events before it in its chain have come"
-        return _decision(digest, "pending", None, detail, None, None, None, None)
-    cur.execute(
-        "SELECT code, detail, pointer, recorded_at FROM quarantine WHERE digest = %s ORDER BY position LIMIT 1",
-        (digest,),
-    )
-    row = cur.fetchone()
-    return _decision(digest, "quarantined", row[0], row[1], row[2], None, None, row[3]) if row else None
+        for (digest,) in cur.fetchall():
+            found[digest] = _decision(digest, "pending", None, detail, None, None, None, None)
+        cur.execute(
+            "SELECT DISTINCT ON (digest) digest, code, detail, pointer, recorded_at FROM quarantine"
+            " WHERE digest = ANY(%s::text[]) ORDER BY digest, position",
+            (_array([digest for digest in waiting if digest not in found]),),
+        )
+        for digest, code, detail, pointer, recorded_at in cur.fetchall():
+            found[digest] = _decision(digest, "quarantined", code, detail, pointer, None, None, recorded_at)
+    return found
 
 
 def _decision(
@@ -545,6 +555,15 @@ def history_of(cur: Cursor, subject: str, after: int, limit: int) -> list[dict[s
     )
     names = [column.name for column in cur.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cur.fetchall()]
+
+
+def certificates_of(cur: Cursor, source: str, after: str, limit: int) -> list[StoredRecord]:
+    """The certificates that a source answers for, in the order of their keys; `after` is the last key that was had."""
+    cur.execute(
+        f"SELECT {_RECORD} FROM records WHERE responsible = %s AND key > %s ORDER BY key LIMIT %s",
+        (source, after, limit),
+    )
+    return [StoredRecord(*row) for row in cur.fetchall()]
 
 
 def counts(cur: Cursor) -> dict[str, int]:

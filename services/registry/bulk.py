@@ -1,0 +1,114 @@
+"""What a source's own programs ask a thousand at a time: heads of chains, decisions, the certificates that are its."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import Any, TypeVar
+
+import marshmallow as ma
+import orjson
+from flask.views import MethodView
+
+from services.domain.certificate import CertificateState, from_state
+from services.domain.identifiers import civil_day, instant_text
+from services.domain.standing import standing_under
+from services.postgres import Cursor
+from services.registry import store
+from services.web import Blueprint
+
+T = TypeVar("T")
+AT_MOST = 1000
+_KEY = "certificate/"
+Read = Callable[[Callable[[Cursor], T]], T]
+"""Runs a query in a read-only transaction of its own."""
+
+_DIGEST = ma.validate.Regexp(r"[0-9a-f]{64}\Z", error="a digest is 64 lower-case hexadecimal digits")
+
+
+_NAME = ma.validate.Regexp(r"[^\0]{0,128}\Z", error="at most 128 characters, and no U+0000")
+
+
+class HeadsAsked(ma.Schema):
+    source = ma.fields.String(required=True, validate=_NAME, metadata={"description": "URN of a source"})
+    subjects = ma.fields.List(
+        ma.fields.String(required=True, validate=_NAME), required=True, validate=ma.validate.Length(1, AT_MOST)
+    )
+
+
+class DecisionsAsked(ma.Schema):
+    digests = ma.fields.List(
+        ma.fields.String(required=True, validate=_DIGEST), required=True, validate=ma.validate.Length(1, AT_MOST)
+    )
+
+
+class CertificatesQuery(ma.Schema):
+    source = ma.fields.String(required=True, validate=_NAME, metadata={"description": "URN of a source"})
+    at = ma.fields.Date(load_default=None, metadata={"description": "Civil date at UTC+8; today where absent"})
+    after = ma.fields.String(load_default="", validate=_NAME, metadata={"description": "`next` of the page before"})
+    limit = ma.fields.Integer(load_default=100, validate=ma.validate.Range(1, AT_MOST))
+
+
+def add_routes(blueprint: Blueprint, read: Read[Any]) -> None:
+    """Everything here is public data, as it is one by one; asking in bulk spares both sides the requests."""
+
+    @blueprint.post("/heads")
+    @blueprint.arguments(HeadsAsked)
+    @blueprint.doc(
+        summary="What the next events of many chains of a source must follow",
+        description=f"At most {AT_MOST} subjects. A chain that has no event yet is left out.",
+        responses={200: {"description": "{items: [{subject, sequence, previous}]}"}},
+    )
+    def heads_of(asked: dict[str, Any]) -> dict[str, Any]:
+        found = read(lambda cur: store.chains_of(cur, asked["subjects"], [asked["source"]]))
+        return {
+            "items": [
+                {"subject": subject, "sequence": sequence, "previous": f"sha256:{digest}"}
+                for (_, subject), (sequence, digest) in found.items()
+            ]
+        }
+
+    @blueprint.post("/decisions")
+    @blueprint.arguments(DecisionsAsked)
+    @blueprint.doc(
+        summary="What became of many events, by their digests",
+        description=f"At most {AT_MOST} digests. An event that has not been decided is left out.",
+        responses={200: {"description": "{items: [decision]}, each as one is answered"}},
+    )
+    def decisions_on(asked: dict[str, Any]) -> dict[str, Any]:
+        found = read(lambda cur: store.decisions_of(cur, asked["digests"]))
+        for decision in found.values():
+            decision["recorded_at"] = instant_text(decision["recorded_at"]) if decision["recorded_at"] else None
+        return {"items": list(found.values())}
+
+    @blueprint.route("/certificates")
+    class CertificatesOf(MethodView):
+        @blueprint.arguments(CertificatesQuery, location="query")
+        @blueprint.doc(
+            summary="Every certificate that a source answers for, with its state and standing",
+            responses={200: {"description": "{items: [{certificate_no, standing, seq, recorded_at, state}], next}"}},
+        )
+        def get(self, query: dict[str, Any]) -> dict[str, Any]:
+            day = query["at"] or civil_day(datetime.now(UTC))
+            items: list[dict[str, Any]] = read(lambda cur: _page(cur, day, query))
+            return {"items": items, "next": items[-1]["certificate_no"] if len(items) == query["limit"] else None}
+
+
+def _page(cur: Cursor, day: date, query: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = store.certificates_of(cur, query["source"], f"{_KEY}{query['after']}", query["limit"])
+    states = [_state(row) for row in rows]
+    parents = {f"{_KEY}{state['parent_no']}" for state in states if state["parent_no"]}
+    above = {key: from_state(_state(row)) for key, row in store.records_of(cur, parents).items()} if parents else {}
+    return [
+        {
+            "certificate_no": state["certificate_no"],
+            "standing": standing_under(from_state(state), above.get(f"{_KEY}{state['parent_no']}"), day).value,
+            "seq": row.seq,
+            "recorded_at": instant_text(row.recorded_at),
+            "state": state,
+        }
+        for state, row in zip(states, rows, strict=True)
+    ]
+
+
+def _state(row: store.StoredRecord) -> CertificateState:
+    state: CertificateState = orjson.loads(row.state)
+    return state
