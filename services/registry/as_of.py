@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import orjson
 
-from services.domain.certificate import Certificate, to_state
+from services.domain.certificate import Certificate, CertificateState, from_state, to_state
 from services.domain.errors import NotFound
 from services.domain.fold import Told, fold
 from services.domain.identifiers import instant_text
@@ -79,11 +79,21 @@ def as_of(cur: Cursor, number: str, day: date, known_at: datetime | None) -> dic
 
 
 def folded(cur: Cursor, number: str, day: date, known_at: datetime | None) -> AsOf | None:
-    """What entries recorded by an instant and in effect by a day make of a certificate; None before its issue."""
-    rows = cast(list[ToldRow], store.told_about(cur, [number], known_at))
-    told = told_of(rows)
-    if not told:
+    """What the entries recorded by an instant and in effect by a day make of a certificate; None before its issue.
+
+    Where none of them takes effect later, that is the state which the last of them left, to which its leaf commits.
+    Otherwise they are folded anew.
+    """
+    last = store.last_state(cur, number, known_at)
+    if last is None:
         return None
+    state, seq, recorded_at, latest = last
+    stored = orjson.loads(state)
+    if stored["kind"] != "certificate":
+        return None
+    if latest is None or latest <= day:
+        return AsOf(from_state(cast(CertificateState, stored)), seq, recorded_at)
+    told = told_of(cast(list[ToldRow], store.told_about(cur, [number], known_at)))
     schemes = _schemes(cur, told)
 
     def rules_on(scheme_id: str, on: date) -> SchemeRules | None:
@@ -91,7 +101,7 @@ def folded(cur: Cursor, number: str, day: date, known_at: datetime | None) -> As
         return scheme.on(on) if scheme else None
 
     certificate = fold(told, rules_on, day).certificate
-    return AsOf(certificate, rows[-1][1], rows[-1][5]) if certificate else None
+    return AsOf(certificate, seq, recorded_at) if certificate else None
 
 
 def _schemes(cur: Cursor, told: list[Told]) -> Mapping[str, Scheme]:

@@ -242,6 +242,18 @@ def told_about(cur: Cursor, subjects: Collection[str], known_at: datetime | None
     return cur.fetchall()
 
 
+def last_state(cur: Cursor, subject: str, known_at: datetime | None) -> tuple[str, int, datetime, date | None] | None:
+    """The last state of a certificate among what was recorded by an instant, its seq and when it was recorded, and the
+    latest day on which any of the accepted entries up to it takes effect."""
+    cur.execute(
+        "SELECT state, seq, recorded_at, (SELECT max(effective_at) FROM entries past WHERE past.subject = e.subject"
+        " AND past.seq <= e.seq AND past.decision = 'accepted') FROM entries e WHERE subject = %s"
+        " AND state IS NOT NULL AND (%s::timestamptz IS NULL OR recorded_at <= %s) ORDER BY seq DESC LIMIT 1",
+        (subject, known_at, known_at),
+    )
+    return cast("tuple[str, int, datetime, date | None] | None", cur.fetchone())
+
+
 def told_by_digest(cur: Cursor, digests: Collection[str]) -> list[tuple[Any, ...]]:
     """Accepted events by their digests; a row as in `told_about`, with the type behind it."""
     cur.execute(
