@@ -133,8 +133,8 @@ CLAUSES: Mapping[str, Words] = MappingProxyType(
             "sold on",
         ),
         "project": _words(
-            "本项目规则：法规未见明文，须人工核实",
-            "project rule: no text of law is known for it, so somebody has to look",
+            "本项目规则：未见明文，须人工核实",
+            "project rule: no text is known, so somebody has to look",
         ),
     }
 )
@@ -510,7 +510,7 @@ def permits(
         shipped = counts if act is Act.SHIP else shipped_on
         order = order_of(certificate, made_on, shipped, day, standing_on, changes)
     rule = rule_for(reach, act, now, order)
-    said = rules["consequence"].get(act, {}).get(now)
+    said = (rules["consequence"] or {}).get(act, {}).get(now)
     if said is not None and (said["allowed"] == Allowed.NO or order not in _BY_THEIR_DATES):
         return _by_scheme(said, rules, now)
     return Permit(rule.allowed, rule.id, CLAUSES[rule.clause], now, _filled(rule.reason, counts, now))

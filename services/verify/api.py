@@ -14,6 +14,7 @@ from flask_smorest import Api
 from werkzeug.datastructures import LanguageAccept
 
 from services import telemetry
+from services.domain.consequence import Act, Allowed
 from services.domain.errors import CertmarkError, Fault, NotFound, TooLarge
 from services.domain.identifiers import certificate_number, civil_day, gtin14
 from services.domain.standing import Standing, mark_standing
@@ -25,6 +26,7 @@ from services.verify import pages
 from services.verify.answer import Answer, decide
 from services.verify.as_json import as_json, code_on, dumps
 from services.verify.pages import SILENT, Frame
+from services.verify.permits import Deed, answer_about, permit_json
 from services.verify.quick import QuickPath, cache_control, etag, shared_seconds
 from services.verify.read_model import Unreadable
 from services.verify.recognise import Question, of_certificate, of_gtin, of_mark, recognise
@@ -45,18 +47,21 @@ _EXAMPLES = (Code.VALID, Code.SUSPENDED, Code.REVOKED, Code.EXPIRED)
 class MarkEnded(CertmarkError):
     slug = "mark-ended"
     title = "The mark's authorization has ended; no code is made for it any more"
+    zh = "标志授权已终止，不再生成其二维码"
     status = 409
 
 
 class NotYetSigned(CertmarkError):
     slug = "not-yet-signed"
     title = "There is no signed token for this mark and product"
+    zh = "该标志与产品尚无已签名的标志码"
     status = 409
 
 
 class CannotSay(Fault):
     slug = "status-unknown"
     title = "This node's data is missing, incomplete or too old to answer from"
+    zh = "本节点的数据缺失、不完整或过旧，无法答复"
 
 
 # --- what the documentation says -----------------------------------------------------------------------------
@@ -157,6 +162,44 @@ class VerifyQuery(ma.Schema):
 
 class ManySchema(ma.Schema):
     q = ma.fields.List(ma.fields.String(), required=True, metadata={"description": f"At most {MANY}"})
+
+
+class PermitQuery(ma.Schema):
+    """What is to be done with goods or services, and the dates of the goods as far as they are known."""
+
+    act = ma.fields.String(required=True, validate=ma.validate.OneOf([act.value for act in Act]))
+    at = ma.fields.Date(load_default=None, metadata={"description": "The day of the deed; today where absent"})
+    made_on = ma.fields.Date(load_default=None)
+    shipped_on = ma.fields.Date(load_default=None, metadata={"description": "The day it left the factory"})
+    m = ma.fields.String(load_default=None, metadata={"description": "The token of the mark's QR, in decimal"})
+    gtin = ma.fields.String(load_default=None, metadata={"description": "One product of the certificate"})
+    model = ma.fields.String(load_default=None, metadata={"description": "The same, by its model"})
+
+
+class PermitSchema(ma.Schema):
+    """Whether it is allowed, by which rule and on what ground (docs/consequence.md)."""
+
+    allowed = ma.fields.String(required=True, validate=ma.validate.OneOf([allowed.value for allowed in Allowed]))
+    rule = ma.fields.String(required=True)
+    clause = ma.fields.Nested(WordsSchema, required=True)
+    reason = ma.fields.Nested(WordsSchema, required=True)
+    code = ma.fields.String(required=True, validate=ma.validate.OneOf([code.value for code in Code]))
+    standing = ma.fields.String(
+        required=True,
+        allow_none=True,
+        validate=ma.validate.OneOf([standing.value for standing in Standing]),
+        metadata={"description": "On the day that counts: of shipment for `ship`, else `at`"},
+    )
+    act = ma.fields.String(required=True)
+    at = ma.fields.Date(required=True)
+    made_on = ma.fields.Date(required=True, allow_none=True)
+    shipped_on = ma.fields.Date(required=True, allow_none=True)
+    certificate_no = ma.fields.String(required=True, allow_none=True)
+    item = ma.fields.Nested(ItemSchema, required=True, allow_none=True)
+    mark_no = ma.fields.String(required=True, allow_none=True)
+    as_of = ma.fields.String(required=True, allow_none=True, metadata={"description": "RFC 3339, UTC"})
+    seq = ma.fields.Integer(required=True, allow_none=True, metadata={"description": "Last register entry held"})
+    checked_at = ma.fields.String(required=True, metadata={"description": "RFC 3339, UTC"})
 
 
 class QrQuery(ma.Schema):
@@ -263,7 +306,7 @@ class Node:
             frame = self.frame(other_language=answer.code not in SILENT)
             page, tagged = pages.verdict_page(answer, frame, self.settings.public_url)
             response = self.html(page, frame)
-        return self._cached(response, answer, tagged)
+        return self.cached(response, answer, tagged)
 
     def html(self, page: bytes, frame: Frame, status: int = 200) -> Response:
         response = Response(page, status, content_type=f"{HTML}; charset=utf-8")
@@ -271,7 +314,7 @@ class Node:
         response.headers["Content-Language"] = HTML_LANG[frame.language]
         return response
 
-    def _cached(self, response: Response, answer: Answer, tagged: bytes) -> Response:
+    def cached(self, response: Response, answer: Answer, tagged: bytes) -> Response:
         if answer.code is Code.STATUS_UNKNOWN:
             response.status_code = 503
             response.headers["Retry-After"] = str(_RETRY_S)
@@ -405,6 +448,14 @@ def _add_routes(api: Api, node: Node) -> None:
     def verify_many(arguments: dict[str, Any]) -> Response:
         return _many(node, arguments["q"])
 
+    @public.get("/v1/certificates/<path:number>/permits")
+    @public.arguments(PermitQuery, location="query")
+    @public.response(200, PermitSchema, description="What the certificate means for the deed, unknown numbers included")
+    @public.alt_response(503, schema=PermitSchema, description="`status_unknown`: this node cannot say at present")
+    @public.doc(summary="May goods or services that bear the certificate be shipped, sold, imported, used, shown?")
+    def permit(arguments: dict[str, Any], number: str) -> Response:
+        return _permit(node, number, arguments)
+
     @public.get("/qr/<path:mark_no>.<any(svg, png):form>")
     @public.arguments(QrQuery, location="query")
     @public.doc(
@@ -475,6 +526,21 @@ def _many(node: Node, texts: list[str]) -> Response:
         response.status_code = 503
         response.headers["Retry-After"] = str(_RETRY_S)
     return response
+
+
+def _permit(node: Node, number: str, arguments: dict[str, Any]) -> Response:
+    answer = answer_about(number, arguments["m"], node.register, node.clock(), node.stale_after)
+    gtin = gtin14(arguments["gtin"]) if arguments["gtin"] else None
+    at = arguments["at"] or answer.day
+    deed = Deed(Act(arguments["act"]), at, arguments["made_on"], arguments["shipped_on"])
+    rules = None
+    if answer.certificate is not None:
+        try:
+            rules = node.register.directory().scheme_on(answer.certificate.scheme, at)
+        except Unreadable as reason:
+            raise CannotSay(str(reason)) from None
+    content = dumps(permit_json(answer, deed, rules, gtin, arguments["model"]))
+    return node.cached(Response(content, content_type=JSON), answer, content[: content.rindex(b',"checked_at"')])
 
 
 def _qr(node: Node, mark_no: str, form: str, gtin: str | None) -> Response:

@@ -43,7 +43,18 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 READMES = (ROOT / "README.md", ROOT / "README.zh-CN.md")
 PAGES = (*READMES, *sorted(DOCS.rglob("*.md")))
-OURS = ("architecture", "connect", "verification", "operations", "log-and-leaf", "events", "cli", "open-data")
+OURS = (
+    "architecture",
+    "connect",
+    "verification",
+    "operations",
+    "log-and-leaf",
+    "events",
+    "cli",
+    "open-data",
+    "consequence",
+    "clocks",
+)
 """Pages that begin with a few Chinese sentences on what they are for."""
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)

@@ -15,6 +15,7 @@ PROMISED = {
     ("GET", "/m/{mark_no}"),
     ("GET", "/v1/verify"),
     ("POST", "/v1/verify"),
+    ("GET", "/v1/certificates/{number}/permits"),
     ("GET", "/qr/{mark_no}.{form}"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),

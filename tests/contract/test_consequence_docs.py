@@ -1,0 +1,90 @@
+"""docs/consequence.md and docs/clocks.md hold the tables that the program judges by, cell by cell."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from services.domain.clocks import CAN_BE_OVERDUE, ClockKind
+from services.domain.clocks import RULES as CLOCK_RULES
+from services.domain.consequence import CLAUSES, RULES, WITHOUT, Act, Order, Reach, rule_for
+from services.domain.standing import Standing
+from services.verify.permits import NO_SCHEME, WITHOUT_STANDING
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+def tables(page: str) -> Iterator[list[list[str]]]:
+    """Every table of a page, its heading first, code marks taken off."""
+    rows: list[list[str]] = []
+    for line in [*(DOCS / page).read_text(encoding="utf-8").splitlines(), ""]:
+        if line.startswith("|"):
+            cells = [cell.strip().strip("`") for cell in line.strip().strip("|").split("|")]
+            if not cells[0].startswith("---"):
+                rows.append(cells)
+        elif rows:
+            yield rows
+            rows = []
+
+
+def table(page: str, *heading: str) -> list[list[str]]:
+    return next(found[1:] for found in tables(page) if tuple(found[0][: len(heading)]) == heading)
+
+
+def test_the_table_of_products_is_the_programs() -> None:
+    rows = table("consequence.md", "standing", "act", *Order)
+    assert [(row[0], row[1]) for row in rows] == [(now, act) for now in _standings() for act in Act]
+    for now, act, *cells in rows:
+        for order, cell in zip(Order, cells, strict=True):
+            for reach, letter in ((Reach.COMPULSORY, "P"), (Reach.VOLUNTARY, "V")):
+                rule = rule_for(reach, Act(act), Standing(now), order)
+                assert cell == f"{rule.allowed} {rule.id.removeprefix(letter)}", (now, act, order)
+
+
+def test_the_table_of_organisations_is_the_programs() -> None:
+    rows = table("consequence.md", "standing, of services and systems", *Act)
+    assert [row[0] for row in rows] == _standings()
+    for now, *cells in rows:
+        for act, cell in zip(Act, cells, strict=True):
+            rule = rule_for(Reach.ORGANISATION, act, Standing(now), Order.UNKNOWN)
+            assert cell == f"{rule.allowed} {rule.id}", (now, act)
+
+
+def test_the_list_of_rules_is_the_programs() -> None:
+    own = [
+        [
+            rule.id,
+            rule.allowed,
+            rule.clause,
+            rule.reason["zh"].removesuffix(WITHOUT["zh"]),
+            rule.reason["en"].removesuffix(WITHOUT["en"]),
+        ]
+        for rule in RULES
+    ]
+    without = [
+        [ground.rule, ground.allowed, ground.clause, ground.reason.zh, ground.reason.en]
+        for ground in (*WITHOUT_STANDING.values(), NO_SCHEME)
+    ]
+    assert table("consequence.md", "rule", "answer") == [*own, *without]
+    text = (DOCS / "consequence.md").read_text(encoding="utf-8").replace("\n", " ")
+    assert WITHOUT["zh"].removeprefix("。") in text
+    assert WITHOUT["en"].removeprefix(". ") in text
+
+
+def test_the_clauses_are_the_programs() -> None:
+    rows = table("consequence.md", "ground")
+    assert [row[:3] for row in rows] == [[name, said["zh"], said["en"]] for name, said in CLAUSES.items()]
+    assert all(row[3] for row in rows), "each says where it was read"
+
+
+def test_the_orders_are_all_explained() -> None:
+    assert [row[0] for row in table("consequence.md", "order")] == list(Order)
+
+
+def _standings() -> list[str]:
+    first = [Standing.VALID, Standing.SUSPENDED, Standing.CANCELLED, Standing.SUPERSEDED, Standing.EXPIRED]
+    return [*first, Standing.REVOKED, Standing.NOT_YET_VALID]
+
+
+def test_the_clocks_are_the_programs() -> None:
+    rows = table("clocks.md", "rule", "kind")
+    assert [(row[0], row[1]) for row in rows] == [(CLOCK_RULES[kind], kind.value) for kind in ClockKind]
+    assert [row[1] for row in rows if row[2] == "yes"] == list(CAN_BE_OVERDUE)
