@@ -53,11 +53,13 @@ LOCK_TIMEOUT_S = 15
 class DatabaseUnavailable(Fault):
     slug = "database-unavailable"
     title = "The database cannot be reached or gave up; nothing was decided"
+    zh = "数据库无法连接或中断，尚未作出决定"
 
 
 class CommitUnknown(Fault):
     slug = "commit-unknown"
     title = "The database did not confirm the commit: it may or may not have happened"
+    zh = "数据库未确认提交：可能已发生，也可能没有"
 
 
 def database_url(settings: Settings) -> str:

@@ -18,30 +18,35 @@ MEDIA_TYPE = "application/problem+json"
 class MethodNotAllowed(CertmarkError):
     slug = "method-not-allowed"
     title = "This address does not answer to that method"
+    zh = "该地址不接受此方法"
     status = 405
 
 
 class NotAcceptable(CertmarkError):
     slug = "not-acceptable"
     title = "None of the forms asked for can be given"
+    zh = "无法以所要求的任何形式给出"
     status = 406
 
 
 class UnsupportedMediaType(CertmarkError):
     slug = "unsupported-media-type"
     title = "The request's content type is not one that is read here"
+    zh = "此处不读取该内容类型"
     status = 415
 
 
 class InternalError(CertmarkError):
     slug = "internal-error"
     title = "Something unforeseen happened here; it was logged under the id given"
+    zh = "发生未预见的情况，已按所给编号记入日志"
     status = 500
 
 
 class NotReady(Fault):
     slug = "not-ready"
     title = "The service cannot do its work at present"
+    zh = "服务目前无法工作"
 
 
 _BY_STATUS: dict[int, type[CertmarkError]] = {
@@ -55,6 +60,7 @@ def problem(error: CertmarkError) -> dict[str, Any]:
     return {
         "type": f"urn:certmark:problem:{error.slug}",
         "title": error.title,
+        "title_zh": error.zh,
         "status": error.status,
         "detail": error.detail,
         "code": error.slug,

@@ -45,6 +45,7 @@ MARK_TO_SCAN = "M-SHB-P-2024-0031"
 class NotComingUp(Fault):
     slug = "not-coming-up"
     title = "A service did not become ready"
+    zh = "有服务未能就绪"
 
 
 @dataclass(slots=True)

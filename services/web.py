@@ -51,6 +51,7 @@ class ProblemSchema(ma.Schema):
 
     type = ma.fields.String(required=True, metadata={"description": "urn:certmark:problem:<code>"})
     title = ma.fields.String(required=True)
+    title_zh = ma.fields.String(required=True, metadata={"description": "The title in Chinese"})
     status = ma.fields.Integer(required=True)
     detail = ma.fields.String(required=True)
     code = ma.fields.String(required=True, metadata={"description": "Stable name of the error"})

@@ -59,6 +59,7 @@ def publish(settings: Settings, now: datetime, progress: Callable[[int], None] =
 class NotAccepted(Fault):
     slug = "not-accepted"
     title = "The demonstration register was not taken whole"
+    zh = "示范登记册未被完整接受"
 
 
 class _Demonstration:

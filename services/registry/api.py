@@ -10,10 +10,10 @@ from flask import Flask
 from flask.views import MethodView
 
 from services import telemetry
-from services.domain.errors import BadRequest, CertmarkError, NotFound
+from services.domain.errors import BadRequest, CertmarkError, NotFound, every_error
 from services.domain.identifiers import CHINA, certificate_number, civil_day, instant_text
 from services.postgres import Connection, Cursor, connect, database_url, transaction
-from services.registry import bulk, published, store
+from services.registry import acceptance, bulk, published, store
 from services.registry.as_of import as_of
 from services.settings import Settings, settings_from
 from services.web import Blueprint, service_app
@@ -30,6 +30,11 @@ class DecisionSchema(ma.Schema):
         required=True, validate=ma.validate.OneOf(["pending", "accepted", "refused", "quarantined"])
     )
     code = ma.fields.String(allow_none=True, metadata={"description": "Slug of the refusal or quarantine"})
+    text = ma.fields.Function(
+        lambda row: code_text(row["code"]),
+        allow_none=True,
+        metadata={"description": "What the code stands for: {zh, en}", "type": "object"},
+    )
     detail = ma.fields.String(allow_none=True)
     pointer = ma.fields.String(allow_none=True, metadata={"description": "RFC 6901 pointer into the event"})
     hint = ma.fields.String(allow_none=True)
@@ -63,6 +68,7 @@ def create_app() -> Flask:
     app, api = service_app("registry", "certmark registry", ready=database.why_not_ready)
     api.register_blueprint(_blueprint(database))
     api.register_blueprint(published.blueprint(settings))
+    api.register_blueprint(acceptance.blueprint(settings, database.read))
     return app
 
 
@@ -172,6 +178,12 @@ def _blueprint(database: Database) -> Blueprint:
 
 
 _START: dict[str, Any] = {"sequence": 0, "previous": None}
+
+
+def code_text(code: str | None) -> dict[str, str] | None:
+    """What a refusal's or quarantine's slug stands for, in both languages."""
+    error = every_error().get(code) if code else None
+    return {"zh": error.zh, "en": error.title} if error else None
 
 
 def _forms(subject: str) -> list[str]:

@@ -29,6 +29,7 @@ _DAY = timedelta(days=1)
 class FactsBehind(Fault):
     slug = "facts-behind"
     title = "What was decided lately is still being counted; ask again in a moment"
+    zh = "最近的决定仍在统计中，请稍后再问"
 
 
 @dataclass(frozen=True, slots=True)

@@ -256,6 +256,13 @@ def test_answer_codes_and_notes_are_those_of_the_program() -> None:
     assert noted == set(Note)
 
 
+def test_every_error_of_ours_is_said_in_both_languages() -> None:
+    for slug, error in every_error().items():
+        if error.__module__.startswith("services."):
+            assert re.search(r"[\u4e00-\u9fff]", vars(error).get("zh", "")), slug
+            assert error.title.isascii() or slug == "bad-number", slug
+
+
 def test_operations_names_the_topics() -> None:
     assert [row[0].strip("`") for row in table(DOCS / "operations.md", "topic")] == [
         topic.name for topic in Topics.under("certmark").all()

@@ -73,6 +73,7 @@ def test_a_problem_has_every_field() -> None:
     assert problems.problem(BadEvent("why", pointer="/data/x")) == {
         "type": "urn:certmark:problem:bad-event",
         "title": BadEvent.title,
+        "title_zh": BadEvent.zh,
         "status": 400,
         "detail": "why",
         "code": "bad-event",
