@@ -9,6 +9,7 @@ import click
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from services.cli import main as program  # the path above comes first
+from services.domain.acceptance import WORDS
 from services.domain.decision import HANDLERS
 from services.events.event_types import EVENT_TYPES, EventType, resolved
 from services.registry.dump_tables import tables
@@ -80,7 +81,7 @@ def _commands(command: click.Command, context: click.Context) -> list[str]:
 
 
 def open_data_reference() -> str:
-    """Every table of a dump with its columns."""
+    """Every table of a dump with its columns, and every reason of an answer on acceptance."""
     parts = []
     for table in tables(evidence=True):
         lines = [
@@ -93,7 +94,9 @@ def open_data_reference() -> str:
         ]
         lines += [f"| `{c.name}` | {c.kind} | {c.zh} | {c.en} |" for c in table.columns]
         parts.append("\n".join([*lines, ""]))
-    return "\n".join(parts)
+    lines = ["## Reasons of an answer 采信理由", "", "| reason | 中文 | English |", "|---|---|---|"]
+    lines += [f"| `{code}` | {zh} | {en} |" for code, (zh, en) in WORDS.items()]
+    return "\n".join([*parts, *lines, ""])
 
 
 PAGES = {"events.md": events_reference, "cli.md": cli_reference, "open-data.md": open_data_reference}

@@ -29,6 +29,7 @@ from services.registry import store
 from services.registry.dump_files import TableFile, check_formats, open_table
 from services.registry.dump_tables import ENTRIES, Table, row_of_entry, rows_of_state, tables
 from services.registry.facts import known_to
+from services.registry.past import administrative_states
 from services.settings import Settings
 
 TYP = "certmark-dump+jws"
@@ -72,6 +73,7 @@ class Wanted:
 class AlreadyThere(CertmarkError):
     slug = "already-there"
     title = "The folder exists and is not empty; a dump is never written over"
+    zh = "目标文件夹已存在且不为空，转储从不覆盖"
     status = 409
 
 
@@ -233,8 +235,9 @@ def _rows(cur: Cursor, asked: Wanted, advance: Advance) -> Iterator[tuple[Table,
             advance(seq - passed)
             passed = seq
 
-    for seq, recorded_at, state in _administrative(cur, since, upto):
-        yield from rows_of_state(orjson.loads(state), seq, recorded_at)
+    for then in sorted(administrative_states(cur, upto).values(), key=lambda then: then.seq):
+        if then.seq > since:
+            yield from rows_of_state(then.state, then.seq, then.recorded_at)
     for seq, recorded_at, state in _certificates(cur, since, upto):
         yield from rows_of_state(orjson.loads(state), seq, recorded_at)
         move_to(seq)
@@ -262,23 +265,6 @@ def _certificates(cur: Cursor, since: int, upto: int) -> Iterator[tuple[int, dat
         " ORDER BY f.seq",
         {"since": since, "upto": upto},
     )
-
-
-def _administrative(cur: Cursor, since: int, upto: int) -> list[tuple[int, datetime, str]]:
-    """The same of bodies and schemes. They are few: the last state of each is found here."""
-    cur.execute("SELECT key FROM records WHERE key >= 'authority/' AND key < 'authority0'")
-    authorities = [f"urn:certmark:{key.replace('/', ':', 1)}" for (key,) in cur.fetchall()]
-    cur.execute(
-        "SELECT e.seq, e.recorded_at, e.state FROM entries e WHERE e.source = ANY(%s) AND e.seq <= %s"
-        " AND e.state IS NOT NULL AND e.type NOT LIKE 'certmark.mark.%%' AND e.kind = 'event' ORDER BY e.seq",
-        (authorities, upto),
-    )
-    last: dict[tuple[str, str], tuple[int, datetime, str]] = {}
-    for seq, recorded_at, text in cur.fetchall():
-        state = orjson.loads(text)
-        if state["kind"] in ("body", "scheme"):
-            last[state["kind"], state.get("approval_no") or state["id"]] = (seq, recorded_at, text)
-    return sorted(row for row in last.values() if row[0] > since)
 
 
 def _manifest(

@@ -1,0 +1,121 @@
+"""What stood at an entry: certificates, bodies, schemes and catalogues as the register knew them then."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+import orjson
+
+from services.domain.body import BodyState
+from services.domain.catalogue import CatalogueState
+from services.domain.certificate import Certificate, CertificateState, from_state
+from services.domain.scheme import Scheme, SchemeState, scheme_from_state
+from services.postgres import Cursor
+
+
+@dataclass(frozen=True, slots=True)
+class Then:
+    """A state as an entry left it."""
+
+    seq: int
+    recorded_at: datetime
+    state: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateThen:
+    """A certificate as an entry left it, and the digest of its state."""
+
+    seq: int
+    digest: str
+    certificate: Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class Administration:
+    """Who may speak and by which rules: bodies by approval number, schemes and catalogues by id."""
+
+    bodies: Mapping[str, BodyState]
+    schemes: Mapping[str, Scheme]
+    catalogues: Mapping[str, CatalogueState]
+
+
+def certificates_at(cur: Cursor, numbers: Collection[str], seq: int) -> dict[str, CertificateThen]:
+    """By number, those that the register had at an entry."""
+    cur.execute(
+        "SELECT DISTINCT ON (subject) subject, seq, state_digest, state FROM entries WHERE subject = ANY(%s)"
+        " AND seq <= %s AND state IS NOT NULL"
+        " AND (kind = 'consequence' OR split_part(type, '.', 2) IN ('certificate', 'mark', 'declaration'))"
+        " ORDER BY subject, seq DESC",
+        (sorted(numbers), seq),
+    )
+    return {
+        subject: CertificateThen(at, digest, from_state(cast(CertificateState, orjson.loads(text))))
+        for subject, at, digest, text in cur.fetchall()
+    }
+
+
+def numbers_held_at(cur: Cursor, uscc: str, schemes: Sequence[str], seq: int) -> list[str]:
+    """The certificates of an organisation under some schemes at an entry, by number; as far as the facts go."""
+    cur.execute(
+        "SELECT certificate_no FROM certificate_facts WHERE uscc = %(uscc)s AND scheme = ANY(%(schemes)s)"
+        " AND seq <= %(seq)s"
+        ' AND (replaced_by IS NULL OR replaced_by > %(seq)s) ORDER BY certificate_no COLLATE "C"',
+        {"uscc": uscc, "schemes": list(schemes), "seq": seq},
+    )
+    return [number for (number,) in cur.fetchall()]
+
+
+_SAID_BY_AUTHORITIES = (
+    " FROM entries WHERE source = ANY(%s) AND seq <= %s AND state IS NOT NULL AND kind = 'event'"
+    " AND type NOT LIKE 'certmark.mark.%%'"
+)
+"""All but marks, of which an authority may authorize many: the rest is little."""
+
+
+def administrative_states(cur: Cursor, seq: int) -> dict[str, Then]:
+    """By record key (`body/…`, `scheme/…`, `catalogue/…` …), all that is no certificate, as it stood at an entry."""
+    cur.execute("SELECT seq, recorded_at, state" + _SAID_BY_AUTHORITIES + " ORDER BY seq", (_authorities(cur), seq))
+    found: dict[str, Then] = {}
+    for at, recorded_at, text in cur.fetchall():
+        state = orjson.loads(text)
+        if state["kind"] in _ID:
+            found[f"{state['kind']}/{state[_ID[state['kind']]]}"] = Then(at, recorded_at, state)
+    return found
+
+
+_ID = {"body": "approval_no", "scheme": "id", "catalogue": "id", "alliance": "id", "authority": "id"}
+
+
+def _authorities(cur: Cursor) -> list[str]:
+    cur.execute("SELECT key FROM records WHERE key >= 'authority/' AND key < 'authority0'")
+    return [f"urn:certmark:{key.replace('/', ':', 1)}" for (key,) in cur.fetchall()]
+
+
+class Administrations:
+    """What stood, kept for the last few positions that were asked for; between them it rarely changes."""
+
+    def __init__(self, kept: int = 4) -> None:
+        self._kept = kept
+        self._found: dict[int, Administration] = {}
+
+    def at(self, cur: Cursor, seq: int) -> Administration:
+        """Bodies, schemes and catalogues at an entry."""
+        cur.execute("SELECT coalesce(max(seq), -1)" + _SAID_BY_AUTHORITIES, (_authorities(cur), seq))
+        last = int(cast(tuple[int], cur.fetchone())[0])
+        found = self._found.pop(last, None) or _administration(administrative_states(cur, last))
+        self._found[last] = found
+        while len(self._found) > self._kept:
+            self._found.pop(next(iter(self._found)))
+        return found
+
+
+def _administration(states: Mapping[str, Then]) -> Administration:
+    of_kind: dict[str, dict[str, Any]] = {"body": {}, "scheme": {}, "catalogue": {}}
+    for key, then in states.items():
+        kind, _, name = key.partition("/")
+        if kind in of_kind:
+            of_kind[kind][name] = then.state
+    schemes = {name: scheme_from_state(cast(SchemeState, state)) for name, state in of_kind["scheme"].items()}
+    return Administration(of_kind["body"], schemes, of_kind["catalogue"])
