@@ -15,8 +15,8 @@ from werkzeug.datastructures import LanguageAccept
 
 from services import telemetry
 from services.domain.consequence import Act, Allowed
-from services.domain.errors import CertmarkError, Fault, NotFound, TooLarge
-from services.domain.identifiers import certificate_number, civil_day, gtin14
+from services.domain.errors import BadRequest, CertmarkError, Fault, NotFound, TooLarge
+from services.domain.identifiers import certificate_number, civil_day, gtin14, normalised
 from services.domain.standing import Standing, mark_standing
 from services.marks import qr
 from services.marks.token import MarkPath, decimal
@@ -27,6 +27,7 @@ from services.verify.answer import Answer, decide
 from services.verify.as_json import as_json, code_on, dumps
 from services.verify.pages import SILENT, Frame
 from services.verify.permits import Deed, answer_about, permit_json
+from services.verify.products import product_json, same_products
 from services.verify.quick import QuickPath, cache_control, etag, shared_seconds
 from services.verify.read_model import Unreadable
 from services.verify.recognise import Question, of_certificate, of_gtin, of_mark, recognise
@@ -200,6 +201,23 @@ class PermitSchema(ma.Schema):
     as_of = ma.fields.String(required=True, allow_none=True, metadata={"description": "RFC 3339, UTC"})
     seq = ma.fields.Integer(required=True, allow_none=True, metadata={"description": "Last register entry held"})
     checked_at = ma.fields.String(required=True, metadata={"description": "RFC 3339, UTC"})
+
+
+class ProductQuery(ma.Schema):
+    uscc = ma.fields.String(required=True, metadata={"description": "The holder's unified social credit code"})
+    model = ma.fields.String(required=True, validate=ma.validate.Length(1, 200))
+
+
+class ProductSchema(ma.Schema):
+    """Certificates of a scheme whose rules say so answer as one product, whoever issued them."""
+
+    code = ma.fields.String(allow_none=True, metadata={"description": "Of the only product; null where several"})
+    uscc = ma.fields.String(required=True)
+    model = ma.fields.String(required=True)
+    products = ma.fields.List(ma.fields.Dict(), required=True)
+    as_of = ma.fields.String(allow_none=True)
+    seq = ma.fields.Integer(allow_none=True)
+    checked_at = ma.fields.String(required=True)
 
 
 class QrQuery(ma.Schema):
@@ -456,6 +474,14 @@ def _add_routes(api: Api, node: Node) -> None:
     def permit(arguments: dict[str, Any], number: str) -> Response:
         return _permit(node, number, arguments)
 
+    @public.get("/v1/products")
+    @public.arguments(ProductQuery, location="query")
+    @public.response(200, ProductSchema, description="What stands about the product, over all its bodies")
+    @public.alt_response(503, schema=ProductSchema, description="`status_unknown`: this node cannot say at present")
+    @public.doc(summary="One holder's product by its model: one answer over several bodies' certificates")
+    def products(arguments: dict[str, Any]) -> Response:
+        return _products(node, arguments["uscc"], arguments["model"])
+
     @public.get("/qr/<path:mark_no>.<any(svg, png):form>")
     @public.arguments(QrQuery, location="query")
     @public.doc(
@@ -540,6 +566,25 @@ def _permit(node: Node, number: str, arguments: dict[str, Any]) -> Response:
         except Unreadable as reason:
             raise CannotSay(str(reason)) from None
     content = dumps(permit_json(answer, deed, rules, gtin, arguments["model"]))
+    return node.cached(Response(content, content_type=JSON), answer, content[: content.rindex(b',"checked_at"')])
+
+
+def _products(node: Node, uscc: str, model: str) -> Response:
+    uscc = normalised(uscc)
+    question = recognise(uscc, node.settings.hosts)
+    if question.uscc is None:
+        raise BadRequest("not a unified social credit code", pointer="/uscc")
+    answer = node.decide(question)
+    try:
+        found = node.register.certificates_with("uscc", uscc)
+        directory = node.register.directory()
+    except Unreadable as reason:
+        raise CannotSay(str(reason)) from None
+    held = [one for one in found if one.certificate.holder.uscc == uscc]
+    document = product_json(uscc, model, same_products(held, model), directory, answer)
+    if answer.code is Code.STATUS_UNKNOWN:
+        document |= {"code": answer.code.value, "products": []}
+    content = dumps(document)
     return node.cached(Response(content, content_type=JSON), answer, content[: content.rindex(b',"checked_at"')])
 
 

@@ -16,6 +16,7 @@ PROMISED = {
     ("GET", "/v1/verify"),
     ("POST", "/v1/verify"),
     ("GET", "/v1/certificates/{number}/permits"),
+    ("GET", "/v1/products"),
     ("GET", "/qr/{mark_no}.{form}"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),

@@ -257,6 +257,7 @@ def test_the_stored_timeline_agrees_with_the_decision_on_every_day(shared: Servi
                 meta = register.meta()
                 bodies.use(register.directory(), day)
                 assert meta.as_of is not None
+                assert timeline is not None
                 assert spliced(timeline, shown, day, bodies, meta.as_of, meta.seq, now) == dumps(as_json(answer))
     register.model.close()
 
@@ -433,3 +434,36 @@ def test_the_demonstration_says_so(client: FlaskClient) -> None:
     front = client.get("/").text
     for title in ("仅限所列型号", "证书已暂停", "证书已撤销"):
         assert title in front
+
+
+# --- one product over several bodies ------------------------------------------------------------------------
+
+
+def the_green_holder(service: Service) -> str:
+    found = Register(service.folder).certificate("GP-7904-2024-00045")
+    assert found is not None
+    return found.certificate.holder.uscc or ""
+
+
+def test_several_bodies_certificates_answer_as_one_product(shared: Service) -> None:
+    uscc = the_green_holder(shared)
+    answer = shared.client.get("/v1/products", query_string={"uscc": uscc, "model": "１８ｌ"}).get_json()
+    assert (answer["code"], len(answer["products"])) == ("valid", 1)
+    (product,) = answer["products"]
+    numbers = sorted(one["certificate_no"] for one in product["certificates"])
+    assert numbers == ["GP-7904-2024-00045", "GP-7907-2024-00102"]
+    assert {one["body"]["approval_no"] for one in product["certificates"]} == {"CNCA-R-2019-7904", "CNCA-R-2019-7907"}
+
+
+def test_a_model_that_nobody_certified_is_unknown_and_a_bad_code_is_said_to_be_bad(shared: Service) -> None:
+    uscc = the_green_holder(shared)
+    unknown = shared.client.get("/v1/products", query_string={"uscc": uscc, "model": "99L"}).get_json()
+    assert (unknown["code"], unknown["products"]) == ("unknown_number", [])
+    assert shared.client.get("/v1/products", query_string={"uscc": "1234", "model": "18L"}).status_code == 400
+
+
+def test_a_stale_node_says_nothing_of_products(own: Service) -> None:
+    uscc = the_green_holder(own)
+    own.clock.now = NOW + timedelta(days=3)
+    answer = own.client.get("/v1/products", query_string={"uscc": uscc, "model": "18L"})
+    assert (answer.status_code, answer.get_json()["code"], answer.get_json()["products"]) == (503, "status_unknown", [])

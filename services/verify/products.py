@@ -1,0 +1,108 @@
+"""One answer about one holder's product, over the certificates that several bodies have issued for it."""
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+from services.domain.certificate import Certificate, Item
+from services.domain.identifiers import instant_text, normalised
+from services.domain.standing import Standing, mark_standing
+from services.verify.answer import Answer, Judgement, body_on, judge
+from services.verify.register import Directory, Found
+from services.verify.wording import Code, wording
+
+
+def same_products(holders: Iterable[Found], model: str) -> list[tuple[Found, Item]]:
+    """Of a holder's certificates those that cover a model, in whatever width, case and spacing it was written."""
+    wanted = normalised(model)
+    return [
+        (found, item)
+        for found in holders
+        for item in (found.certificate.product.items if found.certificate.product else ())
+        if normalised(item.model) == wanted
+    ]
+
+
+def product_json(
+    uscc: str, model: str, matching: list[tuple[Found, Item]], directory: Directory, blank: Answer
+) -> dict[str, Any]:
+    """`{code, uscc, model, products, as_of, seq, checked_at}`.
+
+    Certificates of a scheme whose rules say that they answer as one (`same_product`: 绿色产品) are one product with the
+    bodies side by side and every attribute that a valid mark reports; others are one product each. There is no overall
+    yes over different schemes: `code` is that of the only product, or null.
+    """
+    groups: dict[object, list[tuple[Found, Item]]] = {}
+    for found, item in matching:
+        rules = directory.scheme_on(found.certificate.scheme, blank.day)
+        one = (found.certificate.scheme,) if rules and rules["same_product"] else found.certificate.certificate_no
+        groups.setdefault(one, []).append((found, item))
+    products = [_product(group, directory, blank.day) for group in groups.values()]
+    code = products[0]["code"] if len(products) == 1 else None if products else Code.UNKNOWN_NUMBER.value
+    return {
+        "code": code,
+        "uscc": uscc,
+        "model": model,
+        "products": products,
+        "as_of": instant_text(blank.as_of) if blank.as_of else None,
+        "seq": blank.seq,
+        "checked_at": instant_text(blank.checked_at),
+    }
+
+
+def _product(group: list[tuple[Found, Item]], directory: Directory, day: date) -> dict[str, Any]:
+    judged = [(found, item, judge(found, day, item, by_number=False)) for found, item in group]
+    best = min((one for _, _, one in judged), key=lambda one: (one.code is not Code.VALID, one.code.value))
+    text = wording(best.code, best.notes).title
+    first, item = group[0]
+    rules = directory.scheme_on(first.certificate.scheme, day)
+    return {
+        "scheme": first.certificate.scheme,
+        "scheme_name": {"zh": rules["name"]["zh"], "en": rules["name"]["en"]} if rules else None,
+        "model": item.model,
+        "gtin": item.gtin,
+        "name": first.certificate.product.name if first.certificate.product else None,
+        "holder": first.certificate.holder.name,
+        "code": best.code.value,
+        "title": {"zh": text.zh, "en": text.en},
+        "certificates": [_certificate(found, one, directory, day) for found, _, one in judged],
+        "attributes": [
+            attribute for found, item, one in judged for attribute in _attributes(found.certificate, item, one, day)
+        ],
+    }
+
+
+def _certificate(found: Found, judged: Judgement, directory: Directory, day: date) -> dict[str, Any]:
+    certificate = found.certificate
+    body, status = body_on(directory, certificate.body, day)
+    return {
+        "certificate_no": certificate.certificate_no,
+        "code": judged.code.value,
+        "notes": [note.value for note in judged.notes],
+        "valid_from": certificate.valid_from.isoformat(),
+        "valid_until": certificate.valid_until.isoformat() if certificate.valid_until else None,
+        "body": {
+            "approval_no": certificate.body,
+            "name": body["name"] if body else None,
+            "status": status,
+        }
+        if certificate.body
+        else None,
+        "marks": [
+            {"mark_no": mark.mark_no, "route": mark.route, "standing": mark_standing(certificate, mark, day).value}
+            for mark in certificate.marks
+        ],
+    }
+
+
+def _attributes(certificate: Certificate, item: Item, judged: Judgement, day: date) -> list[dict[str, Any]]:
+    """What a body has assessed, each attribute with whose word it is; nothing from a mark that does not stand."""
+    if judged.standing is not Standing.VALID:
+        return []
+    return [
+        {**attribute, "certificate_no": certificate.certificate_no, "body": certificate.body, "route": mark.route}
+        for mark in certificate.marks
+        if mark_standing(certificate, mark, day) is Standing.VALID and (not mark.products or item in mark.products)
+        for attribute in mark.attributes
+        if isinstance(attribute, dict)
+    ]
