@@ -14,7 +14,7 @@ from types import MappingProxyType
 from services.domain.certificate import Certificate, Mark, StatusInterval
 from services.domain.errors import BadRequest
 from services.domain.scheme import Judgement, SchemeRules, Words
-from services.domain.standing import Standing
+from services.domain.standing import Standing, own_mark_standing, standing
 
 
 class Act(StrEnum):
@@ -201,57 +201,56 @@ _ANY_STANDING: frozenset[Standing] = frozenset()
 _ANY_ORDER: frozenset[Order] = frozenset()
 _SHOW = frozenset({Act.DISPLAY})
 
-_SHOWN = _Said("misuse", "证书有效，可以展示证书和标志", "Valid: certificate and mark may be shown")
+_SHOWN = _Said("misuse", "{it}有效，可以展示证书和标志", "{It} is valid: certificate and mark may be shown")
 _NOT_SHOWN = _Said(
     "misuse",
-    "{day}证书{standing}，不得展示或宣传证书和标志",
-    "On {day} the certificate is {standing}: certificate and mark may not be shown or advertised",
+    "{day}{it}{standing}，不得展示或宣传证书和标志",
+    "On {day} {it} is {standing}: certificate and mark may not be shown or advertised",
 )
 _REVOKED = _Said(
     "revocation",
-    "证书已撤销：无论何时生产、出厂，均不得出厂、销售、进口、使用",
-    "Revoked: not to be shipped, sold, imported or used, whenever they were made or shipped",
+    "{it}已撤销：无论何时生产、出厂，均不得出厂、销售、进口、使用",
+    "{It} is revoked: not to be shipped, sold, imported or used, whenever they were made or shipped",
 )
 _DOUBTFUL = _Said(
     "project",
-    "出厂时证书有效而生产时不是，或登记册没有当时的记录：须核实",
-    "Shipped while it was valid but made when it was not, or at a time of which the register holds no record: "
+    "出厂时{it}有效而生产时不是，或登记册没有当时的记录：须核实",
+    "Shipped while {it} was valid but made when it was not, or at a time of which the register holds no record: "
     "to be looked at",
 )
-_NOT_YET = "证书尚未生效", "The certificate is not in force yet"
+_NOT_YET = "{it}尚未生效", "{It} is not in force yet"
 _EARLY = (
-    "生产或出厂早于证书生效，不是获证产品",
-    "Made or shipped before the certificate was in force: not certified goods",
+    "生产或出厂早于{it}生效，不是获证产品",
+    "Made or shipped before {it} was in force: not certified goods",
 )
 _LATE = (
-    "证书失效后生产或出厂，不是获证产品",
-    "Made or shipped after the certificate had ended: not certified goods",
+    "{it}失效后生产或出厂，不是获证产品",
+    "Made or shipped after {it} had ended: not certified goods",
 )
-_VALID = "证书有效", "The certificate is valid"
+_VALID = "{it}有效", "{It} is valid"
 _VALID_UNPROVED = _Said(
     "project",
-    "证书现为有效，但自生产之日起并非一直有效，出厂日期未证明：须核实出厂日期",
-    "Valid now, but not on every day since they were made, and when they were shipped is not proved: "
+    "{it}现为有效，但自生产之日起并非一直有效，出厂日期未证明：须核实出厂日期",
+    "{It} is valid now, but was not on every day since these were made, and when they were shipped is not proved: "
     "the date of shipment is wanted",
 )
 _OVER_PLACING = (
-    "证书已注销或更换，不得再出厂、进口",
-    "Cancelled or replaced: nothing more may leave the factory or be imported",
+    "{it}已{over}，不得再出厂、进口",
+    "{It} is {over}: nothing more may leave the factory or be imported",
 )
 _OVER_SHIPPED = (
-    "证书注销或更换前已出厂，可以继续销售、使用",
-    "Shipped before the certificate was cancelled or replaced: may be sold on and used",
+    "{it}{over}前已出厂，可以继续销售、使用",
+    "Shipped before {it} was {over}: may be sold on and used",
 )
 _OVER_OPEN = (
-    "证书已注销或更换：只有此前已出厂的可以继续销售、使用，出厂日期未证明，须核实",
-    "Cancelled or replaced: only what was shipped before may be sold on and used, and when these were shipped is "
-    "not proved",
+    "{it}已{over}：只有此前已出厂的可以继续销售、使用，出厂日期未证明，须核实",
+    "{It} is {over}: only what was shipped before may be sold on and used, and when these were shipped is not proved",
 )
-_EXPIRED_PLACING = "证书已过期，不得再出厂、进口", "Expired: nothing more may leave the factory or be imported"
+_EXPIRED_PLACING = "{it}已过期，不得再出厂、进口", "{It} has expired: nothing more may leave the factory or be imported"
 _EXPIRED_STOCK = _Said(
     "project",
-    "证书已过期：有效期内的库存须核实生产和出厂日期",
-    "Expired: stock from its time of validity is to be looked at, with the dates of making and shipping",
+    "{it}已过期：有效期内的库存须核实生产和出厂日期",
+    "{It} has expired: stock from its time of validity is to be looked at, with the dates of making and shipping",
 )
 
 _ROWS = (
@@ -266,13 +265,13 @@ _ROWS = (
         _ANY_ORDER,
         _Said(
             "suspension",
-            "证书暂停期间不得出厂、进口",
-            "While the certificate is suspended nothing may leave the factory or be imported",
+            "{it}暂停期间不得出厂、进口",
+            "While {it} is suspended nothing may leave the factory or be imported",
         ),
         _Said(
             "misuse",
-            "证书暂停期间不得使用标志出厂、进口",
-            "While the certificate is suspended nothing may leave the factory or be imported with the mark",
+            "{it}暂停期间不得使用标志出厂、进口",
+            "While {it} is suspended nothing may leave the factory or be imported with the mark",
         ),
     ),
     _Row(
@@ -382,14 +381,15 @@ _ROWS = (
         _OPEN,
         _Said(
             "suspension",
-            "证书暂停中：暂停期间出厂的不得销售、使用，出厂日期未证明，须核实",
-            "Suspended: what was shipped during it may not be sold or used, and when these were shipped is not proved",
+            "{it}暂停中：暂停期间出厂的不得销售、使用，出厂日期未证明，须核实",
+            "{It} is suspended: what was shipped meanwhile may not be sold or used, and when these were shipped is not "
+            "proved",
         ),
         _Said(
             "project",
-            "证书暂停中：暂停期间出厂的不得带标志销售、使用，出厂日期未证明，须核实",
-            "Suspended: what was shipped during it may not be sold or used with the mark, and when these were shipped "
-            "is not proved",
+            "{it}暂停中：暂停期间出厂的不得带标志销售、使用，出厂日期未证明，须核实",
+            "{It} is suspended: what was shipped meanwhile may not be sold or used with the mark, and when these were "
+            "shipped is not proved",
         ),
     ),
     _Row(
@@ -438,8 +438,8 @@ _ATTESTS_NO_GOODS = (
         Allowed.YES,
         "misuse",
         _words(
-            "证书有效：可在认证范围内以获证名义提供和展示",
-            "Valid: may be offered and shown as certified, within its scope",
+            "{it}有效：可在认证范围内以获证名义提供和展示",
+            "{It} is valid: may be offered and shown as certified, within its scope",
         ),
         frozenset({Reach.ORGANISATION}),
         frozenset({Act.USE, Act.DISPLAY}),
@@ -450,8 +450,8 @@ _ATTESTS_NO_GOODS = (
         Allowed.NO,
         "misuse",
         _words(
-            "{day}证书{standing}，不得以获证名义提供或宣传",
-            "On {day} the certificate is {standing}: nothing may be offered or advertised as certified by it",
+            "{day}{it}{standing}，不得以获证名义提供或宣传",
+            "On {day} {it} is {standing}: nothing may be offered or advertised as certified by it",
         ),
         frozenset({Reach.ORGANISATION}),
         frozenset({Act.USE, Act.DISPLAY}),
@@ -513,7 +513,8 @@ def permits(
     said = (rules["consequence"] or {}).get(act, {}).get(now)
     if said is not None and (said["allowed"] == Allowed.NO or order not in _BY_THEIR_DATES):
         return _by_scheme(said, rules, now)
-    return Permit(rule.allowed, rule.id, CLAUSES[rule.clause], now, _filled(rule.reason, counts, now))
+    is_marks = mark is not None and own_mark_standing(mark, counts) is now and standing(certificate, counts) is not now
+    return Permit(rule.allowed, rule.id, CLAUSES[rule.clause], now, _filled(rule.reason, counts, now, is_marks))
 
 
 def rule_for(reach: Reach, act: Act, now: Standing, order: Order) -> Rule:
@@ -608,10 +609,14 @@ def _starts(statuses: Iterable[StatusInterval]) -> Iterable[date]:
     return (interval.since for interval in statuses)
 
 
-def _filled(reason: Words, day: date, now: Standing) -> Words:
-    words = STANDING_WORDS[now]
+def _filled(reason: Words, day: date, now: Standing, is_marks: bool) -> Words:
+    """A reason with its names filled in: of the certificate, or of the mark's authorization."""
+    it = _words("标志授权", "the mark's authorisation") if is_marks else _words("证书", "the certificate")
+    over = _words("终止", "ended") if is_marks else _words("注销或更换", "cancelled or replaced")
+    words = over if is_marks and now is Standing.CANCELLED else STANDING_WORDS[now]
     return _words(
-        reason["zh"].format(day=day, standing=words["zh"]), reason["en"].format(day=day, standing=words["en"])
+        reason["zh"].format(day=day, it=it["zh"], over=over["zh"], standing=words["zh"]),
+        reason["en"].format(day=day, it=it["en"], It=it["en"].capitalize(), over=over["en"], standing=words["en"]),
     )
 
 

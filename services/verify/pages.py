@@ -8,18 +8,22 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from services.domain.certificate import Certificate, Mark, Party, Status, StatusInterval
+from services.domain.consequence import WITHOUT, Allowed
 from services.domain.identifiers import CHINA, instant_text
 from services.domain.reasons import REASONS
 from services.domain.standing import Standing, interval_on, mark_standing, part_standing, standing
 from services.verify.answer import Answer
+from services.verify.permits import permits_today
 from services.verify.wording import (
+    ACT_WORD,
+    ALLOWED_WORD,
     BESIDE,
     BODY_WORD,
     DECLARATION_WITHDRAWN,
@@ -139,6 +143,9 @@ class _View:
     coverage: Sequence[str] = ()
     expected: Sequence[str] = ()
     candidates: Sequence[Mapping[str, str]] = ()
+    may: Sequence[Mapping[str, str]] = ()
+    may_reasons: Sequence[str] = ()
+    may_without: bool = False
     rows: list[FactRow] = field(default_factory=list)
     rows_heading: str = ""
     history: Sequence[Mapping[str, str]] = ()
@@ -262,6 +269,7 @@ def _view(answer: Answer, frame: Frame, public_url: str) -> _View:
         view.rows_heading = LABELS["declaration_details" if certificate.declaration else "details"][language]
         view.rows = list(_rows(answer, certificate, frame))
         view.history = _history(certificate, answer.day, facts)
+        _tell_deeds(view, answer, language)
         view.digest = answer.found.digest or ""
         view.proof_text = LABELS["proof_text"][language].format(seq=answer.found.seq)
         if answer.code is Code.SUPERSEDED and certificate.superseded_by:
@@ -407,6 +415,36 @@ def _candidate(answer: Answer, frame: Frame) -> dict[str, str]:
         "holder": certificate.holder.name,
         "body": _body_name(answer),
     }
+
+
+# --- what it means -----------------------------------------------------------------------------------------
+
+_LOOK = {Allowed.YES: Family.YES, Allowed.NO: Family.NO, Allowed.REVIEW: Family.CANNOT_SAY}
+
+
+def _tell_deeds(view: _View, answer: Answer, language: str) -> None:
+    """A line for each deed, and why not, once for all deeds with the same reason."""
+    today = permits_today(answer)
+    if today is None:
+        return
+    words: Literal["zh", "en"] = "en" if language == "en" else "zh"
+    reasons: dict[str, list[str]] = {}
+    for act, permit in today.permits.items():
+        if permit.allowed is not Allowed.YES or today.suspended_parts:
+            reason = permit.reason[words].replace(WITHOUT[words], "")
+            reasons.setdefault(reason, []).append(ACT_WORD[act][language])
+    view.may = [
+        {
+            "act": ACT_WORD[act][language],
+            "family": _LOOK[permit.allowed],
+            "word": ALLOWED_WORD[permit.allowed][language],
+        }
+        for act, permit in today.permits.items()
+    ]
+    view.may_reasons = [
+        f"{LABELS['and'][language].join(acts)}{LABELS['colon'][language]}{reason}" for reason, acts in reasons.items()
+    ]
+    view.may_without = any(WITHOUT[words] in permit.reason[words] for permit in today.permits.values())
 
 
 # --- the facts ------------------------------------------------------------------------------------------

@@ -192,9 +192,22 @@ def permit_for(subject: Subject, deed: Deed, rules: SchemeRules) -> Permit:
     return Permit(permit.allowed, permit.rule, permit.clause, permit.standing, {"zh": zh, "en": en})
 
 
-def subject_of(answer: Answer) -> Subject | None:
-    """What the page is about, where it is about a certificate that can be judged."""
-    return _subject(answer, None, None)[1]
+@dataclass(frozen=True, slots=True)
+class Today:
+    """What a product certificate means on the day of the answer, for goods of which no date is known."""
+
+    permits: dict[Act, Permit]
+    suspended_parts: list[str]
+
+
+def permits_today(answer: Answer) -> Today | None:
+    """For the page; None where it is not about products, or leaves nothing to be judged."""
+    subject = _subject(answer, None, None)[1]
+    if subject is None or answer.scheme is None or answer.scheme["class"] != "product":
+        return None
+    rules = answer.scheme
+    found = {act: permit_for(subject, Deed(act, answer.day), rules) for act in Act}
+    return Today(found, subject.suspended_parts(answer.day))
 
 
 def _subject(answer: Answer, gtin: str | None, model: str | None) -> tuple[Code | None, Subject | None]:

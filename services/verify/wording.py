@@ -362,6 +362,21 @@ HISTORY: dict[str, Text] = {
     "ahead": Text("(尚未到日期)", " (still ahead)"),
 }
 
+ACT_WORD: dict[str, Text] = {
+    "ship": Text("出厂", "Ship from the factory"),
+    "sell": Text("销售", "Sell"),
+    "import": Text("进口", "Import"),
+    "use": Text("经营中使用", "Use in business"),
+    "display": Text("宣传展示", "Show as certified"),
+}
+"""The deeds of docs/consequence.md, as the lines under `may` name them."""
+
+ALLOWED_WORD: dict[str, Text] = {
+    "yes": Text("可以", "Yes"),
+    "no": Text("不可以", "No"),
+    "review": Text("须核实", "To check"),
+}
+
 EXPECTED: dict[str, Text] = {
     "certificate": Text(
         "证书编号：4 至 64 位字母和数字，例如 2023990703000117（16 位数字）",
@@ -427,6 +442,16 @@ LABELS: dict[str, Text] = {
     "no_end": Text("长期", "no end stated"),
     "reason": Text("原因", "Reason"),
     "next": Text("下一步", "What to do"),
+    "may": Text("能不能卖", "May it be sold?"),
+    "may_hint": Text(
+        "带有此证书或标志的商品，按今天的状态；未计其生产和出厂日期：",
+        "Goods that bear this certificate or mark, as of today; the dates on which they were made and shipped are not "
+        "known here:",
+    ),
+    "may_without": Text(
+        "自愿性认证：不带标志也不提及证书的商品不受此限。",
+        "A voluntary scheme: goods that show neither mark nor certificate are not bound by this.",
+    ),
     "history": Text("证书经过", "History"),
     "proof": Text("自行验证", "Check it yourself"),
     "proof_text": Text(

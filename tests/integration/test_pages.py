@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from services.domain.certificate import Certificate, Status, StatusInterval
 from services.marks.token import MarkPath, decimal, mark_url
 from services.verify.projector import Projector
-from services.verify.wording import ANSWERS, LABELS, NOTED, SEVERAL, Code, Note, Text
+from services.verify.wording import ACT_WORD, ALLOWED_WORD, ANSWERS, LABELS, NOTED, SEVERAL, Code, Note, Text
 from tests.sealed_register import ROOT, STATE, ListLog, SealedRegister, demonstration
 
 pytestmark = pytest.mark.e2e
@@ -316,6 +316,36 @@ def test_the_family_is_told_by_word_and_shape(served: Served, browser: Browser, 
     for shown in ("TEST-REVOKED-0001", "撤销", "数据截至"):
         assert shown in text
     page.screenshot(path=SHOTS / f"revoked-{'-'.join(media.values())}.png", full_page=True)
+    page.context.close()
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("scope_limited", ["yes"] * 5),
+        ("self_declared", ["yes"] * 5),
+        ("suspended", ["no", "review", "no", "review", "no"]),
+        ("revoked", ["no"] * 5),
+        ("expired", ["no", "review", "no", "review", "no"]),
+        ("mark_not_authorized", ["no", "review", "no", "review", "no"]),
+        ("system", []),
+        ("unknown_number", []),
+        ("several", []),
+    ],
+)
+def test_what_it_means_is_told_by_word_and_shape(
+    served: Served, browser: Browser, name: str, words: list[str], language: str
+) -> None:
+    url, _ = case_of(served, name)
+    page, _ = opened(browser, in_language(url, language), 360, 640)
+    lines = page.locator("table.may tr")
+    assert [line.locator("th").inner_text() for line in lines.all()] == [text[language] for text in ACT_WORD.values()][
+        : len(words)
+    ]
+    assert [line.locator("td").inner_text() for line in lines.all()] == [ALLOWED_WORD[word][language] for word in words]
+    assert [line.locator("td svg").count() for line in lines.all()] == [1] * len(words)
+    assert page.locator("ul.why").count() == (1 if {"no", "review"} & set(words) else 0)
     page.context.close()
 
 

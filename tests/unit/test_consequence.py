@@ -283,6 +283,27 @@ def test_the_reason_names_the_day_and_the_standing() -> None:
     assert permit.reason["en"].startswith("On 2026-11-01 the certificate is suspended:")
 
 
+def test_the_reason_says_whether_the_certificate_or_only_the_mark_has_ended() -> None:
+    withdrawn = replace(a_mark(ACTIVE, since(Status.WITHDRAWN, date(2026, 4, 1))), valid_until=None)
+
+    def reason(certificate: Certificate) -> str:
+        permit = permits(
+            certificate,
+            withdrawn,
+            Act.SHIP,
+            TODAY,
+            None,
+            None,
+            BRAND,
+            lambda day: mark_standing(certificate, withdrawn, day),
+        )
+        assert permit.rule == "V05"
+        return permit.reason["zh"].partition("，")[0]
+
+    assert reason(VALID) == "标志授权已终止"
+    assert reason(CANCELLED) == "证书已注销或更换"
+
+
 def test_a_system_certificate_attests_no_goods() -> None:
     assert [asked(VALID, act, rules=SYSTEM).rule for act in Act] == ["S01", "S01", "S01", "S02", "S02"]
     assert asked(REVOKED, Act.USE, rules=SYSTEM).rule == "S03"
