@@ -4,16 +4,17 @@ from typing import Any
 
 from services.domain.lifecycle import Verb
 from services.events.conform.case import ABSENT, Again, Case, Head, Request, Say, Stands, Step
-
-ENVELOPE = "connect.md#envelope"
-CHAIN = "connect.md#the-chain"
-KEYS = "connect.md#keys"
-PUBLISH = "connect.md#publish"
-DECISION = "connect.md#decision"
-UNREADABLE = "connect.md#the-event-cannot-be-read-400-or-quarantine"
-UNTRUSTED = "connect.md#the-event-is-not-trusted-401-403-or-quarantine"
-NOT_ALLOWED = "connect.md#the-event-is-not-allowed-decision-refused"
-LIFE = "events.md#when-an-event-is-allowed"
+from services.events.conform.clauses import (
+    CHAIN,
+    DECISION,
+    ENVELOPE,
+    KEYS,
+    LIFE,
+    NOT_ALLOWED,
+    PUBLISH,
+    UNREADABLE,
+    UNTRUSTED,
+)
 
 NOBODYS = "0" * 64
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from services.domain.errors import CertmarkError, NotFound
 from services.events.client import Sent, Service, Unreachable, await_decisions, decision_on, head_of, json_object
 from services.events.conform.case import Again, Case, Head, Request, Say, Stands, Step
 from services.events.conform.cast import SPECIAL, Cast, NotGiven
+from services.events.conform.outcome import Evidence, Outcome
 from services.events.conform.scene import Scene, Signed
 from services.events.conform.usual import PRODUCTS, SERVICES
 from services.events.conform.ways import Way
@@ -21,38 +22,6 @@ AFTER = 3.0
 """Seconds in which what an authority's decision means for certificates has been written down."""
 NOTHING = "nothing"
 """What becomes of a record that nobody can open: it has no digest to ask by, and the next event goes its way."""
-
-
-@dataclass(slots=True)
-class Evidence:
-    """One step: what it had to lead to, and what it led to. `status` is the HTTP answer, `milliseconds` its time."""
-
-    step: str
-    expected: str
-    got: str = ""
-    status: int | None = None
-    digest: str | None = None
-    event_id: str | None = None
-    detail: str | None = None
-    milliseconds: int = 0
-    lagging: bool = False
-
-    @property
-    def holds(self) -> bool:
-        # An ingest that learns of a key's end a moment later lets the event pass, and the registry quarantines it.
-        late = self.lagging and self.got == f"quarantined:{self.expected.partition(' ')[2]}"
-        return self.got == self.expected or late
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One case: `passed`, `failed` or `not_run`, and why where it did not pass."""
-
-    case: Case
-    verdict: str
-    why: str
-    steps: tuple[Evidence, ...]
-    seconds: float
 
 
 class Player:

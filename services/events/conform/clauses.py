@@ -1,0 +1,12 @@
+"""The headings of our documentation that cases stand for: `page#heading`, as a reader's link goes there."""
+
+ENVELOPE = "connect.md#envelope"
+CHAIN = "connect.md#the-chain"
+KEYS = "connect.md#keys"
+PUBLISH = "connect.md#publish"
+DECISION = "connect.md#decision"
+UNREADABLE = "connect.md#the-event-cannot-be-read-400-or-quarantine"
+UNTRUSTED = "connect.md#the-event-is-not-trusted-401-403-or-quarantine"
+NOT_ALLOWED = "connect.md#the-event-is-not-allowed-decision-refused"
+LIFE = "events.md#when-an-event-is-allowed"
+TYPES = "events.md#events-事件"
