@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from services.body_sheets import import_, reconcile
 from services.domain.errors import BadRequest, NotConfigured
 from services.domain.identifiers import civil_day
 from services.events import client, drafts
@@ -384,6 +385,8 @@ def admit(passwords: tuple[str, ...], json_: bool) -> None:
 
 
 main.add_command(dump)
+main.add_command(import_)
+main.add_command(reconcile)
 
 if __name__ == "__main__":
     main()

@@ -17,6 +17,8 @@ from services.settings import Settings, settings_from
 LINES = 500
 """Events a request: half of what ingest takes, so that a request stays well under its time limit."""
 BYTES = 4 * 1024 * 1024
+BULK = 500
+"""Chains or decisions that are asked for at once."""
 PATIENCE = 30.0
 """Seconds without one more event stored in which a portion is sent again: the answer is 429, 503 or nothing at all."""
 _TRY_AGAIN = (429, 503)
@@ -25,11 +27,13 @@ _TRY_AGAIN = (429, 503)
 class Unreachable(Fault):
     slug = "unreachable"
     title = "The service does not answer"
+    zh = "服务没有应答"
 
 
 class NotSent(Fault):
     slug = "not-sent"
     title = "Not sent: it would have overtaken an event that is not known to be stored"
+    zh = "未发送：否则会越过一个尚不知是否已存入的事件"
 
 
 class Refused(CertmarkError):
@@ -37,6 +41,7 @@ class Refused(CertmarkError):
 
     slug = "refused-by-service"
     title = "The service refused the request"
+    zh = "服务拒绝了该请求"
     status = 400
 
     def __init__(self, problem: dict[str, Any], status: int) -> None:
@@ -60,6 +65,11 @@ class Sent:
     @property
     def stored(self) -> bool:
         return self.status == 202
+
+    @property
+    def final(self) -> bool:
+        """Whether its fate is known: in the log, or not let in for what it is. Else the same bytes are sent again."""
+        return self.stored or (400 <= self.status < 500 and self.status not in (408, 429))
 
 
 class Service:
@@ -113,7 +123,14 @@ class Service:
         Raises:
             NotFound; Refused: the service answered with a problem. Unreachable.
         """
-        status, _, body = self.request("GET", path + (f"?{urlencode(query)}" if query else ""))
+        return self._document(path, *self.request("GET", path + (f"?{urlencode(query)}" if query else "")))
+
+    def post(self, path: str, asked: dict[str, Any]) -> dict[str, Any]:
+        """A JSON object by POST of another; it errs as `get` does."""
+        body = json.dumps(asked, ensure_ascii=False).encode()
+        return self._document(path, *self.request("POST", path, body, "application/json"))
+
+    def _document(self, path: str, status: int, _headers: http.client.HTTPMessage, body: bytes) -> dict[str, Any]:
         document = json_object(body)
         if status == 404:
             raise NotFound(str(document.get("detail", path)), hint=str(document.get("hint", "")))
@@ -305,6 +322,41 @@ def head_of(registry: Service, source: str, subject: str) -> tuple[int, str | No
     return int(head["sequence"]), str(previous).removeprefix("sha256:") if previous else None
 
 
+def heads_of(registry: Service, source: str, subjects: Sequence[str]) -> dict[str, tuple[int, str]]:
+    """(sequence, digest) of the last event of each of a source's chains; one without an event is left out."""
+    found: dict[str, tuple[int, str]] = {}
+    for first in range(0, len(subjects), BULK):
+        asked = {"source": source, "subjects": list(subjects[first : first + BULK])}
+        for item in _items(registry, registry.post("/v1/heads", asked)):
+            found[item["subject"]] = (int(item["sequence"]), str(item["previous"]).removeprefix("sha256:"))
+    return found
+
+
+def decisions_on(registry: Service, digests: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The registry's decisions by digest, `pending` included; an event that has none is left out."""
+    found: dict[str, dict[str, Any]] = {}
+    for first in range(0, len(digests), BULK):
+        answer = registry.post("/v1/decisions", {"digests": list(digests[first : first + BULK])})
+        found |= {item["digest"]: item for item in _items(registry, answer)}
+    return found
+
+
+def certificates_of(registry: Service, source: str) -> Iterator[dict[str, Any]]:
+    """Every certificate that a source answers for: {certificate_no, standing, seq, state}, page by page."""
+    after: str | None = ""
+    while after is not None:
+        page = registry.get("/v1/certificates", source=source, after=after, limit=str(BULK))
+        yield from _items(registry, page)
+        after = page.get("next")
+
+
+def _items(registry: Service, page: dict[str, Any]) -> list[dict[str, Any]]:
+    if not isinstance(page.get("items"), list):
+        raise Unreachable(f"{registry.url} does not answer as a registry does")
+    found: list[dict[str, Any]] = page["items"]
+    return found
+
+
 def decision_on(registry: Service, digest: str) -> dict[str, Any] | None:
     """The registry's decision, `pending` included; None while it has none."""
     try:
@@ -313,30 +365,25 @@ def decision_on(registry: Service, digest: str) -> dict[str, Any] | None:
         return None
 
 
-_AHEAD = 100
-
-
 def await_decisions(
     registry: Service, digests: Sequence[str], seconds: float, progress: Callable[[int], None] = lambda done: None
 ) -> dict[str, dict[str, Any]]:
     """The decisions, until for so many seconds no further one has come; a digest that is missing had none.
 
-    They come in the order of the log, so a round ends where many are missing instead of asking for all the others.
+    They come in the order of the log, so a round ends where nothing was known instead of asking for all the others.
     """
     deadline = time.monotonic() + seconds
     found: dict[str, dict[str, Any]] = {}
     waiting = list(dict.fromkeys(digests))
     while waiting and time.monotonic() < deadline:
-        absent = 0
-        for digest in waiting:
-            decision = decision_on(registry, digest)
-            if decision is not None and decision.get("decision") != "pending":
-                found[digest] = decision
+        for first in range(0, len(waiting), BULK):
+            known = decisions_on(registry, waiting[first : first + BULK])
+            decided = {digest: said for digest, said in known.items() if said["decision"] != "pending"}
+            if decided:
+                found |= decided
                 deadline = time.monotonic() + seconds
-                progress(1)
-            elif decision is None:
-                absent += 1
-            if absent > _AHEAD or time.monotonic() > deadline:
+                progress(len(decided))
+            if not known:
                 break
         waiting = [digest for digest in waiting if digest not in found]
         if waiting:

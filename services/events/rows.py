@@ -69,7 +69,7 @@ def entries(rows: Iterable[Row], layout: Layout, values: Values) -> Iterator[Ent
 
 def entry_of(rows: tuple[Row, ...], layout: Layout, values: Values) -> Entry:
     """The event that adjacent rows of one certificate become, or all that is wrong with them."""
-    reader = _Reader(rows, layout, values)
+    reader = RowReader(rows, layout, values)
     for row in rows:
         beyond = [cell for cell in row.cells[len(layout.titles) :] if not cells.is_empty(cell)]
         if beyond:
@@ -93,7 +93,7 @@ def entry_of(rows: tuple[Row, ...], layout: Layout, values: Values) -> Entry:
     return entry
 
 
-def _check(reader: "_Reader", verb: Verb, data: dict[str, Any]) -> None:
+def _check(reader: "RowReader", verb: Verb, data: dict[str, Any]) -> None:
     """The published schema: asked for a plain yes first, and for every fault only where it says no."""
     try:
         check_form(verb.type, data)
@@ -121,7 +121,7 @@ def column_at(verb: Verb, pointer: str) -> Column | None:
     return found[0] if found else None
 
 
-class _Reader:
+class RowReader:
     """The cells of one event's rows by column key; what cannot be read is noted as a fault and read as None."""
 
     def __init__(self, rows: tuple[Row, ...], layout: Layout, values: Values) -> None:
@@ -243,14 +243,15 @@ class _Reader:
 
     def last_day(self, key: str) -> str | None:
         """The end of validity; the words for no end are no date."""
-        found = self.one(key, _last_day)
+        found = self.one(key, last_day)
         return found.isoformat() if found else None
 
 
 _NO_END = ("长期", "长期有效", "无固定期限")
 
 
-def _last_day(cell: Cell) -> date | None:
+def last_day(cell: Cell) -> date | None:
+    """The end of validity, None where it is said that there is none."""
     if isinstance(cell, str) and cells.text(cell) in _NO_END:
         return None
     return cells.day(cell)
@@ -259,7 +260,7 @@ def _last_day(cell: Cell) -> date | None:
 # --- what each event is made of --------------------------------------------------------------------------------
 
 
-def _issued(r: _Reader) -> dict[str, Any]:
+def _issued(r: RowReader) -> dict[str, Any]:
     if r.has("status") and r.one("status", names.standing_word) not in (Standing.VALID, Standing.EXPIRED, None):
         r.blame(*r.where("status"), "status-not-imported")
     issued_on = r.day("issued_on")
@@ -291,7 +292,7 @@ def _issued(r: _Reader) -> dict[str, Any]:
     }
 
 
-def _renewed(r: _Reader) -> dict[str, Any]:
+def _renewed(r: RowReader) -> dict[str, Any]:
     issued_on = r.day("issued_on")
     return {
         "effective_at": r.day_or("effective_at", issued_on),
@@ -306,7 +307,7 @@ def _renewed(r: _Reader) -> dict[str, Any]:
     }
 
 
-def _suspended(r: _Reader) -> dict[str, Any]:
+def _suspended(r: RowReader) -> dict[str, Any]:
     return {
         "effective_at": r.day("effective_at"),
         "determined_on": r.day("determined_on"),
@@ -318,7 +319,7 @@ def _suspended(r: _Reader) -> dict[str, Any]:
     }
 
 
-def _resumed(r: _Reader) -> dict[str, Any]:
+def _resumed(r: RowReader) -> dict[str, Any]:
     return {
         "effective_at": r.day("effective_at"),
         "verified_on": r.day("verified_on"),
@@ -327,8 +328,8 @@ def _resumed(r: _Reader) -> dict[str, Any]:
     }
 
 
-def _ended(verb: Verb) -> Callable[[_Reader], dict[str, Any]]:
-    def write(r: _Reader) -> dict[str, Any]:
+def _ended(verb: Verb) -> Callable[[RowReader], dict[str, Any]]:
+    def write(r: RowReader) -> dict[str, Any]:
         return {
             "effective_at": r.day("effective_at"),
             "determined_on": r.day("determined_on"),
@@ -340,11 +341,11 @@ def _ended(verb: Verb) -> Callable[[_Reader], dict[str, Any]]:
     return write
 
 
-def _surveillance_passed(r: _Reader) -> dict[str, Any]:
+def _surveillance_passed(r: RowReader) -> dict[str, Any]:
     return {"effective_at": r.day("effective_at"), "next_due": r.day("next_due"), "note": r.text("note")}
 
 
-def _mark_authorized(r: _Reader) -> dict[str, Any]:
+def _mark_authorized(r: RowReader) -> dict[str, Any]:
     return {
         "effective_at": r.day("effective_at"),
         "mark_no": r.one("mark_no", cells.number),
@@ -360,7 +361,7 @@ def _mark_authorized(r: _Reader) -> dict[str, Any]:
     }
 
 
-_WRITERS: Mapping[Verb, Callable[[_Reader], dict[str, Any]]] = {
+_WRITERS: Mapping[Verb, Callable[[RowReader], dict[str, Any]]] = {
     Verb.ISSUED: _issued,
     Verb.RENEWED: _renewed,
     Verb.SUSPENDED: _suspended,
@@ -375,7 +376,7 @@ _WRITERS: Mapping[Verb, Callable[[_Reader], dict[str, Any]]] = {
 # --- members of several columns ----------------------------------------------------------------------------------
 
 
-def _party(r: _Reader, who: str) -> dict[str, Any] | None:
+def _party(r: RowReader, who: str) -> dict[str, Any] | None:
     found = {
         "name": r.text(f"{who}_name"),
         "uscc": r.one(f"{who}_uscc", cells.credit_code),
@@ -388,12 +389,12 @@ def _party(r: _Reader, who: str) -> dict[str, Any] | None:
     return said or None
 
 
-def _items(r: _Reader) -> list[dict[str, Any]]:
+def _items(r: RowReader) -> list[dict[str, Any]]:
     pairs = r.side_by_side("models", "gtins", cells.items, lambda cell: [cells.gtin(g) for g in cells.items(cell)])
     return [{"model": model, "gtin": gtin} if gtin else {"model": model} for model, gtin in pairs]
 
 
-def _product(r: _Reader) -> dict[str, Any] | None:
+def _product(r: RowReader) -> dict[str, Any] | None:
     found = {
         "name": r.text("product_name"),
         "class": r.one("product_class", cells.class_code),
@@ -408,7 +409,7 @@ def _product(r: _Reader) -> dict[str, Any] | None:
     return said or None
 
 
-def _basis(r: _Reader) -> list[dict[str, str]]:
+def _basis(r: RowReader) -> list[dict[str, str]]:
     return [_standard(said) for said in r.several("basis", cells.texts)]
 
 
@@ -418,11 +419,11 @@ def _standard(said: str) -> dict[str, str]:
     return {"standard": found[1], "edition": found[2]} if found else {"standard": said}
 
 
-def _parts(r: _Reader) -> list[dict[str, str]]:
+def _parts(r: RowReader) -> list[dict[str, str]]:
     return [{"model": model} for model in r.several("parts", cells.items)]
 
 
-def _organic(r: _Reader) -> dict[str, Any] | None:
+def _organic(r: RowReader) -> dict[str, Any] | None:
     bases = r.side_by_side(
         "base_names", "base_areas_ha", cells.texts, lambda cell: [cells.measure(area) for area in cells.items(cell)]
     )
@@ -436,7 +437,7 @@ def _organic(r: _Reader) -> dict[str, Any] | None:
     return found | ({"output_kg": output} if output is not None else {})
 
 
-def _green(r: _Reader) -> dict[str, Any] | None:
+def _green(r: RowReader) -> dict[str, Any] | None:
     attributes = r.several("green_attributes", _attributes)
     route = r.count("route")
     if not attributes:

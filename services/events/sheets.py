@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
-import openpyxl
-
 from services.domain.errors import Malformed
 from services.events.cells import Cell, is_empty, shown
 from services.events.columns import Layout, is_heading_row, layout_of
@@ -248,6 +246,8 @@ def _open_xlsx(path: Path, mapping: Mapping[str, str], sheet: str | None) -> She
 @contextmanager
 def _workbook(path: Path) -> Iterator[Any]:
     """The workbook in read-only mode, formulas by the values that were last computed."""
+    import openpyxl  # a tenth of a second, which no other command should wait
+
     with _said_by_openpyxl(path):
         with zipfile.ZipFile(path) as packed:
             unpacked = sum(info.file_size for info in packed.infolist())

@@ -119,7 +119,7 @@ def test_a_mapping_names_headings_that_nobody_knows(tmp_path: Path) -> None:
 # --- XLSX ------------------------------------------------------------------------------------------------------
 
 
-def a_book(tmp_path: Path, *rows: list[Any], before: str | None = None) -> Path:
+def a_book(tmp_path: Path, *rows: Any, before: str | None = None) -> Path:
     book = openpyxl.Workbook()
     sheet = book.active
     assert sheet is not None
