@@ -13,6 +13,7 @@ from services.domain.acceptance import WORDS
 from services.domain.decision import HANDLERS
 from services.events.event_types import EVENT_TYPES, EventType, resolved
 from services.registry.dump_tables import tables
+from services.registry.indicators import INDICATORS
 
 BEGIN = "<!-- reference: written by docs/reference.py, do not edit below -->"
 DOCS = Path(__file__).parent
@@ -81,7 +82,7 @@ def _commands(command: click.Command, context: click.Context) -> list[str]:
 
 
 def open_data_reference() -> str:
-    """Every table of a dump with its columns, and every reason of an answer on acceptance."""
+    """Every table of a dump with its columns, and every reason of an answer, every indicator."""
     parts = []
     for table in tables(evidence=True):
         lines = [
@@ -96,6 +97,17 @@ def open_data_reference() -> str:
         parts.append("\n".join([*lines, ""]))
     lines = ["## Reasons of an answer 采信理由", "", "| reason | 中文 | English |", "|---|---|---|"]
     lines += [f"| `{code}` | {zh} | {en} |" for code, (zh, en) in WORDS.items()]
+    lines += [
+        "",
+        "## Indicators by id 指标清单",
+        "",
+        "| indicator | 定义 | definition | unit | by |",
+        "|---|---|---|---|---|",
+    ]
+    for one in INDICATORS.values():
+        zh, en = (f"**{one.name[tongue]}**: {one.definition[tongue]}" for tongue in ("zh", "en"))
+        unit = " ".join(dict.fromkeys((one.unit["zh"], one.unit["en"])))
+        lines.append(f"| `{one.id}` | {zh} | {en} | {unit} | {', '.join(one.dimensions)} |")
     return "\n".join([*parts, *lines, ""])
 
 

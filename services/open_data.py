@@ -1,9 +1,10 @@
-"""The commands of open data: `certmark dump` writes and checks dumps of the register."""
+"""The commands of open data: dumps of the register, and its indicators."""
 
 import sys
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import click
 
@@ -109,3 +110,46 @@ def _check(folder: Path, genesis: str, unsealed: bool, json_: bool) -> None:
             OUT.print(f"  {name}: {why}", markup=False)
         OUT.print("  sealed by the registry" if found.sealed else f"  not vouched for: {found.why_not}", markup=False)
     sys.exit(0 if good else NO)
+
+
+@click.command()
+@click.argument("name", required=False, metavar="[ID]")
+@click.option("--at", metavar="DATE", help="The day, or the last day of the period. Default: today.")
+@click.option("--since", metavar="DATE", help="The first day of the period. Default: the first of the month.")
+@click.option("--known-at", "known_at", metavar="TIME", help="As known then. Default: at the end of the day.")
+@click.option("--by", metavar="DIMENSION", help="Broken down by scheme, region, body, reason, month or standing.")
+@click.option("--registry", metavar="URL", help="Default: the local registry.")
+@as_json
+def indicators(
+    name: str | None,
+    at: str | None,
+    since: str | None,
+    known_at: str | None,
+    by: str | None,
+    registry: str | None,
+    json_: bool,
+) -> None:
+    """Show an indicator for a day or a period, or list them all.
+
+    The number for a day that is over never changes, unless a later --known-at is asked for.
+    """
+    from services.events import client
+
+    service = client.Service(registry or settings_from().service_url("registry"))
+    query = {"at": at, "since": since, "known_at": known_at, "by": by}
+    given = {option: value for option, value in query.items() if value is not None}
+    if name is None:
+        found = service.get("/v1/indicators")
+    else:
+        found = service.get(f"/v1/indicators/{quote(name, safe='')}", **given)
+    if json_:
+        say_json(found)
+        return
+    for one in found.get("items", [found]):
+        OUT.print(f"{one['id']:28} {one['name']['zh']} {one['name']['en']}", markup=False)
+    if name is not None:
+        unit = found["unit"]["zh"] if found["unit"]["zh"] == found["unit"]["en"] else " ".join(found["unit"].values())
+        period = f"{found['since']} – {found['at']}" if "since" in found else found["at"]
+        OUT.print(f"{period}  {found['value']} {unit}  (seq {found['seq']})", markup=False)
+        for row in found.get("rows", ()):
+            OUT.print(f"  {row['key'] or '—':28} {row['value']}", markup=False)

@@ -2,11 +2,10 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import marshmallow as ma
 from flask.views import MethodView
@@ -29,21 +28,11 @@ from services.registry.policies import Chosen, choose, load_policies
 from services.settings import Settings
 from services.web import Blueprint
 
-T = TypeVar("T")
 MOST = 1000
 """Questions in one request."""
 
 SHOWN = 20
 """Certificates of a holder that an answer lists."""
-
-PATIENCE = 5.0
-"""Seconds that a request may spend on reading what was decided lately."""
-
-
-class Reads(Protocol):
-    """Runs a query in a transaction of its own."""
-
-    def __call__(self, query: Callable[[Cursor], T]) -> T: ...
 
 
 class QuestionSchema(ma.Schema):
@@ -55,7 +44,9 @@ class QuestionSchema(ma.Schema):
         load_default=None, validate=ma.validate.Length(1, 64), metadata={"description": "Holder's credit code"}
     )
     model = ma.fields.String(
-        load_default=None, validate=ma.validate.Length(1, 200), metadata={"description": "A model that must be covered"}
+        load_default=None,
+        validate=ma.validate.Regexp(r"[^\x00-\x1f\ud800-\udfff]{1,200}\Z", error="one line of 1 to 200 characters"),
+        metadata={"description": "A model that must be covered"},
     )
     policy = ma.fields.String(
         load_default=None, validate=ma.validate.Length(1, 80), metadata={"description": "id, or id@version"}
@@ -106,7 +97,7 @@ class Question:
         return code if code is not None and is_uscc(code) else None
 
 
-def blueprint(settings: Settings, read: Reads) -> Blueprint:
+def blueprint(settings: Settings, read: facts.Reads) -> Blueprint:
     """`/v1/acceptance` and `/v1/policies`."""
     pages = Blueprint("acceptance", __name__, url_prefix="/v1", description="Acceptance by relying parties")
     policies = load_policies(settings)
@@ -145,7 +136,7 @@ def blueprint(settings: Settings, read: Reads) -> Blueprint:
     def answered(questions: Sequence[Question]) -> list[dict[str, Any]]:
         known_to = max((q.seq for q in questions if q.uscc is not None), default=None)
         if known_to is not None:
-            facts.catch_up(lambda: read(partial(facts.read_on, upto=known_to)), seconds=PATIENCE)
+            facts.caught_up(read, known_to)
         return read(lambda cur: answer_and_log(cur, questions, administrations, "public"))
 
     return pages

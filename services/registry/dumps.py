@@ -9,8 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from datetime import time as clock
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from typing import Any
 import orjson
 
 from services.domain.errors import BadRequest, BadSignature, CertmarkError, Malformed, UnknownKey
-from services.domain.identifiers import CHINA, instant_text
+from services.domain.identifiers import instant_text
 from services.events import strict_json
 from services.events.envelope import open_envelope, sign_compact
 from services.events.keyring import Keyring
@@ -29,7 +28,7 @@ from services.registry import store
 from services.registry.dump_files import TableFile, check_formats, open_table
 from services.registry.dump_tables import ENTRIES, Table, row_of_entry, rows_of_state, tables
 from services.registry.facts import known_to
-from services.registry.past import administrative_states
+from services.registry.past import administrative_states, instant_named, last_recorded
 from services.settings import Settings
 
 TYP = "certmark-dump+jws"
@@ -101,35 +100,6 @@ def position_at(cur: Cursor, at: str | None) -> Position:
             raise BadRequest(f"the register stands at seq {last}, before {at}", pointer="/at")
         return _position(cur, int(at))
     return _position(cur, last_recorded(cur, instant_named(at, "/at"), last))
-
-
-def instant_named(text: str, pointer: str) -> datetime:
-    """An instant with its offset; a date means its end at UTC+8.
-
-    Raises:
-        BadRequest: neither, or an instant without offset.
-    """
-    try:
-        if len(text) == 10:
-            day = datetime.combine(datetime.fromisoformat(text).date(), clock(), CHINA)
-            return day + timedelta(days=1) - timedelta(milliseconds=1)
-        instant = datetime.fromisoformat(text)
-    except (ValueError, OverflowError):
-        raise BadRequest(f"{text!r} is neither a seq, nor a date, nor an RFC 3339 instant", pointer=pointer) from None
-    if instant.tzinfo is None:
-        raise BadRequest(f"{text!r} names no time zone", pointer=pointer)
-    return instant
-
-
-def last_recorded(cur: Cursor, instant: datetime, last: int) -> int:
-    """The last entry decided up to an instant, -1 where there is none: `recorded_at` never decreases with `seq`."""
-    low, high = -1, last
-    while low < high:
-        middle = (low + high + 1) // 2
-        recorded_at = _position(cur, middle).recorded_at
-        assert recorded_at is not None
-        low, high = (middle, high) if recorded_at <= instant else (low, middle - 1)
-    return low
 
 
 def _position(cur: Cursor, seq: int) -> Position:

@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any, cast
+from functools import partial
+from typing import Any, Protocol, TypeVar, cast
 
 import orjson
 
@@ -16,8 +17,12 @@ from services.domain.standing import PRECEDENCE, Standing, mark_standing, standi
 from services.postgres import Cursor, copy_rows
 from services.registry import store
 
+T = TypeVar("T")
 CHUNK = 2000
 """Entries that are read in one transaction."""
+
+PATIENCE = 5.0
+"""Seconds that a request may spend on reading what was decided lately."""
 
 PLACE: Mapping[Standing, int] = {standing: place for place, standing in enumerate(PRECEDENCE)}
 """Standings as the tables hold them: the lower, the worse."""
@@ -30,6 +35,12 @@ class FactsBehind(Fault):
     slug = "facts-behind"
     title = "What was decided lately is still being counted; ask again in a moment"
     zh = "最近的决定仍在统计中，请稍后再问"
+
+
+class Reads(Protocol):
+    """Runs a query in a transaction of its own."""
+
+    def __call__(self, query: Callable[[Cursor], T]) -> T: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +96,15 @@ def catch_up(
         if seconds is not None and time.monotonic() - started > seconds:
             raise FactsBehind(f"counted up to entry {reach.known} of {reach.wanted}")
         before = reach
+
+
+def caught_up(read: Reads, upto: int | None = None) -> int:
+    """The same for a request, which waits for no more than `PATIENCE`; the last entry that the facts know of then.
+
+    Raises:
+        FactsBehind: there was more to read; the next request goes on from there.
+    """
+    return catch_up(lambda: read(partial(read_on, upto=upto)), seconds=PATIENCE)
 
 
 def read_on(cur: Cursor, upto: int | None = None) -> Reach:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from typing import Any, cast
 
 import orjson
@@ -10,8 +10,39 @@ import orjson
 from services.domain.body import BodyState
 from services.domain.catalogue import CatalogueState
 from services.domain.certificate import Certificate, CertificateState, from_state
+from services.domain.errors import BadRequest
+from services.domain.identifiers import CHINA
 from services.domain.scheme import Scheme, SchemeState, scheme_from_state
 from services.postgres import Cursor
+
+
+def instant_named(text: str, pointer: str) -> datetime:
+    """An instant with its offset; a date means its end at UTC+8.
+
+    Raises:
+        BadRequest: neither, or an instant without offset.
+    """
+    try:
+        if len(text) == 10:
+            day = datetime.combine(date.fromisoformat(text), time(), CHINA)
+            return day + timedelta(days=1) - timedelta(milliseconds=1)
+        instant = datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        raise BadRequest(f"{text!r} is neither a seq, nor a date, nor an RFC 3339 instant", pointer=pointer) from None
+    if instant.tzinfo is None:
+        raise BadRequest(f"{text!r} names no time zone", pointer=pointer)
+    return instant
+
+
+def last_recorded(cur: Cursor, instant: datetime, last: int) -> int:
+    """The last entry decided up to an instant, -1 where there is none: `recorded_at` never decreases with `seq`."""
+    low, high = -1, last
+    while low < high:
+        middle = (low + high + 1) // 2
+        cur.execute("SELECT recorded_at FROM entries WHERE seq = %s", (middle,))
+        recorded_at = cast(tuple[datetime], cur.fetchone())[0]
+        low, high = (middle, high) if recorded_at <= instant else (low, middle - 1)
+    return low
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ def _manifest(folder: Path) -> dict[str, Any] | None:
     if not _NAME.fullmatch(folder.name):
         return None
     try:
-        found: dict[str, Any] = json.loads((folder / dumps.MANIFEST).read_bytes())
+        found: Any = json.loads((folder / dumps.MANIFEST).read_bytes())
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) and found.keys() >= _MEMBERS else None
