@@ -17,7 +17,7 @@ from services.events.envelope import MAX_PAYLOAD
 
 RETRY_AFTER = 3
 """Seconds that a busy service asks for; they pass when the client says that it waits."""
-ENOUGH = 200
+ENOUGH = 60
 """Requests in one case after which a client will not end by itself."""
 _CHAIN_REFUSALS = tuple(f"refused:{refusal.slug}" for refusal in CHAIN_REFUSALS)
 

@@ -146,6 +146,6 @@ def _counted(task: Task, desk: Desk, posted: int, taken: int) -> Iterator[Eviden
     again = sum(event.said in ("refused:sequence-stale", "refused:chain-forked") for event in events)
     sent = sum(not word.startswith("not_sent") for word in task.done)
     if len(events) != sent + again:
-        yield Evidence("post", f"{sent + again} events in the log", f"{len(events)} events in the log")
+        yield Evidence("post", f"events in the log: {sent + again}", f"events in the log: {len(events)}")
     if len(desk.posted) == posted and sent:
         yield Evidence("post", "a post", "none")

@@ -56,7 +56,7 @@ class Player:
                 if self._way.send(signed.jws, signed.subject).stored:
                     tried[signed.digest] = (body, scheme)
         decided = await_decisions(self._registry, list(tried), PATIENCE)
-        if not decided:
+        if tried and not decided:
             raise Unreachable(f"{self._registry.url} has decided nothing on {len(tried)} events that were stored")
         competent: dict[str, tuple[str, ...]] = {}
         foreign: dict[str, tuple[str, ...]] = {}
