@@ -17,8 +17,9 @@ from services.events.envelope import MAX_PAYLOAD
 
 RETRY_AFTER = 3
 """Seconds that a busy service asks for; they pass when the client says that it waits."""
-ENOUGH = 60
-"""Requests in one case after which a client will not end by itself."""
+ENOUGH = 200
+POSTS = 16
+"""Requests, and posts among them, in one case after which a client will not end by itself."""
 _CHAIN_REFUSALS = tuple(f"refused:{refusal.slug}" for refusal in CHAIN_REFUSALS)
 
 
@@ -128,8 +129,8 @@ class Desk:
             Endless: it is one too many.
         """
         self._requests += 1
-        if self._requests > ENOUGH:
-            raise Endless(f"{ENOUGH} requests, and no end")
+        if self._requests > ENOUGH or len(self.posted) >= POSTS:
+            raise Endless(f"{self._requests} requests, {len(self.posted)} posts among them, and no end")
         match request:
             case {"post": str(text)}:
                 status, body = self._post(read_posted(text))

@@ -101,6 +101,8 @@ class _Examiner:
     def _look_at(self, case: Behaviour, desk: Desk, given: Given) -> None:
         self.posts += 1
         posted = desk.posted[-1]
+        if any(posted.text == before.text for before in desk.posted[:-1]):
+            return
         for name, wrong in self._judge.offences(posted, given, desk.now):
             self.offences.setdefault(name, []).append(Evidence(case.id, "", wrong, digest=posted.digest))
             if name.removeprefix("form/") in case.looks:
