@@ -13,12 +13,13 @@ from typing import Any
 import click
 
 from services.body_sheets import import_, reconcile
+from services.conformance import conform
 from services.domain.errors import BadRequest, NotConfigured
 from services.domain.identifiers import civil_day
 from services.events import client, drafts
 from services.events.keys import ED25519, ES256, new_key, save_key
 from services.identity import default_key, file_name, load_key_file, source_named
-from services.open_data import dump
+from services.open_data import dump, indicators
 from services.settings import settings_from
 from services.terminal import NO, OUT, Program, as_json, progress, say_json
 
@@ -384,7 +385,9 @@ def admit(passwords: tuple[str, ...], json_: bool) -> None:
         OUT.print(f"admitted: {', '.join(files)}", markup=False)
 
 
+main.add_command(conform)
 main.add_command(dump)
+main.add_command(indicators)
 main.add_command(import_)
 main.add_command(reconcile)
 
