@@ -10,7 +10,7 @@ from typing import Any
 from services.domain.errors import BadEvent, BadRequest, CertmarkError
 from services.domain.identifiers import CHINA, civil_day
 from services.events.envelope import Event, open_envelope, read_event, sign_event
-from services.events.event_types import EVENT_TYPES, check_data, resolved
+from services.events.event_types import EVENT_TYPES, check_data, check_form, resolved
 from services.events.forms import check_draft
 from services.events.keys import PrivateKey
 from services.events.strict_json import loads
@@ -149,7 +149,7 @@ class Signer:
         data = draft["data"]
         if isinstance(data, dict) and "effective_at" in _properties(name):
             data = {"effective_at": civil_day(now).isoformat(), **data}
-        check_draft(name, data)
+        _check(name, data)
         source = str(draft.get("source", self._source))
         payload = {
             "specversion": "1.0",
@@ -182,6 +182,17 @@ _DECIDED = ("type", "subject", "source", "sequence", "previous", "data")
 def _properties(name: str) -> dict[str, Any]:
     kind = EVENT_TYPES.get(name)
     return kind.schema.get("properties", {}) if kind else {}
+
+
+def _check(name: str, data: Any) -> None:
+    """Every fault of a draft. Nearly always there is none, which the compiled schema tells at a quarter of the time."""
+    if name in EVENT_TYPES and isinstance(data, dict):
+        try:
+            check_form(name, data)
+            return
+        except BadEvent:
+            pass  # the form below names all that is wrong, not only the first
+    check_draft(name, data)
 
 
 def _checked(jws: bytes) -> Event:

@@ -131,11 +131,18 @@ class RowReader:
         self.faults: list[Fault] = []
         self.taken: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
+        self._filled: dict[str, list[tuple[int, Cell]]] = {}
 
     # --- looking ---------------------------------------------------------------------------------------------
 
     def filled(self, key: str) -> list[tuple[int, Cell]]:
         """(line, cell) of the rows that have something in a column; the whole file's value where none has."""
+        found = self._filled.get(key)
+        if found is None:
+            found = self._filled[key] = self._look(key)
+        return found
+
+    def _look(self, key: str) -> list[tuple[int, Cell]]:
         place = self.layout.places.get(key)
         if place is not None:
             found = [(row.line, cell) for row in self.rows if not cells.is_empty(cell := row.at(place))]
@@ -200,8 +207,8 @@ class RowReader:
     # --- complaining -----------------------------------------------------------------------------------------
 
     def blame(self, line: int, key: str, cell: Cell, code: str, detail: str = "") -> None:
-        title = self.layout.title(key) if key else ""
-        self.faults.append(Fault(line, title, cells.shown(cell)[:_SHOWN], code, detail))
+        title, value = self.layout.title(key) if key else "", cells.shown(cell)
+        self.faults.append(Fault(line, title, value[:_SHOWN], code, "" if detail == value else detail))
 
     def missing(self, key: str) -> None:
         if not any(fault.column == self.layout.title(key) for fault in self.faults):
