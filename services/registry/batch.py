@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
 from json.encoder import encode_basestring
@@ -397,6 +397,20 @@ class Batch:
                 **self._columns(key),
             )
         return saved
+
+    def after(self, position: int, records: int) -> Head:
+        """The head once this batch and its records are saved."""
+        return replace(
+            self.head,
+            size=self.head.size + len(self.entries),
+            position=position,
+            recorded_at=self.recorded_at,
+            revision=self.head.revision + records,
+            status_index=self.status_index,
+            duplicates=self.head.duplicates + self.duplicates,
+            cause=self.cause,
+            drawn_to=self.drawn_to,
+        )
 
     def _columns(self, key: str) -> dict[str, Any]:
         """What the registry looks certificates up by, beside their key."""

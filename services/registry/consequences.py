@@ -14,23 +14,26 @@ from services.registry.register import Register
 PAGE = 500
 
 
-def affected(cur: Cursor, cause: Told, register: Register, after: str) -> list[str]:
-    """The next certificates that a cause may concern, by number; fewer than a page are the last ones."""
+def affected(cur: Cursor, cause: Told, register: Register, after: str) -> tuple[list[str], str]:
+    """The next certificates that a cause may concern, in order of number, and how far that looked.
+
+    The second is empty where nothing lies beyond.
+    """
     said = cause.said
     if said.type == CLASS_REMOVED:
-        return store.certificates_of_class(cur, _class(cause), after, PAGE)
+        numbers = store.certificates_of_class(cur, _class(cause), after, PAGE)
+        return numbers, numbers[-1] if numbers else ""
     if said.type == KEY_COMPROMISED:
         key = register.key(said.subject)
-        owner = key["owner"] if key else ""
-        found = store.spoken_about(cur, owner, said.data["since"], after, PAGE)
-        return sorted({number for number, header in found if _kid(header) == said.subject})
+        heard = store.spoken_about(cur, key["owner"] if key else "", said.data["since"], after, PAGE)
+        by_it = [number for number, headers in heard if said.subject in map(_kid, headers)]
+        return by_it, heard[-1][0] if heard else ""
     target = store.told_by_digest(cur, [said.data["digest"]])
-    if not target:
-        return []
-    subject, *_, event_type = target[0]
+    subject, event_type = (target[0][0], target[0][-1]) if target else ("", "..")
     if event_type.split(".")[1] in ("certificate", "mark", "declaration"):
-        return [subject] if subject > after else []
-    return store.concerned_by(cur, said.data["digest"], after, PAGE)
+        return ([subject], subject) if subject > after else ([], "")
+    numbers = store.concerned_by(cur, said.data["digest"], after, PAGE)
+    return numbers, numbers[-1] if numbers else ""
 
 
 def drawn(certificate: Certificate, cause: Told, register: Register) -> Certificate:

@@ -121,6 +121,12 @@ def head(cur: Cursor) -> Head:
     return Head(*_one(cur))
 
 
+def clock(cur: Cursor) -> datetime:
+    """The server's clock."""
+    cur.execute("SELECT clock_timestamp()")
+    return cast(datetime, _one(cur)[0])
+
+
 def save_head(cur: Cursor, after: Head, leader: str, lease: float) -> None:
     cur.execute(
         "UPDATE head SET size = %s, position = %s, start = %s, recorded_at = %s, revision = %s, status_index = %s,"
@@ -273,15 +279,16 @@ def certificates_of_class(cur: Cursor, product_class: str, after: str, limit: in
     return [key.removeprefix("certificate/") for (key,) in cur.fetchall()]
 
 
-def spoken_about(cur: Cursor, source: str, since: str, after: str, limit: int) -> list[tuple[str, str]]:
+def spoken_about(cur: Cursor, source: str, since: str, after: str, limit: int) -> list[tuple[str, list[str]]]:
     """The certificates about which a source was heard since an instant, each with the headers that it signed under."""
     cur.execute(
-        "SELECT DISTINCT subject, split_part(jws, '.', 1) FROM entries WHERE source = %s AND received_at >= %s"
-        " AND kind = 'event' AND decision = 'accepted' AND subject > %s AND (type LIKE 'certmark.certificate.%%'"
-        " OR type LIKE 'certmark.mark.%%' OR type LIKE 'certmark.declaration.%%') ORDER BY subject LIMIT %s",
+        "SELECT subject, array_agg(DISTINCT split_part(jws, '.', 1)) FROM entries WHERE source = %s"
+        " AND received_at >= %s AND kind = 'event' AND decision = 'accepted' AND subject > %s"
+        " AND (type LIKE 'certmark.certificate.%%' OR type LIKE 'certmark.mark.%%'"
+        " OR type LIKE 'certmark.declaration.%%') GROUP BY subject ORDER BY subject LIMIT %s",
         (source, since, after, limit),
     )
-    return cast(list[tuple[str, str]], cur.fetchall())
+    return cast(list[tuple[str, list[str]]], cur.fetchall())
 
 
 def concerned_by(cur: Cursor, cause: str, after: str, limit: int) -> list[str]:

@@ -6,13 +6,14 @@ import signal
 import socket
 import sys
 import time
-from dataclasses import replace
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import cast
 
 from services import telemetry
 from services.domain.errors import CertmarkError, Fault, LogMisconfigured, LogTruncated, NotConfigured
-from services.domain.fold import ANNULLED
+from services.domain.fold import ANNULLED, CAUSES, CORRECTED
 from services.domain.identifiers import normalised
 from services.events.envelope import open_envelope, read_event
 from services.events.keys import PrivateKey, load_key
@@ -20,7 +21,7 @@ from services.events.log import Record, Topics, open_log
 from services.postgres import Connection, Cursor, connect, database_url, transaction
 from services.registry import consequences, store
 from services.registry.batch import Batch
-from services.registry.intake import Intake, Prepared, prepare, read_checked, spare_the_collector
+from services.registry.intake import BATCH, Intake, Prepared, prepare, read_checked, spare_the_collector
 from services.registry.register import RESOLVED, Register, public_key_of, subject_of
 from services.registry.store import Head, StoredRecord
 from services.registry.told import ToldRow, told_one
@@ -55,7 +56,10 @@ class Worker:
         self.register = Register()
         self.size: int | None = None  # the register's size after the last batch of ours; None: reload before the next
         self.drawing = False  # an event's consequences are being drawn: nothing is read before that is done
-        self._connection: Connection | None = None
+        self._connection: Connection | None = None  # which writes, and holds the lease
+        self._second: Connection | None = None  # which reads while the batch before is being saved
+        self._saver: ThreadPoolExecutor | None = None
+        self._saving: _Saving | None = None
         self._intake: Intake | None = None
         self._asked = 0  # the position from which the batch that comes next was read
         self.stopping = False
@@ -84,30 +88,34 @@ class Worker:
 
     def close(self) -> None:
         """Give the lease back, so that a standby begins at once, and let go of everything."""
-        with contextlib.suppress(CertmarkError), transaction(self._connected()) as cur:
-            store.release_lease(cur, self.name)
+        with contextlib.suppress(CertmarkError):
+            self._settle()
+            with transaction(self._connected()) as cur:
+                store.release_lease(cur, self.name)
         self._drop()
 
     def step(self) -> int:
         """One turn: keep the lease, receive the batch that was read ahead, ask for the next one, apply; how many."""
-        connection = self._connected()
-        if self.size is None:
-            with transaction(connection) as cur:
-                position = self._lead(cur).position
-            self._teach()
-            self._ask(position)
-        if self.drawing:
-            return self._draw(connection)
+        if self._saving is None:
+            if self.size is None:
+                with transaction(self._connected()) as cur:
+                    position = self._lead(cur).position
+                self._teach()
+                self._ask(position)
+            if self.drawing:
+                return self._draw(self._connected())
         records = self._reading().receive(IDLE * 2)
+        if not records:
+            self._settle()
         if records is None:  # the helper is slow to answer: stay leader meanwhile
-            with transaction(connection) as cur:
+            with transaction(self._connected()) as cur:
                 self._lead(cur)
             return 0
         if records:
             read_from = self._asked
             self._ask(records[-1].record.position + 1)
-            return self._apply(connection, records, read_from)
-        with transaction(connection) as cur:
+            return self._apply(records, read_from)
+        with transaction(self._connected()) as cur:
             self._ask(self._lead(cur).position)
         return 0
 
@@ -139,36 +147,68 @@ class Worker:
             self.drawing = bool(head.cause)
         return head
 
-    def _apply(self, connection: Connection, records: list[Prepared], read_from: int) -> int:
+    def _apply(self, records: list[Prepared], read_from: int) -> int:
+        """Decide a batch; a full one is saved while the next is being decided, any other at once."""
         started = time.perf_counter()
-        with transaction(connection) as cur:
-            expected = self.size
-            head = self._head(cur)  # the fence: a second writer waits here and then finds itself behind
-            self.size = None  # unknown until a commit is known to have happened
-            if expected != head.size or read_from != head.position:
-                return 0  # somebody wrote since we read: what was read ahead may lie on either side of it
-            ready = self._readable(records)
+        ready = self._readable(records)
+        if self._saving is not None and (self._saving.alone or any(_asks_around(r) for r in ready)):
+            self._settle()
+        before = self._saving
+        with transaction(self._reader() if before else self._connected()) as cur:
+            if before is None:
+                expected = self.size
+                head = self._head(cur)
+                self.size = None  # unknown until a commit is known to have happened
+                if expected != head.size or read_from != head.position:
+                    return 0  # somebody wrote since we read: what was read ahead may lie on either side of it
+            else:
+                head = replace(before.after, now=store.clock(cur))
             aside = store.quarantined_between(cur, ready[0].record.position, ready[-1].record.position)
-            batch, last = self._decide(cur, head, [r for r in ready if r.record.position not in aside])
-            if last is not None:
-                ready = [r for r in ready if r.record.position <= last]
-            saved = batch.records()
-            save(cur, batch, saved, ready[-1].record.position + 1, self.name)
-        # A crash before the commit repeats the batch; after it, the position has moved with it.
-        self._committed(head, batch, saved)
-        for jwk in batch.new_keys:
-            self._reading().learn(jwk)
+            wanted = [r for r in ready if r.record.position not in aside]
+            batch, last = self._decide(cur, head, wanted, before)
+        if last is not None:
+            ready = [r for r in ready if r.record.position <= last]
+        saved = batch.records()
+        self.register.committed(saved)  # or read again, where it then is not
+        self._settle()
+        saving = _Saving(batch, saved, batch.after(ready[-1].record.position + 1, len(saved)), len(ready), started)
+        self.size = None
+        self._saver = self._saver or ThreadPoolExecutor(1, "certmark-save")
+        saving.done = self._saver.submit(self._save, saving)
+        self._saving = saving
         if len(ready) < len(records):
             self._ask(ready[-1].record.position + 1)
-        _BATCH_SECONDS.observe(time.perf_counter() - started)
-        _EVENTS.inc(len(ready))
-        _QUARANTINED.inc(len(batch.quarantine))
+        if len(records) < BATCH or saving.alone:
+            self._settle()
         return len(ready)
 
-    def _committed(self, head: Head, batch: Batch, saved: dict[str, StoredRecord]) -> None:
-        self.size = head.size + len(batch.entries)
-        self.drawing = bool(batch.cause)
-        self.register.committed(saved)
+    def _save(self, saving: "_Saving") -> None:
+        """Save and commit, behind the fence: nobody has written since the batch was decided, or nothing is saved."""
+        with transaction(self._connected()) as cur:
+            head = store.lock_head(cur)  # a second writer waits here and then finds itself behind
+            decided_on = saving.batch.head
+            if (head.size, head.position, head.revision) != (decided_on.size, decided_on.position, decided_on.revision):
+                raise NotLeader(head.leader)
+            save(cur, saving.batch, saving.saved, saving.after, self.name)
+
+    def _settle(self) -> None:
+        """Wait until the batch that is being saved has been committed.
+
+        Raises:
+            NotLeader, Fault: it was not; the register in memory is read again before anything else is decided.
+        """
+        saving, self._saving = self._saving, None
+        if saving is None:
+            return
+        self.size = None
+        saving.done.result()
+        self.size = saving.after.size
+        self.drawing = bool(saving.after.cause)
+        for jwk in saving.batch.new_keys:
+            self._reading().learn(jwk)
+        _BATCH_SECONDS.observe(time.perf_counter() - saving.started)
+        _EVENTS.inc(saving.events)
+        _QUARANTINED.inc(len(saving.batch.quarantine))
 
     def _draw(self, connection: Connection) -> int:
         """One page of an event's consequences, in the order of the certificates' numbers; how many certificates.
@@ -183,19 +223,21 @@ class Worker:
                 return 0
             (*row, _) = store.told_by_digest(cur, [head.cause])[0]
             cause, jws = told_one(cast(ToldRow, tuple(row))), row[3]
-            numbers = consequences.affected(cur, cause, self.register, head.drawn_to)
+            numbers, reached = consequences.affected(cur, cause, self.register, head.drawn_to)
             self.register.load(cur, set(numbers), set())
             self.register.load_told_about(cur, numbers if cause.said.type == ANNULLED else ())
             batch = Batch(self.register, head, self.genesis, self.mark_key, ids={}, chains={}, pending=[])
             for number in numbers:
                 before = self.register.certificate(number)
-                after = consequences.drawn(before, cause, self.register) if before else None
-                if after is not None and after != before:
-                    batch.draw(cause, jws, number, after)
-            batch.cause, batch.drawn_to = (head.cause, numbers[-1]) if numbers else ("", "")
+                drawn = consequences.drawn(before, cause, self.register) if before else None
+                if drawn is not None and drawn != before:
+                    batch.draw(cause, jws, number, drawn)
+            batch.cause, batch.drawn_to = (head.cause, reached) if reached else ("", "")
             saved = batch.records()
-            save(cur, batch, saved, head.position, self.name)
-        self._committed(head, batch, saved)
+            after = batch.after(head.position, len(saved))
+            save(cur, batch, saved, after, self.name)
+        self.size, self.drawing = after.size, bool(after.cause)
+        self.register.committed(saved)
         return len(numbers)
 
     def _readable(self, records: list[Prepared]) -> list[Prepared]:
@@ -222,10 +264,13 @@ class Worker:
             ready.append(record)
         return ready
 
-    def _decide(self, cur: Cursor, head: Head, records: list[Prepared]) -> tuple[Batch, int | None]:
+    def _decide(
+        self, cur: Cursor, head: Head, records: list[Prepared], before: "_Saving | None"
+    ) -> tuple[Batch, int | None]:
         """Load in a few statements what these records are about, then decide each in order.
 
-        Up to the first that has consequences: its position is given back, as the batch ends there.
+        What the batch before has changed, and the database does not show yet, is laid over it. Up to the first event
+        that has consequences: its position is given back, as the batch ends there.
         """
         again = self._again(cur, records)
         events = [r.event for r in (*records, *again.values()) if r.event is not None]
@@ -235,7 +280,9 @@ class Worker:
         told = [*events, *parked]
         mark_nos = {normalised(str(e.data["mark_no"])) for e in told if "mark_no" in e.data}
         others = {normalised(str(e.data[name])) for e in told for name in ("by", "parent_no") if e.data.get(name)}
-        self.register.load(cur, subjects | others, mark_nos)
+        unsaved = before.saved.keys() if before else frozenset()
+        owners = dict(before.batch.new_marks) if before else {}
+        self.register.load(cur, subjects | others, mark_nos, unsaved=unsaved, owners=owners)
         self.register.load_told(cur, [(e, subject_of(e)) for e in told])
         self.register.quarantined = set(again)
         ids, sources = {e.id for e in events}, {e.source for e in events}
@@ -244,8 +291,9 @@ class Worker:
             head,
             self.genesis,
             self.mark_key,
-            ids=store.known_ids(cur, ids) if ids else {},
-            chains=store.chains_of(cur, subjects, sources) if subjects else {},
+            ids=(store.known_ids(cur, ids) if ids else {}) | (before.batch.ids if before else {}),
+            chains=(store.chains_of(cur, subjects, sources) if subjects else {})
+            | (before.batch.chains if before else {}),
             pending=pending,
             again=again,
         )
@@ -285,8 +333,24 @@ class Worker:
         for state in self.register.keys().values():
             self._reading().learn(state["key"])
 
+    def _reader(self) -> Connection:
+        if self._second is None or self._second.closed:
+            self._second = connect(database_url(self.settings))
+            with transaction(self._second) as cur:
+                store.ask_by_index(cur)
+        return self._second
+
     def _drop(self) -> None:
+        saving, self._saving = self._saving, None
+        if saving is not None:
+            wait([saving.done])
+        if self._saver is not None:
+            self._saver.shutdown()
+            self._saver = None
         self.size = None
+        if self._second is not None:
+            self._second.close()
+            self._second = None
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -295,8 +359,31 @@ class Worker:
             self._intake = None
 
 
-def save(cur: Cursor, batch: Batch, records: dict[str, StoredRecord], position: int, leader: str) -> None:
-    """Everything that a batch leaves behind, one statement a table, the position with it."""
+@dataclass(slots=True)
+class _Saving:
+    """A batch that has been decided and is being saved, and the head that stands after it."""
+
+    batch: Batch
+    saved: dict[str, StoredRecord]
+    after: Head
+    events: int
+    started: float
+    done: "Future[None]" = field(default_factory=Future)
+
+    @property
+    def alone(self) -> bool:
+        """Whether the next batch has to see it in the database: what waits, what is resolved, what has consequences."""
+        batch = self.batch
+        return bool(batch.parked or batch.drained or batch.resolved or batch.cause)
+
+
+def _asks_around(prepared: Prepared) -> bool:
+    """Whether an event asks about more than its subject's present state."""
+    return prepared.event is not None and prepared.event.type in (CORRECTED, RESOLVED, *CAUSES)
+
+
+def save(cur: Cursor, batch: Batch, records: dict[str, StoredRecord], after: Head, leader: str) -> None:
+    """Everything that a batch leaves behind, one statement a table, the head after it among them."""
     store.save_entries(cur, batch.entries)
     store.save_records(cur, records.values())
     store.save_marks(cur, batch.new_marks)
@@ -305,17 +392,6 @@ def save(cur: Cursor, batch: Batch, records: dict[str, StoredRecord], position: 
     store.unpark(cur, batch.drained)
     store.save_quarantine(cur, batch.quarantine)
     store.resolve_quarantine(cur, batch.resolved)
-    after = replace(
-        batch.head,
-        size=batch.head.size + len(batch.entries),
-        position=position,
-        recorded_at=batch.recorded_at,
-        revision=batch.head.revision + len(records),
-        status_index=batch.status_index,
-        duplicates=batch.head.duplicates + batch.duplicates,
-        cause=batch.cause,
-        drawn_to=batch.drawn_to,
-    )
     store.save_head(cur, after, leader, LEASE)
     store.notify(cur)
 

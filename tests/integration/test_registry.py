@@ -512,6 +512,51 @@ def test_what_a_batch_decided_and_did_not_commit_is_forgotten(
     assert [s["status"] for s in register.state(number)["statuses"]] == ["active", "suspended"]
 
 
+@pytest.mark.parametrize("fails_at", [0, 2], ids=["no fault", "one batch is not saved"])
+def test_a_backlog_is_decided_while_the_batch_before_is_saved(
+    register: Register, monkeypatch: pytest.MonkeyPatch, fails_at: int
+) -> None:
+    """Every batch is about what the one before it brought; a fault in between costs nothing and doubles nothing."""
+    numbers = [a_number() for _ in range(520)]
+    marks = [an_authorization() for _ in numbers]
+    for batch in (
+        [register.sign(BODY, "certificate.issued", number, a_first_event()) for number in numbers],
+        [register.sign(BODY, "mark.authorized", n, mark) for n, mark in zip(numbers, marks, strict=True)],
+        [register.sign(BODY, "certificate.suspended", number, a_suspension()) for number in numbers],
+    ):
+        register.append(*batch)
+    saved = 0
+    notify = store.notify
+
+    def sometimes(cur: Cursor) -> None:
+        nonlocal saved
+        saved += 1
+        if saved == fails_at:
+            raise LogUnavailable("the line is cut before the commit")
+        notify(cur)
+
+    monkeypatch.setattr(store, "notify", sometimes)
+    faults = 0
+    _, end = register.log.bounds(Topics.under(register.settings.topic_prefix).events)
+    while register.head().position < end:
+        try:
+            register.worker.step()
+        except LogUnavailable:
+            faults += 1
+            register.worker._drop()
+    assert (faults, saved > 3) == (1 if fails_at else 0, True)
+    rows = register.rows(
+        "SELECT type, decision, count(*), count(DISTINCT subject) FROM entries WHERE subject = ANY(%s)"
+        " AND kind = 'event' GROUP BY 1, 2 ORDER BY 1",
+        numbers,
+    )
+    assert [(row[1], *row[2:]) for row in rows] == [("accepted", 520, 520)] * 3
+    state = register.state(numbers[-1])
+    assert (state["status"], [m["mark_no"] for m in state["marks"]]) == ("suspended", [marks[-1]["mark_no"]])
+    seqs = [seq for (seq,) in register.rows("SELECT seq FROM entries ORDER BY seq")]
+    assert seqs == list(range(register.head().size))
+
+
 def test_a_standby_waits_while_the_leader_lives_and_takes_over_when_its_session_ends(register: Register) -> None:
     register.issue()
     standby = Worker(register.settings, name="standby")
