@@ -1,0 +1,237 @@
+"""Lets a WSGI application answer under an ASGI server, so that streams can stay open beside its one thread.
+
+The application is asked in one thread, as it would be by a WSGI server with one. A request is taken in whole before it
+is asked, and its answer given out when it has been made whole: who sends or reads slowly holds up nobody. An answer
+that goes on for as long as its reader likes leaves a `Continuation` in its environ, and costs no thread at all.
+"""
+
+import asyncio
+import contextlib
+import io
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from tempfile import SpooledTemporaryFile, TemporaryFile
+from typing import IO, Any, Protocol
+
+from werkzeug.wsgi import FileWrapper
+
+from services import telemetry
+
+CONTINUES = "certmark.continues"
+"""Where in its environ an application leaves the `Continuation` of its answer; under other servers it is not there."""
+
+IN_MEMORY = 1 << 20
+"""Bytes of a request or an answer that are held in memory; what is longer waits in a file."""
+
+PIECE = 256 << 10
+DRAINED = 64 << 20
+"""Bytes that are still read of a request that was too long, so that its sender sees the answer."""
+
+PATIENCE = 30.0
+"""Seconds that the reader of a stream may take for one piece of it."""
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class Continuation(Protocol):
+    """What follows after the head of an answer, for as long as its reader stays."""
+
+    def pieces(self) -> AsyncGenerator[bytes]:
+        """The pieces, as they come."""
+
+    def close(self) -> None:
+        """Called once at the end, however it came, also where no piece was ever asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """An answer: its whole body, or else what gives out its pieces, each of which may wait for a disk."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes | None = None
+    pieces: Iterator[bytes] | None = None
+    goes_on: Continuation | None = None
+    close: Callable[[], object] = lambda: None
+
+
+class Front:
+    """An ASGI application around a WSGI one; `largest` bytes of a request's body are taken in."""
+
+    def __init__(self, app: Wsgi, largest: int) -> None:
+        self._app = app
+        self._largest = largest
+        self._thread = ThreadPoolExecutor(1, "wsgi")
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+        elif scope["type"] == "http":
+            await self._serve(scope, receive, send)
+
+    async def _serve(self, scope: Message, receive: Receive, send: Send) -> None:
+        with contextlib.ExitStack() as held:
+            body: IO[bytes] = io.BytesIO()
+            whole = True
+            if any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"]):
+                body = held.enter_context(SpooledTemporaryFile(IN_MEMORY))
+                taken = await self._take_in(scope, receive, body)
+                if taken is None:
+                    return  # the sender has gone
+                whole = taken
+            loop = asyncio.get_running_loop()
+            answer = await loop.run_in_executor(self._thread, self._ask, scope, body)
+            held.callback(answer.close)
+            if not whole:
+                await _drain(receive)
+            await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+            if answer.goes_on is not None and scope["method"] != "HEAD":
+                await _go_on(answer.goes_on, receive, send)
+                return
+            while answer.pieces is not None and (piece := await loop.run_in_executor(None, next, answer.pieces, b"")):
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": answer.body or b""})
+
+    async def _take_in(self, scope: Message, receive: Receive, body: IO[bytes]) -> bool | None:
+        """Read the request's body; whether that is all of it, or None where its sender has left."""
+        size = 0
+        if _declared(scope) > self._largest:
+            return False  # its length alone is refused by the application
+        while size <= self._largest:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            size += len(message.get("body", b""))
+            body.write(message.get("body", b""))
+            if not message.get("more_body"):
+                body.seek(0)
+                return True
+        return False
+
+    def _ask(self, scope: Message, body: IO[bytes]) -> _Answer:
+        environ = _environ(scope, body)
+        head: list[tuple[int, list[tuple[bytes, bytes]]]] = []
+        written: list[bytes] = []  # by the function that PEP 3333 keeps for old applications
+
+        def start_response(line: str, headers: list[tuple[str, str]], *_: object) -> Callable[[bytes], None]:
+            lower = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+            head[:] = [(int(line[:3]), lower)]
+            return written.append
+
+        answered = self._app(environ, start_response)
+        close: Callable[[], object] = getattr(answered, "close", lambda: None)
+        if isinstance(getattr(answered, "iterable", answered), FileWrapper):  # a file, or a range of one
+            return _Answer(*head[0], pieces=iter(answered), close=close)
+        try:
+            goes_on: Continuation | None = environ[CONTINUES]
+            if goes_on is not None:
+                return _Answer(*head[0], goes_on=goes_on, close=goes_on.close)
+            following = iter(answered)
+            for piece in following:
+                written.append(piece)
+                if sum(map(len, written)) > IN_MEMORY:
+                    long = _filed(chain(written, following))
+                    return _Answer(*head[0], pieces=iter(partial(long.read, PIECE), b""), close=long.close)
+            return _Answer(*head[0], body=b"".join(written))
+        finally:
+            close()
+
+
+def _filed(pieces: Iterable[bytes]) -> IO[bytes]:
+    """A file of these pieces that nobody else sees, to be read from its beginning."""
+    file = TemporaryFile()  # noqa: SIM115  # closed with the answer
+    file.writelines(pieces)
+    file.seek(0)
+    return file
+
+
+def _environ(scope: Message, body: IO[bytes]) -> dict[str, Any]:
+    """PEP 3333's environ of an ASGI scope."""
+    server, client = scope.get("server") or ("", 0), scope.get("client") or ("", 0)
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": "",
+        "PATH_INFO": scope["path"].encode("utf-8", "surrogateescape").decode("latin-1"),
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "SERVER_NAME": str(server[0]),
+        "SERVER_PORT": str(server[1]),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "REMOTE_ADDR": str(client[0]),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.get("scheme", "http"),
+        "wsgi.input": body,
+        "wsgi.input_terminated": True,
+        "wsgi.errors": sys.stderr,
+        "wsgi.file_wrapper": lambda file, _size=PIECE: FileWrapper(file, PIECE),
+        "wsgi.multithread": False,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+        CONTINUES: None,
+    }
+    for raw, value in scope["headers"]:
+        if raw == b"transfer-encoding":  # it came in pieces; now it is whole and has a length
+            environ["CONTENT_LENGTH"] = str(body.seek(0, io.SEEK_END))
+            body.seek(0)
+            continue
+        name = raw.decode("latin-1").upper().replace("-", "_")
+        name = name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"
+        text = value.decode("latin-1")
+        environ[name] = f"{environ[name]},{text}" if name in environ else text
+    return environ
+
+
+def _declared(scope: Message) -> int:
+    """The length that the head of a request states; 0 where it states none that can be read."""
+    stated = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+    return int(stated) if stated.isdigit() else 0
+
+
+async def _drain(receive: Receive) -> None:
+    left = DRAINED
+    while left > 0:
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if not message.get("more_body"):
+            return
+
+
+async def _go_on(goes_on: Continuation, receive: Receive, send: Send) -> None:
+    """Give out the pieces until their reader leaves or stalls, or there are no more."""
+    pumping = asyncio.create_task(_pump(goes_on, send))
+    leaving = asyncio.create_task(_left(receive))
+    try:
+        await asyncio.wait((pumping, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if pumping.done() and (error := pumping.exception()) is not None and not isinstance(error, TimeoutError):
+            telemetry.error("a stream broke", error)
+    finally:
+        for task in (pumping, leaving):
+            task.cancel()
+        await asyncio.gather(pumping, leaving, return_exceptions=True)
+
+
+async def _pump(goes_on: Continuation, send: Send) -> None:
+    async with contextlib.aclosing(goes_on.pieces()) as pieces:
+        async for piece in pieces:
+            message = {"type": "http.response.body", "body": piece, "more_body": True}
+            await asyncio.wait_for(send(message), PATIENCE)
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    while True:
+        told = (await receive())["type"]
+        await send({"type": f"{told}.complete"})
+        if told == "lifespan.shutdown":
+            return
