@@ -1,7 +1,6 @@
 """The command line `certmark`: exit 0 done, 1 the answer is no, 2 wrong use."""
 
 import json
-import re
 import sys
 from collections.abc import Sequence
 from contextlib import closing
@@ -12,12 +11,14 @@ from typing import Any
 
 import click
 
+from services.admission import tokens
 from services.body_sheets import import_, reconcile
 from services.conformance import conform
 from services.domain.errors import BadRequest, NotConfigured
 from services.domain.identifiers import civil_day
 from services.events import client, drafts
 from services.events.keys import ED25519, ES256, new_key, save_key
+from services.following import decision
 from services.identity import default_key, file_name, load_key_file, source_named
 from services.open_data import dump, indicators
 from services.settings import settings_from
@@ -214,31 +215,6 @@ def _say_why(digest: str, answer: str, found: dict[str, Any]) -> None:
 
 
 @main.command()
-@click.argument("digest")
-@click.option("--registry", metavar="URL", help="Default: the local registry.")
-@as_json
-def decision(digest: str, registry: str | None, json_: bool) -> None:
-    """What the registry decided on an event, by its digest."""
-    bare = digest.strip().lower().removeprefix("sha256:")
-    if not re.fullmatch("[0-9a-f]{64}", bare):
-        raise BadRequest(
-            f"{digest[:80]!r} is not a digest: 64 hexadecimal digits, with or without sha256: before them",
-            hint="`certmark publish` and `certmark sign --json` name an event's digest",
-        )
-    service = client.Service(registry or settings_from().service_url("registry"))
-    found = client.decision_on(service, bare)
-    if found is None:
-        found = {"decision": "unknown", "detail": "no event with this digest has been decided"}
-    if json_:
-        say_json(found)
-    else:
-        for name, value in found.items():
-            if value not in (None, ""):
-                OUT.print(f"{name:12} {value}", markup=False)
-    sys.exit(0 if found.get("decision") == "accepted" else NO)
-
-
-@main.command()
 @click.argument("question", metavar="NUMBER|URL|IMAGE")
 @click.option("--service", "url", metavar="URL", help="The verify service. Default: the local one.")
 @as_json
@@ -390,6 +366,8 @@ main.add_command(dump)
 main.add_command(indicators)
 main.add_command(import_)
 main.add_command(reconcile)
+main.add_command(decision)
+main.add_command(tokens)
 
 if __name__ == "__main__":
     main()

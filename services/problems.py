@@ -75,6 +75,7 @@ def problem_response(error: CertmarkError, status: int | None = None) -> Respons
     document["status"] = status or error.status
     response = Response(json.dumps(document), document["status"], content_type=MEDIA_TYPE)
     response.headers["Cache-Control"] = "no-store"
+    response.headers.update(getattr(error, "headers", {}))  # WWW-Authenticate of a 401
     if document["status"] in (429, 503):
         # An error may know how long to wait; otherwise a second, so that nobody hammers a service in trouble.
         response.headers["Retry-After"] = str(getattr(error, "retry_after", 1))

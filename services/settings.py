@@ -45,6 +45,7 @@ class Settings:
     mark_key: Path
     stale_after_hours: int
     rate_per_second: int
+    streams: int
 
     @property
     def keys(self) -> Path:
@@ -141,6 +142,7 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         mark_key=Path(env.get("CERTMARK_MARK_KEY", data / "keys" / "mark.pem")),
         stale_after_hours=number("CERTMARK_STALE_AFTER_HOURS", 24),
         rate_per_second=number("CERTMARK_RATE_PER_SECOND", 5000),
+        streams=number("CERTMARK_STREAMS", 100),
     )
     return settings.over_kafka(bootstrap) if log == "kafka" else settings
 

@@ -20,7 +20,7 @@ from types import FrameType
 
 from rich.console import Console
 
-from services import demo
+from services import auth, demo
 from services.domain.errors import Fault, NotConfigured
 from services.embedded import EmbeddedPostgres
 from services.events.client import Service
@@ -162,6 +162,9 @@ def prepare(settings: Settings, stack: contextlib.ExitStack) -> Settings:
     with contextlib.closing(connect(database_url(settings))) as connection:
         for part in ("events", "registry"):
             migrate(connection, Path(__file__).parent / part / "migrations")
+        if not settings.genesis:
+            with transaction(connection) as cur:
+                auth.demonstrate(cur, settings.keys, auth.roles_to_demonstrate())
     with contextlib.closing(open_log(settings)) as log:
         topics = Topics.under(settings.topic_prefix)
         log.ensure(topics.all())
@@ -196,8 +199,8 @@ def children(settings: Settings) -> list[Child]:
     """What runs, in the order of starting."""
     python = sys.executable
 
-    def web(name: str, factory: str, port: int) -> Child:
-        options = f"--interface wsgi --factory --host {settings.host} --port {port} --workers {settings.workers}"
+    def web(name: str, factory: str, port: int, interface: str = "wsgi") -> Child:
+        options = f"--interface {interface} --factory --host {settings.host} --port {port} --workers {settings.workers}"
         options += " --blocking-threads 1 --workers-kill-timeout 5 --no-ws --log-level warning"
         return Child(name, name, [python, "-m", "granian", *options.split(), factory])
 
@@ -205,7 +208,7 @@ def children(settings: Settings) -> list[Child]:
         Child("registry", "registry-worker", [python, "-m", "services.registry.worker"]),
         Child("registry", "registry-relay", [python, "-m", "services.registry.relay"]),
         Child("verify", "verify-projector", [python, "-m", "services.verify.projector"]),
-        web("registry", "services.registry.api:create_app", settings.registry_port),
+        web("registry", "services.registry.api:create_server", settings.registry_port, "asgi"),  # its streams stay open
         web("events", "services.events.ingest:create_app", settings.events_port),
         web("verify", "services.verify.api:create_app", settings.verify_port),
     ]
@@ -251,6 +254,7 @@ def load_demonstration(settings: Settings, console: Console) -> None:
     Raises:
         NotAccepted: an event was not taken. NotComingUp: the wait took a minute.
     """
+    demo.let_in(settings)
     done = settings.data / "demonstrated"
     if done.exists():
         return

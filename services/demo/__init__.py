@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from services import auth
 from services.domain.errors import Fault
 from services.domain.identifiers import civil_day
 from services.events.client import Publisher, Service, await_decisions
@@ -16,6 +17,7 @@ from services.events.drafts import Signer
 from services.events.envelope import open_envelope, read_event
 from services.events.keys import load_key
 from services.genesis import AUTHORITY, SIGNATORY, beginning, draft, key_file
+from services.postgres import connect, database_url, transaction
 from services.settings import Settings
 
 REGISTER: dict[str, Any] = json.loads(Path(__file__).with_name("register.json").read_text(encoding="utf-8"))
@@ -54,6 +56,24 @@ def publish(settings: Settings, now: datetime, progress: Callable[[int], None] =
                 decision = decisions.get(s.digest, {})
                 if decision.get("decision") != "accepted":
                     raise NotAccepted(f"event {s.digest}: {s.problem or decision or 'no decision'}")
+
+
+def let_in(settings: Settings) -> None:
+    """A token for each source, in a file named like the one with its key."""
+    holders = [
+        *((body["approval_no"], f"urn:certmark:body:{body['approval_no']}") for body in REGISTER["bodies"]),
+        *((alliance["id"], f"urn:certmark:alliance:{alliance['id']}") for alliance in REGISTER["alliances"]),
+        *((uscc, f"urn:certmark:declarant:{uscc}") for uscc in _declarants()),
+    ]
+    connection = connect(database_url(settings))
+    with contextlib.closing(connection), transaction(connection) as cur:
+        auth.demonstrate(cur, settings.keys, [(name, auth.Role.SOURCE, urn) for name, urn in holders])
+
+
+def _declarants() -> Iterator[str]:
+    for certificate in REGISTER["certificates"]:
+        if certificate["history"][0]["event"] == "declaration.made":
+            yield certificate["holder"]["uscc"]
 
 
 class NotAccepted(Fault):
@@ -111,10 +131,8 @@ class _Demonstration:
         yield self._key(f"urn:certmark:alliance:{name}", name, "event", "SHB-0001")
 
     def _declarants(self) -> Iterator[bytes]:
-        for certificate in REGISTER["certificates"]:
-            if certificate["history"][0]["event"] == "declaration.made":
-                uscc = certificate["holder"]["uscc"]
-                yield self._key(f"urn:certmark:declarant:{uscc}", uscc, "declaration", "DOC-0001")
+        for uscc in _declarants():
+            yield self._key(f"urn:certmark:declarant:{uscc}", uscc, "declaration", "DOC-0001")
 
     def _key(self, source: str, file: str, purpose: str, signatory: str) -> bytes:
         key = key_file(self.settings.keys / f"{file}.pem")

@@ -9,11 +9,11 @@ import marshmallow as ma
 from flask import Flask
 from flask.views import MethodView
 
-from services import telemetry
+from services import asgi, auth, telemetry
 from services.domain.errors import BadRequest, CertmarkError, NotFound, every_error
 from services.domain.identifiers import CHINA, certificate_number, civil_day, instant_text
 from services.postgres import Connection, Cursor, connect, database_url, transaction
-from services.registry import acceptance, bulk, published, store
+from services.registry import acceptance, bulk, feeds, published, store
 from services.registry.as_of import as_of
 from services.settings import Settings, settings_from
 from services.web import Blueprint, service_app
@@ -69,7 +69,15 @@ def create_app() -> Flask:
     api.register_blueprint(_blueprint(database))
     api.register_blueprint(published.blueprint(settings))
     api.register_blueprint(acceptance.blueprint(settings, database.read))
+    gate = auth.gate(api, database.read, settings)
+    api.register_blueprint(feeds.feeds(database, settings, gate))
     return app
+
+
+def create_server() -> asgi.Front:
+    """The same for an ASGI server: streams stay open beside it."""
+    app = create_app()
+    return asgi.Front(app, app.config["MAX_CONTENT_LENGTH"])
 
 
 class Database:

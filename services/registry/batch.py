@@ -356,6 +356,7 @@ class Batch:
 
     def _quarantine(self, prepared: Prepared, error: CertmarkError) -> None:
         record = prepared.record
+        named = self.register.signing_key(prepared.kid) if prepared.kid is not None else None
         self.quarantine.append(
             Quarantined(
                 position=record.position,
@@ -367,6 +368,7 @@ class Batch:
                 recorded_at=self.recorded_at,
                 record_key=_printable(record.key),
                 value=record.value,
+                source=named.owner if named else None,
             )
         )
 

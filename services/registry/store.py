@@ -96,6 +96,8 @@ class Quarantined:
     recorded_at: datetime
     record_key: str
     value: bytes
+    source: str | None = None
+    """The owner of the key that the record names, as far as it was known: whom its feed tells."""
 
 
 _RECORD = "key, revision, seq, recorded_at, digest, state, tokens, under_review, event, responsible, product_class, due"
@@ -449,8 +451,8 @@ def unpark(cur: Cursor, digests: Collection[str]) -> None:
 def save_quarantine(cur: Cursor, quarantined: Iterable[Quarantined]) -> None:
     execute_values(
         cur,
-        "INSERT INTO quarantine (position, digest, code, detail, pointer, received_at, recorded_at, record_key, value)"
-        " VALUES %s",
+        "INSERT INTO quarantine (position, digest, code, detail, pointer, received_at, recorded_at, record_key, value,"
+        " source) VALUES %s",
         [
             (
                 q.position,
@@ -462,6 +464,7 @@ def save_quarantine(cur: Cursor, quarantined: Iterable[Quarantined]) -> None:
                 q.recorded_at,
                 q.record_key,
                 q.value,
+                q.source,
             )
             for q in quarantined
         ],

@@ -46,6 +46,7 @@ PAGES = (*READMES, *sorted(DOCS.rglob("*.md")))
 OURS = (
     "architecture",
     "connect",
+    "feeds",
     "verification",
     "operations",
     "log-and-leaf",
@@ -241,7 +242,7 @@ def test_errors_and_documentation_name_the_same() -> None:
             importlib.import_module(module.name)
     slugs = {slug for slug, error in every_error().items() if error.__module__.startswith("services.")}
     listed: set[str] = set()
-    for name in ("connect.md", "verification.md", "operations.md"):
+    for name in ("connect.md", "verification.md", "operations.md", "feeds.md"):
         for row in table(DOCS / name, "code"):
             listed |= set(SPAN.findall(row[0]))
     assert slugs - listed == set(), "errors that no page explains"
@@ -333,7 +334,7 @@ def test_the_readme_tries_what_the_program_prints() -> None:
 EXAMPLES = DOCS / "examples"
 
 
-@pytest.mark.parametrize("name", ["publish.py", "check_mark.py"])
+@pytest.mark.parametrize("name", ["publish.py", "check_mark.py", "follow_decisions.py"])
 def test_an_example_needs_nothing_of_ours(name: str) -> None:
     source = (EXAMPLES / name).read_text(encoding="utf-8")
     assert len(source.splitlines()) < 100  # as the README says
