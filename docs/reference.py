@@ -1,5 +1,6 @@
-"""Writes the reference parts of docs/events.md, cli.md and open-data.md from the schemas and the program themselves."""
+"""Writes the reference parts of pages of docs/ (see `PAGES`) from the schemas and the program themselves."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from services.cli import main as program  # the path above comes first
 from services.domain.acceptance import WORDS
 from services.domain.decision import HANDLERS
+from services.events.conform.case import Case
+from services.events.conform.cases import CASES
+from services.events.conform.outcome import Titled
+from services.events.conform.producer_cases import BEHAVIOURS, FORMS
 from services.events.event_types import EVENT_TYPES, EventType, resolved
 from services.registry.dump_tables import tables
 from services.registry.indicators import INDICATORS
@@ -111,7 +116,45 @@ def open_data_reference() -> str:
     return "\n".join([*parts, *lines, ""])
 
 
-PAGES = {"events.md": events_reference, "cli.md": cli_reference, "open-data.md": open_data_reference}
+def conform_reference() -> str:
+    """Every case of both modes, with the clause that it stands for."""
+    system = [f"{_case(case)} {_expected(case)} |" for case in CASES]
+    examined: tuple[Titled, ...] = (*BEHAVIOURS, *FORMS)
+    client = [_case(case) for case in examined]
+    return "\n".join(
+        [
+            f"### Against a system: {len(CASES)} cases",
+            "",
+            "| case | 要点 | what | clause | expected |",
+            "|---|---|---|---|---|",
+            *system,
+            "",
+            f"### For a client: {len(client)} cases",
+            "",
+            "| case | 要点 | what | clause |",
+            "|---|---|---|---|",
+            *client,
+            "",
+        ]
+    )
+
+
+def _case(case: Titled) -> str:
+    page_, _, heading = case.clause.partition("#")
+    said = re.sub("[^a-z0-9]+", " ", heading).strip()
+    return f"| `{case.id}` | {case.zh} | {case.en} | [{said}]({page_}#{heading}) |"
+
+
+def _expected(case: Case) -> str:
+    return " · ".join(f"`{said}`" for said in case.expected)
+
+
+PAGES = {
+    "events.md": events_reference,
+    "cli.md": cli_reference,
+    "open-data.md": open_data_reference,
+    "conform.md": conform_reference,
+}
 
 
 def page(name: str) -> str:

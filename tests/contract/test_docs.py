@@ -46,6 +46,7 @@ PAGES = (*READMES, *sorted(DOCS.rglob("*.md")))
 OURS = (
     "architecture",
     "connect",
+    "conform",
     "feeds",
     "verification",
     "operations",
