@@ -13,7 +13,7 @@ from services import asgi, auth, telemetry
 from services.domain.errors import BadRequest, CertmarkError, NotFound, every_error
 from services.domain.identifiers import CHINA, certificate_number, civil_day, instant_text
 from services.postgres import Connection, Cursor, connect, database_url, transaction
-from services.registry import acceptance, bulk, feeds, published, store
+from services.registry import acceptance, bulk, feeds, indicators, overdue, published, store
 from services.registry.as_of import as_of
 from services.settings import Settings, settings_from
 from services.web import Blueprint, service_app
@@ -69,6 +69,8 @@ def create_app() -> Flask:
     api.register_blueprint(_blueprint(database))
     api.register_blueprint(published.blueprint(settings))
     api.register_blueprint(acceptance.blueprint(settings, database.read))
+    api.register_blueprint(overdue.blueprint(database.read))
+    api.register_blueprint(indicators.blueprint(database.read))
     gate = auth.gate(api, database.read, settings)
     api.register_blueprint(feeds.feeds(database, settings, gate))
     return app

@@ -1,0 +1,205 @@
+"""What is overdue, as the registry tells it: found by its columns, judged by the clocks, gone when settled."""
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from services.domain.clocks import RULES, ClockKind
+from services.domain.errors import NotResponsible
+from services.embedded import EmbeddedPostgres
+from services.postgres import transaction
+from services.registry import overdue
+from services.registry.overdue import CountsSchema, OverdueSchema
+from services.settings import settings_from
+from services.web import service_app
+from tests.conftest import a_database
+from tests.register import (
+    AUTHORITY,
+    BODY,
+    OTHER,
+    TODAY,
+    Register,
+    a_first_event,
+    a_number,
+    a_scheme,
+    a_suspension,
+    accepted,
+    ago,
+    ahead,
+)
+
+MISSED = {"surveillance_due": ago(1)}
+CLASSED = {"product": {"name": "电器", "class": "0703", "items": [{"model": "A1"}]}}
+
+
+@pytest.fixture(scope="module")
+def register(postgres_server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Register]:
+    with a_database(postgres_server) as url:
+        made = Register.begin(
+            settings_from(
+                {
+                    "CERTMARK_DATA": str(tmp_path_factory.mktemp("overdue")),
+                    "CERTMARK_DATABASE_URL": url,
+                    "CERTMARK_TOPIC_PREFIX": f"t{uuid.uuid4().hex[:12]}",
+                }
+            )
+        )
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def client(register: Register) -> FlaskClient:
+    app, api = service_app("overdue", "test", ready=lambda: None)
+    api.register_blueprint(overdue.blueprint(lambda query: reading(register, query), lambda: TODAY))
+    return app.test_client()
+
+
+def reading(register: Register, query: Any) -> Any:
+    with transaction(register.connection) as cur:
+        return query(cur)
+
+
+def listed(client: FlaskClient, **query: Any) -> dict[str, list[tuple[str, str, str | None]]]:
+    """number → its clocks as (kind, due, what); read page by page."""
+    found: dict[str, list[tuple[str, str, str | None]]] = {}
+    after: str | None = ""
+    while after is not None:
+        response = client.get("/v1/overdue", query_string={**query, "after": after, "limit": 3})
+        assert response.status_code == 200, response.text
+        page = response.get_json()
+        assert OverdueSchema().validate(page) == {}
+        assert len(page["items"]) <= 3
+        for item in page["items"]:
+            assert item["certificate_no"] not in found
+            found[item["certificate_no"]] = [(c["kind"], c["due"], c["what"]) for c in item["clocks"]]
+            assert all(c["rule"] == RULES[ClockKind(c["kind"])] for c in item["clocks"])
+        after = page["next"]
+    return found
+
+
+def counted(client: FlaskClient, **query: Any) -> dict[tuple[str, str], int]:
+    page = client.get("/v1/overdue/counts", query_string=query).get_json()
+    assert CountsSchema().validate(page) == {}
+    return {(item["source"], item["kind"]): item["count"] for item in page["items"]}
+
+
+def test_a_surveillance_is_overdue_until_it_is_passed(register: Register, client: FlaskClient) -> None:
+    number, in_time = register.issue(**MISSED), register.issue(surveillance_due=TODAY.isoformat())
+    before = counted(client)[BODY, "surveillance"]
+    assert listed(client)[number] == [("surveillance", ago(1), None)]
+    assert in_time not in listed(client)
+    assert in_time in listed(client, at=ahead(1)), "it will be, unless it is passed"
+    assert accepted(register.say(BODY, "certificate.surveillance_passed", number, {"effective_at": ago(0)}))
+    assert number not in listed(client)
+    assert counted(client).get((BODY, "surveillance"), 0) == before - 1
+
+
+def test_a_suspension_past_its_end_is_overdue_and_its_surveillance_is_not_besides(
+    register: Register, client: FlaskClient
+) -> None:
+    number = register.issue(**MISSED)
+    suspended = a_suspension(effective_at=ago(30), until=ago(2))
+    assert accepted(register.say(BODY, "certificate.suspended", number, suspended))
+    assert listed(client)[number] == [("suspension", ago(2), None)]
+    revoked = {"effective_at": ago(0), "reason": "R07"}
+    assert accepted(register.say(BODY, "certificate.revoked", number, revoked))
+    assert number not in listed(client)
+
+
+def test_a_list_is_of_one_source_and_one_kind_where_that_is_asked(register: Register, client: FlaskClient) -> None:
+    ours, theirs = register.issue(**MISSED), register.issue(source=OTHER, **MISSED)
+    of_other = listed(client, source=OTHER)
+    assert theirs in of_other
+    assert ours not in of_other
+    assert set(counted(client, source=OTHER)) == {(OTHER, "surveillance")}
+    assert listed(client, source=OTHER, kind="suspension") == {}
+    assert theirs in listed(client, kind="surveillance")
+
+
+def test_a_whole_count_is_left_for_the_figures(register: Register, client: FlaskClient) -> None:
+    register.issue(**MISSED)
+    counts = counted(client)
+    figures = client.get("/metrics").text
+    late = sum(n for (_, kind), n in counts.items() if kind == "surveillance")
+    assert f'certmark_overdue{{kind="surveillance"}} {float(late)}' in figures
+    assert 'certmark_overdue{kind="catalogue"} 0.0' in figures
+
+
+def test_a_list_is_shown_to_whom_it_is_for(register: Register) -> None:
+    def check(source: str | None) -> None:
+        if source != OTHER:
+            raise NotResponsible("not yours")
+
+    app, api = service_app("overdue-guarded", "test", ready=lambda: None)
+    api.register_blueprint(overdue.blueprint(lambda query: reading(register, query), lambda: TODAY, check))
+    for path in ("/v1/overdue", "/v1/overdue/counts"):
+        assert app.test_client().get(path).status_code == NotResponsible.status
+        assert app.test_client().get(path, query_string={"source": BODY}).status_code == NotResponsible.status
+        assert app.test_client().get(path, query_string={"source": OTHER}).status_code == 200
+
+
+def test_history_that_is_loaded_late_owes_nothing(register: Register, client: FlaskClient) -> None:
+    """Certificates that ended long ago, with surveillances that nobody reported to this register."""
+    opened = {"body": BODY.rpartition(":")[2], "until": ahead(30)}
+    assert accepted(register.say(AUTHORITY, "backfill.opened", BODY.rpartition(":")[2], opened))
+    before = counted(client)
+    dates = {"effective_at": ago(480), "issued_on": ago(480), "valid_from": ago(480), "surveillance_due": ago(200)}
+    expired, revoked = a_number(), a_number()
+    assert accepted(register.say(BODY, "certificate.issued", expired, a_first_event(**dates, valid_until=ago(100))))
+    assert accepted(register.say(BODY, "certificate.issued", revoked, a_first_event(**dates)))
+    assert accepted(register.say(BODY, "certificate.revoked", revoked, {"effective_at": ago(150), "reason": "R05"}))
+    assert {expired, revoked} & set(listed(client)) == set()
+    assert counted(client) == before
+    (due,) = register.rows("SELECT due FROM records WHERE key = %s", f"certificate/{expired}")
+    assert due == (None,), "no list has to look at it"
+
+
+def test_what_falls_with_its_parent_waits_for_its_body(register: Register, client: FlaskClient) -> None:
+    parent = register.issue()
+    child = register.issue(parent_no=parent, surveillance_due=ahead(30))
+    assert child not in listed(client)
+    assert accepted(register.say(BODY, "certificate.revoked", parent, {"effective_at": ago(3), "reason": "R05"}))
+    assert listed(client)[child] == [("parent", ago(4), parent)]
+    assert accepted(register.say(BODY, "certificate.cancelled", child, {"effective_at": ago(0), "reason": "C04"}))
+    assert child not in listed(client)
+
+
+def test_an_edition_that_is_put_out_of_use_later_is_seen_at_once(register: Register, client: FlaskClient) -> None:
+    rules = a_scheme()
+    assert accepted(register.say(AUTHORITY, "scheme.published", "editions", rules))
+    body = BODY.rpartition(":")[2]
+    scope = {"effective_at": ago(400), "schemes": [{"scheme": s, "from": ago(500)} for s in ("sample", "editions")]}
+    assert accepted(register.say(AUTHORITY, "body.scope_changed", body, scope))
+    number, other = register.issue("editions"), register.issue("editions", basis=[{"standard": "GB 1"}])
+    assert number not in listed(client)
+    transitions = [{"standard": "GB 1", "edition": "2012", "until": ago(5)}]
+    changed = rules | {"effective_at": ago(0), "version": 2, "transitions": transitions}
+    assert accepted(register.say(AUTHORITY, "scheme.published", "editions", changed))
+    found = listed(client)
+    assert found[number] == [("standard", ago(5), "GB 1-2012")]
+    assert other not in found
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "pointer"),
+    [
+        ({"at": ago(1)}, 400, "/at"),
+        ({"kind": "expiry"}, 422, "/kind"),
+        ({"at": "soon"}, 422, "/at"),
+        ({"limit": 0}, 422, "/limit"),
+    ],
+)
+def test_a_question_that_has_no_answer_is_a_problem(
+    client: FlaskClient, query: dict[str, Any], status: int, pointer: str
+) -> None:
+    response = client.get("/v1/overdue", query_string=query)
+    assert response.status_code == status
+    assert response.get_json()["pointer"] == pointer
+
+
+def test_nothing_is_late_when_all_have_expired(client: FlaskClient) -> None:
+    assert listed(client, at=ahead(4000)) == {}
