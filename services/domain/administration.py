@@ -33,9 +33,9 @@ from services.domain.errors import (
     TransitionNotAllowed,
     UnknownSubject,
 )
-from services.domain.lifecycle import check_ahead
 from services.domain.said import CalendarData, CatalogueData, ClassChangeData, Moment, Said
 from services.domain.scheme import Scheme, scheme_rules, scheme_state
+from services.domain.transition import check_ahead
 from services.domain.world import Changes, World
 
 # --- who may speak ---------------------------------------------------------------------------------------

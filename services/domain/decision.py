@@ -27,9 +27,10 @@ from services.domain.errors import (
 )
 from services.domain.fold import CLASS_REMOVED, RulesOn, Told, corrected, fold
 from services.domain.identifiers import certificate_number
-from services.domain.lifecycle import apply, check_ahead
+from services.domain.lifecycle import apply
 from services.domain.said import Moment, Said
 from services.domain.scheme import SchemeRules, scheme_from_state
+from services.domain.transition import check_ahead
 from services.domain.world import Changes, World, scheme_on
 
 

@@ -7,6 +7,7 @@ from typing import cast
 
 import pytest
 
+from services.domain.authorization import change_mark, with_mark
 from services.domain.certificate import (
     Basis,
     Certificate,
@@ -29,20 +30,13 @@ from services.domain.errors import (
     UnknownMark,
     UnknownReason,
 )
-from services.domain.lifecycle import (
-    ALLOWED,
-    REASON_LETTER,
-    Verb,
-    change,
-    change_mark,
-    issued,
-    next_surveillance,
-    with_mark,
-)
+from services.domain.issuance import issued
+from services.domain.lifecycle import change, next_surveillance
 from services.domain.reasons import REASONS
 from services.domain.said import EventData, Moment, Said
 from services.domain.scheme import SchemeRules, scheme_rules
 from services.domain.standing import Standing, interval_on, mark_standing, standing
+from services.domain.transition import ALLOWED, REASON_LETTER, Verb
 
 TODAY = date(2026, 11, 1)
 MOMENT = Moment(datetime(2026, 11, 1, 4, tzinfo=UTC), TODAY)

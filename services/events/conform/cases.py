@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.domain.lifecycle import Verb
+from services.domain.transition import Verb
 from services.events.conform.case import ABSENT, Again, Case, Head, Request, Say, Stands, Step
 from services.events.conform.clauses import (
     ANNULMENT,

@@ -1,0 +1,144 @@
+"""What an amendment replaces, adds and takes away: fields, models, sites, modules of the basis."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import TypeVar, cast
+
+from services.domain.certificate import (
+    Basis,
+    Certificate,
+    Item,
+    Json,
+    PartKind,
+)
+from services.domain.errors import (
+    BadDates,
+    NothingToChange,
+    SchemeRule,
+)
+from services.domain.issuance import bases_of, party, party_or_none
+from services.domain.said import (
+    AmendedFields,
+    EventData,
+    ItemChange,
+    Moment,
+    SiteData,
+    day_of,
+)
+
+
+def amended(certificate: Certificate, data: EventData, moment: Moment) -> Certificate:
+    effective_at = date.fromisoformat(data["effective_at"])
+    if effective_at < certificate.first_issued_on:
+        raise BadDates("amended before the certificate was issued", pointer="/data/effective_at")
+    if effective_at > moment.today:
+        raise BadDates("an amendment is reported when it has taken effect", pointer="/data/effective_at")
+    after = _with_fields(certificate, data.get("fields") or AmendedFields())
+    for at, change_ in enumerate(data.get("items") or []):
+        after = _with_part(after, change_, f"/data/items/{at}")
+    if after == certificate:
+        raise NothingToChange("the amendment changes nothing", pointer="/data")
+    return after
+
+
+def _with_fields(certificate: Certificate, fields: AmendedFields) -> Certificate:
+    after = certificate
+    if "holder" in fields:
+        after = replace(after, holder=party(fields["holder"]))
+    if "manufacturer" in fields:
+        after = replace(after, manufacturer=party_or_none(fields["manufacturer"]))
+    if "factory" in fields:
+        after = replace(after, factory=party_or_none(fields["factory"]))
+    if "product_name" in fields or "trademark" in fields:
+        if after.product is None:
+            raise NothingToChange("the certificate has no product", pointer="/data/fields")
+        product = replace(
+            after.product,
+            name=fields.get("product_name", after.product.name),
+            trademark=fields.get("trademark", after.product.trademark),
+        )
+        after = replace(after, product=product)
+    if "service_scope" in fields:
+        after = replace(after, service_scope=fields["service_scope"])
+    if "sites" in fields:
+        after = replace(after, sites=tuple(fields["sites"] or ()))
+    if "headcount" in fields:
+        after = replace(after, headcount=fields["headcount"])
+    if "surveillance_due" in fields:
+        after = replace(after, surveillance_due=day_of(fields["surveillance_due"]))
+    if "certification_mode" in fields:
+        after = replace(after, certification_mode=fields["certification_mode"])
+    if "accreditation" in fields:
+        after = replace(after, accreditation=fields["accreditation"])
+    if "grade" in fields:
+        after = replace(after, grade=fields["grade"])
+    if "basis" in fields:
+        after = replace(after, basis=bases_of(fields["basis"]))
+    return after
+
+
+def _with_part(certificate: Certificate, change_: ItemChange, pointer: str) -> Certificate:
+    """A scope item, a site or a module of the basis enters or leaves."""
+    op, site, basis, model = change_["op"], change_.get("site"), change_.get("basis"), change_.get("model")
+    if [site, basis, model].count(None) != 2:
+        raise SchemeRule("each change names one model, one site or one basis module", pointer=pointer)
+    if model is not None:
+        return _with_item(certificate, op, Item(model, change_.get("gtin")))
+    if site is not None:
+        address = cast(SiteData, site)["address"]
+        present = [s for s in certificate.sites if cast(Mapping[str, Json], s)["address"] == address]
+        _check_presence(op, bool(present), address, pointer)
+        sites = (*certificate.sites, cast(Json, site)) if op == "added" else _without(certificate.sites, present)
+        return _forget_part(replace(certificate, sites=sites), op, PartKind.SITE, address)
+    assert basis is not None
+    module = Basis(basis["standard"], basis.get("edition"))
+    held = [b for b in certificate.basis if b.standard == module.standard and module.edition in (None, b.edition)]
+    _check_presence(op, bool(held), module.standard, pointer)
+    modules = (*certificate.basis, module) if op == "added" else _without(certificate.basis, held)
+    if not modules:
+        raise SchemeRule("the last basis module cannot be removed: cancel the certificate", pointer=pointer)
+    return _forget_part(replace(certificate, basis=modules), op, PartKind.BASIS, module.standard)
+
+
+def _check_presence(op: str, present: bool, name: str, pointer: str) -> None:
+    if present is (op == "added"):
+        raise NothingToChange(f"{name} is {'covered already' if present else 'not covered'}", pointer=pointer)
+
+
+_T = TypeVar("_T")
+
+
+def _without(all_of: tuple[_T, ...], removed: Sequence[_T]) -> tuple[_T, ...]:
+    return tuple(one for one in all_of if one not in removed)
+
+
+def _forget_part(certificate: Certificate, op: str, kind: PartKind, name: str) -> Certificate:
+    """What has left the scope has no status of its own any more."""
+    if op == "added" or not any(p.kind is kind and p.name == name for p in certificate.parts):
+        return certificate
+    return replace(certificate, parts=tuple(p for p in certificate.parts if (p.kind, p.name) != (kind, name)))
+
+
+def _with_item(certificate: Certificate, op: str, item: Item) -> Certificate:
+    product = certificate.product
+    if product is None:
+        raise NothingToChange("the certificate has no product", pointer="/data/items")
+    present = [i for i in product.items if i.model == item.model and item.gtin in (None, i.gtin)]
+    if op == "added":
+        if present:
+            raise NothingToChange(f"{item.model} is covered already", pointer="/data/items")
+        items: tuple[Item, ...] = (*product.items, item)
+    else:
+        if not present:
+            raise NothingToChange(f"{item.model} is not covered", pointer="/data/items")
+        items = tuple(i for i in product.items if i not in present)
+        if not items:
+            raise SchemeRule("the last item cannot be removed: cancel the certificate", pointer="/data/items")
+    # A mark that is implied by the certificate covers whatever the certificate covers.
+    marks = tuple(
+        replace(mark, products=items) if mark.mark_no == certificate.certificate_no else mark
+        for mark in certificate.marks
+    )
+    after = replace(certificate, product=replace(product, items=items), marks=marks)
+    return _forget_part(after, op, PartKind.ITEM, item.model)
