@@ -112,7 +112,8 @@ class Journal:
         except sqlite3.OperationalError as error:
             connection.close()
             raise BadRequest(
-                f"{path}: {error}", hint="is another import of this file running? wait until it has ended"
+                f"{path}: 该文件正由另一次导入使用 (another import of this file has it open): {error}",
+                hint="等它结束；wait until it has ended",
             ) from None
         except BadRequest:
             connection.close()
@@ -133,9 +134,9 @@ class Journal:
         (signed,) = self._connection.execute("SELECT count(*) FROM events").fetchone()
         if other and signed:
             raise BadRequest(
-                f"{signed} events of this file were signed before, with another {', '.join(other)}: "
-                + "; ".join(f"{before[name]!r}, now {facts[name]!r}" for name in other),
-                hint="say the same as then; or import a changed copy of the file, whose rows are then new ones",
+                f"此文件已有 {signed} 个事件按别的设置签名 ({signed} events of this file were signed otherwise): "
+                + "; ".join(f"{name} {before[name]!r} → {facts[name]!r}" for name in other),
+                hint="沿用原来的设置，或导入一份改过的文件；say the same as then, or import a changed copy of the file",
             )
         self._connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", list(facts.items()))
 
