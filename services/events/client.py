@@ -21,6 +21,8 @@ BULK = 500
 """Chains or decisions that are asked for at once."""
 PATIENCE = 30.0
 """Seconds without one more event stored in which a portion is sent again: the answer is 429, 503 or nothing at all."""
+KEY_PATIENCE = 5.0
+"""Seconds in which a key that was just added becomes known to ingest: its record is on the way there."""
 _TRY_AGAIN = (429, 503)
 
 
@@ -159,8 +161,15 @@ def json_object(body: bytes) -> dict[str, Any]:
 class Publisher:
     """Sends signed events, in order, over HTTP or straight to the log; the same bytes until an answer is known."""
 
-    def __init__(self, to: str, settings: Settings | None = None, *, patience: float = PATIENCE) -> None:
-        """`to` is the events service's address, `kafka://host:port[,host:port]`, or `postgresql://…`.
+    def __init__(
+        self,
+        to: str | Service,
+        settings: Settings | None = None,
+        *,
+        patience: float = PATIENCE,
+        key_patience: float = KEY_PATIENCE,
+    ) -> None:
+        """`to` is the events service or its address, `kafka://host:port[,host:port]`, or `postgresql://…`.
 
         Only the two logs ask the settings: for the name of the topic, and the way to the broker.
 
@@ -168,8 +177,12 @@ class Publisher:
             BadRequest: none of these. NotConfigured: the settings do not lead to this broker.
         """
         self._patience = patience
+        self._key_patience = key_patience
         self._log: Log | None = None
         self._service: Service | None = None
+        if isinstance(to, Service):
+            self._service = to
+            return
         kind, _, rest = to.partition("://")
         if kind in ("kafka", "postgresql", "postgres"):
             told = settings or settings_from()
@@ -204,14 +217,20 @@ class Publisher:
     def _to_http(self, portion: Sequence[bytes]) -> list[Sent]:
         results: list[Sent | None] = [None] * len(portion)
         open_places = list(range(len(portion)))
-        deadline = time.monotonic() + self._patience
+        begun = time.monotonic()
+        deadline = begun + self._patience
         while open_places:
             answers, wait = self._post([portion[place] for place in open_places])
             for place, answer in zip(open_places, answers, strict=True):
                 results[place] = answer
             if any(answer.stored for answer in answers):
                 deadline = time.monotonic() + self._patience
-            open_places = [p for p, answer in zip(open_places, answers, strict=True) if answer.status in _TRY_AGAIN]
+            early = time.monotonic() < begun + self._key_patience
+            open_places = [
+                place
+                for place, answer in zip(open_places, answers, strict=True)
+                if answer.status in _TRY_AGAIN or (early and _knows_no_key(answer))
+            ]
             if open_places and time.monotonic() + wait > deadline:
                 break  # they keep their 429 or 503: unknown, and the caller is told so
             if open_places:
@@ -260,6 +279,10 @@ def _sent(digest: str, line: dict[str, Any]) -> Sent:
     if status == 202:
         return Sent(digest, 202)
     return Sent(digest, status if isinstance(status, int) else 503, line)
+
+
+def _knows_no_key(answer: Sent) -> bool:
+    return answer.status == 401 and (answer.problem or {}).get("code") == "unknown-key"
 
 
 def _seconds(text: str | None) -> float:

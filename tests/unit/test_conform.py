@@ -5,13 +5,15 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from http.client import HTTPMessage
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from services.domain.errors import BadSignature, NotAnEnvelope
+from services.domain.errors import BadSignature, NotAnEnvelope, TooLarge
+from services.events.client import Publisher, Sent, Service, Unreachable
 from services.events.conform.case import Say
 from services.events.conform.cases import CASES
 from services.events.conform.command import Command
@@ -20,7 +22,8 @@ from services.events.conform.forge import BENT
 from services.events.conform.outcome import Evidence, Outcome
 from services.events.conform.producer_cases import BEHAVIOURS, FORMS
 from services.events.conform.report import Report, open_report, report_of, shown, sign_report
-from services.events.keys import new_key
+from services.events.drafts import Signer
+from services.events.keys import load_key, new_key
 from tests.wrong_producer import FAULTS
 
 BEHAVIOUR = frozenset(case.id for case in BEHAVIOURS)
@@ -128,6 +131,81 @@ def test_a_fault_fails_the_cases_that_are_about_it_and_no_other(fault: str, tmp_
 
 def test_every_case_is_failed_by_some_fault() -> None:
     assert set().union(*FOUND.values()) == EVERY
+
+
+# --- our own client library --------------------------------------------------------------------------------
+
+
+class Lines(Service):
+    """The events service behind the lines of the protocol: one post for each line of a request."""
+
+    def __init__(self, ask: Ask) -> None:
+        super().__init__("http://lines.example")
+        self._ask = ask
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        content_type: str | None = None,
+        content_encoding: str | None = None,
+    ) -> tuple[int, HTTPMessage, bytes]:
+        results: list[dict[str, Any]] = []
+        headers = HTTPMessage()
+        for line in (body or b"").splitlines():
+            if results and results[-1]["status"] in (429, 503):
+                results.append(results[-1])  # as the ingest does, so that nothing overtakes
+                continue
+            answer = self._ask({"post": line.decode()})
+            if answer["status"] == 0:
+                raise Unreachable("no answer")
+            if "retry_after" in answer:
+                headers["Retry-After"] = str(answer["retry_after"])
+            results.append({**answer["body"], "status": answer["status"]})
+        return 200, headers, "\n".join(json.dumps(result) for result in results).encode()
+
+
+class OurLibrary:
+    """What `certmark sign | certmark publish --wait` is made of; what its chain alone refuses is signed anew."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._monkeypatch = monkeypatch
+
+    def report(self, task: Mapping[str, Any], ask: Ask) -> Sequence[Mapping[str, Any]]:
+        self._monkeypatch.setattr("services.events.client.time.sleep", lambda seconds: ask({"wait": seconds}))
+        done = self._sent(task, task["reports"], ask)
+        for place, said in enumerate(done):
+            if said.get("code") in ("sequence-stale", "chain-forked"):
+                done[place] = self._sent(task, [task["reports"][place]], ask)[0]
+        return done
+
+    def _sent(self, task: Mapping[str, Any], reports: Sequence[Any], ask: Ask) -> list[dict[str, Any]]:
+        def head(source: str, subject: str) -> tuple[int, str | None]:
+            found = ask({"heads": {"source": source, "subject": subject}})["body"]
+            return found["sequence"], (found["previous"] or "").removeprefix("sha256:") or None
+
+        signer = Signer(task["source"], load_key(Path(task["key"])), task["signatory"], head)
+        try:
+            events = [signer.sign(report, datetime.fromisoformat(task["now"])) for report in reports]
+        except TooLarge as error:
+            return [{"decision": "not_sent", "code": error.slug} for _ in reports]
+        return [self._became(sent, ask) for sent in Publisher(Lines(ask)).publish(events)]
+
+    def _became(self, sent: Sent, ask: Ask) -> dict[str, Any]:
+        if not sent.stored:
+            return {"decision": "not_sent", "code": (sent.problem or {}).get("code")}
+        while (found := ask({"decision": sent.digest})["body"]).get("decision") in (None, "pending"):
+            ask({"wait": 1})
+        return {"digest": sent.digest, "decision": found["decision"], "code": found["code"]}
+
+    def forget(self) -> None:
+        """It knows nothing from task to task."""
+
+
+def test_our_own_library_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcomes = list(examine(OurLibrary(monkeypatch), tmp_path))
+    assert {outcome.case.id: outcome.why for outcome in outcomes if outcome.verdict != "passed"} == {}
 
 
 # --- the protocol ------------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ class OverHttp:
     http = True
 
     def __init__(self, url: str) -> None:
-        self._publisher = Publisher(url)
+        self._publisher = Publisher(url, key_patience=0.0)  # a case says itself which key is on its way
         self._service = Service(url)
 
     def send(self, jws: bytes, subject: str) -> Sent:
