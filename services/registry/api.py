@@ -15,6 +15,7 @@ from services.domain.identifiers import CHINA, certificate_number, civil_day, in
 from services.postgres import Connection, Cursor, connect, database_url, transaction
 from services.registry import acceptance, bulk, feeds, indicators, overdue, published, store
 from services.registry.as_of import as_of
+from services.registry.console import routes as console
 from services.settings import Settings, settings_from
 from services.web import Blueprint, service_app
 
@@ -69,10 +70,11 @@ def create_app() -> Flask:
     api.register_blueprint(_blueprint(database))
     api.register_blueprint(published.blueprint(settings))
     api.register_blueprint(acceptance.blueprint(settings, database.read))
-    api.register_blueprint(overdue.blueprint(database.read))
     api.register_blueprint(indicators.blueprint(database.read))
     gate = auth.gate(api, database.read, settings)
     api.register_blueprint(feeds.feeds(database, settings, gate))
+    api.register_blueprint(overdue.blueprint(database.read, gate))
+    app.register_blueprint(console.blueprint(settings, database.read, gate))
     return app
 
 

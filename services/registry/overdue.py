@@ -11,6 +11,7 @@ import orjson
 from flask.views import MethodView
 
 from services import telemetry
+from services.auth import SECURITY, Gate, Role
 from services.domain.catalogue import CatalogueState
 from services.domain.certificate import Certificate, from_state
 from services.domain.clocks import CAN_BE_OVERDUE, Clock, clocks, overdue
@@ -20,10 +21,12 @@ from services.domain.scheme import Scheme, SchemeRules, scheme_from_state
 from services.domain.standing import standing_under
 from services.postgres import Cursor
 from services.registry import store
+from services.registry.feeds import source_for
 from services.web import Blueprint
 
 T = TypeVar("T")
 PAGE = 100
+READERS = (Role.SOURCE, Role.REGULATOR)
 _AT_ONCE = 500
 _LOOKED_AT = 20 * _AT_ONCE
 """Candidates that one request for a list looks at; where most of them prove settled, a page may be short."""
@@ -42,7 +45,9 @@ _NAME = ma.validate.Regexp(r"[^\0]{1,128}\Z", error="1 to 128 characters, and no
 
 class CountsQuery(ma.Schema):
     source = ma.fields.String(
-        load_default=None, validate=_NAME, metadata={"description": "URN of a source; all where absent"}
+        load_default=None,
+        validate=_NAME,
+        metadata={"description": "URN of a source; where absent one's own, and all for a regulator"},
     )
     at = ma.fields.Date(
         load_default=None, metadata={"description": "Civil date at UTC+8, today or later; today where absent"}
@@ -51,7 +56,11 @@ class CountsQuery(ma.Schema):
 
 class OverdueQuery(CountsQuery):
     kind = ma.fields.String(load_default=None, validate=ma.validate.OneOf([kind.value for kind in CAN_BE_OVERDUE]))
-    after = ma.fields.String(load_default="", metadata={"description": "`next` of the page before"})
+    after = ma.fields.String(
+        load_default="",
+        validate=ma.validate.Regexp(r"[^\0]{0,128}\Z", error="at most 128 characters, and no U+0000"),
+        metadata={"description": "`next` of the page before"},
+    )
     limit = ma.fields.Integer(load_default=PAGE, validate=ma.validate.Range(1, 1000))
 
 
@@ -94,30 +103,26 @@ class CountsSchema(ma.Schema):
     items = ma.fields.List(ma.fields.Nested(CountSchema), required=True)
 
 
-def _anybody(_source: str | None) -> None:
-    """Every state, and so what is overdue, is public already, one certificate at a time."""
-
-
-def blueprint(
-    read: Reads,
-    today: Callable[[], date] = lambda: civil_day(datetime.now(UTC)),
-    check_may_see: Callable[[str | None], None] = _anybody,
-) -> Blueprint:
-    """`/v1/overdue`. `check_may_see` raises for who asks, where a source's list (None: everybody's) is not for them."""
+def blueprint(read: Reads, gate: Gate, today: Callable[[], date] = lambda: civil_day(datetime.now(UTC))) -> Blueprint:
+    """`/v1/overdue`."""
     pages = Blueprint("overdue", __name__, url_prefix="/v1", description="What is overdue")
 
     @pages.route("/overdue")
     class Overdue(MethodView):
         @pages.arguments(OverdueQuery, location="query")
         @pages.response(200, OverdueSchema)
-        @pages.doc(summary="Certificates with a clock that ran out, in order of their numbers")
+        @pages.doc(
+            summary="Certificates with a clock that ran out, in order of their numbers",
+            description="With the source's token, who sees its own, or a regulator's.",
+            security=SECURITY,
+        )
         def get(self, query: dict[str, Any]) -> dict[str, Any]:
-            check_may_see(query["source"])
+            source = source_for(gate.require(*READERS), query["source"])
             day = _day(query["at"], today())
             after = f"{_KEY}{normalised(query['after'])}"
 
             def page(cur: Cursor) -> tuple[list[Late], str | None]:
-                return late_page(cur, day, query["source"], query["kind"], after, query["limit"])
+                return late_page(cur, day, source, query["kind"], after, query["limit"])
 
             found, last = read(page)
             return {"at": day, "items": [_shown(late) for late in found], "next": last}
@@ -126,12 +131,16 @@ def blueprint(
     class Counts(MethodView):
         @pages.arguments(CountsQuery, location="query")
         @pages.response(200, CountsSchema)
-        @pages.doc(summary="How many, by who answers for them and by kind")
+        @pages.doc(
+            summary="How many, by who answers for them and by kind",
+            description="With the source's token, who sees its own, or a regulator's.",
+            security=SECURITY,
+        )
         def get(self, query: dict[str, Any]) -> dict[str, Any]:
-            check_may_see(query["source"])
+            source = source_for(gate.require(*READERS), query["source"])
             day = _day(query["at"], today())
-            found = read(lambda cur: count_late(cur, day, query["source"]))
-            if query["source"] is None and query["at"] is None:
+            found = read(lambda cur: count_late(cur, day, source))
+            if source is None and query["at"] is None:
                 _tell(found)
             items = [
                 {"source": source, "kind": kind, "count": n} for (source, kind), n in sorted(found.by_kind.items())
