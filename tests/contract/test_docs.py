@@ -47,6 +47,7 @@ OURS = (
     "architecture",
     "connect",
     "conform",
+    "import",
     "feeds",
     "verification",
     "operations",
@@ -347,6 +348,22 @@ def test_an_example_needs_nothing_of_ours(name: str) -> None:
             assert top in sys.stdlib_module_names or top == "cryptography", module
 
 
+@pytest.mark.parametrize(
+    ("name", "imports", "own"),
+    [
+        ("Publish.java", r"^import (?:static )?([\w.]+)", r"java\."),
+        ("publish.go", r'^\t"([^"]+)"$', r"[a-z0-9/]+$"),  # a module of another's has a host's name in front
+        ("publish.mjs", r'(?:from|import|require) ?\(?"([^"]+)"', r"node:"),
+    ],
+)
+def test_an_example_needs_its_language_alone(name: str, imports: str, own: str) -> None:
+    source = (EXAMPLES / name).read_text(encoding="utf-8")
+    assert len(source.splitlines()) < 120  # as the README says
+    found = re.findall(imports, source, re.MULTILINE)
+    assert len(found) >= 3
+    assert all(re.match(own, module) for module in found), found
+
+
 class Desk(BaseHTTPRequestHandler):
     """A stand-in for both services, which keeps what it is sent: busy at first, then slow to decide."""
 
@@ -382,32 +399,34 @@ class Desk(BaseHTTPRequestHandler):
 
 def test_the_publishing_example_writes_what_ingest_takes(tmp_path: Path) -> None:
     key = new_key()
-    save_key(key, tmp_path / "keys" / "CNCA-R-2019-7901.pem")
+    save_key(key, tmp_path / "key.pem")
+    data = {"effective_at": "2026-11-22", "verified_on": "2026-11-22", "note": "整改完成"}
+    (tmp_path / "data.json").write_text(json.dumps(data), encoding="utf-8")
     Desk.sent.clear()
     Desk.asked.clear()
     with ThreadingHTTPServer(("127.0.0.1", 0), Desk) as server:
+        desk = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
             ran = run_example(
                 "publish.py",
-                "CNCA-R-2019-7901",
+                str(tmp_path / "key.pem"),
+                "urn:certmark:body:CNCA-R-2019-7901",
+                "7901-0042",
                 "certmark.certificate.resumed.v1",
                 "沪认〔2023〕第7号",
-                json.dumps({"effective_at": "2026-11-22", "verified_on": "2026-11-22", "note": "整改完成"}),
-                environment={
-                    "CERTMARK_DATA": str(tmp_path),
-                    "CERTMARK_EVENTS_PORT": str(server.server_port),
-                    "CERTMARK_REGISTRY_PORT": str(server.server_port),
-                },
+                str(tmp_path / "data.json"),
+                environment={"EVENTS_URL": desk, "REGISTRY_URL": desk},
             )
         finally:
             server.shutdown()
             thread.join()
     assert ran.returncode == 0, ran.stderr
-    assert json.loads(ran.stdout) == {"decision": "accepted"}
+    printed, answer = ran.stdout.splitlines()
+    assert json.loads(answer) == {"decision": "accepted"}
     first, again = Desk.sent
-    assert first == again, "after a 503 the same bytes"
+    assert first == again == printed.encode(), "after a 503 the same bytes"
     envelope = open_envelope(first)
     assert envelope.kid == key.public.kid
     check_signature(envelope, key.public)

@@ -151,7 +151,7 @@ def test_a_refusal_says_why(system: System) -> None:
     assert get_json(f"{system.verify}/v1/verify?q={VALID}")["code"] == "valid"
 
 
-def test_a_client_written_from_the_contract_alone_publishes_and_is_seen(system: System) -> None:
+def test_a_client_written_from_the_contract_alone_publishes_and_is_seen(system: System, tmp_path: Path) -> None:
     """The documentation's example: `cryptography` and the standard library, nothing of ours."""
     number = "790625IS00061R0S"
     data = {
@@ -160,16 +160,19 @@ def test_a_client_written_from_the_contract_alone_publishes_and_is_seen(system: 
         "reason": "S02",
         "until": (TODAY + timedelta(days=60)).isoformat(),
     }
+    (tmp_path / "data.json").write_text(json.dumps(data), encoding="utf-8")
     done = subprocess.run(
         [
             sys.executable,
             str(ROOT / "docs" / "examples" / "publish.py"),
-            "CNCA-R-2019-7906",
+            str(system.data / "keys" / "CNCA-R-2019-7906.pem"),
+            "urn:certmark:body:CNCA-R-2019-7906",
+            "7906-0042",
             "certmark.certificate.suspended.v1",
             number,
-            json.dumps(data),
+            str(tmp_path / "data.json"),
         ],
-        env=system.environment,
+        env=system.environment | {"EVENTS_URL": system.events, "REGISTRY_URL": system.registry},
         capture_output=True,
         timeout=60,
         check=False,
