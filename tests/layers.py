@@ -28,6 +28,7 @@ LAYERS = (
     Layer("integration", ("tests/integration",), needs=("kafka", "chromium", "fonts")),
     Layer("fault", ("tests/fault",), needs=("kafka",)),
     Layer("e2e", ("tests/e2e",), needs=("kafka", "chromium", "fonts")),
+    Layer("clients", ("tests/clients",), needs=("jdk", "go", "node")),
 )
 LINTERS = (
     ("ruff", ("ruff", "check", ".")),
