@@ -1,0 +1,523 @@
+"""The console's addresses: who may open each, and the page that it answers with."""
+
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from typing import Any, Protocol, TypeVar
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, g, redirect, request
+from werkzeug.exceptions import HTTPException
+
+from services import telemetry
+from services.auth import Gate, NotAuthenticated, NotPermitted, Role
+from services.domain.clocks import CAN_BE_OVERDUE
+from services.domain.errors import BadRequest, CertmarkError, NotFound
+from services.domain.identifiers import certificate_number, civil_day, normalised
+from services.postgres import Cursor
+from services.registry import overdue
+from services.registry.console import asked, certificates, door, inbox, keys
+from services.registry.console.door import LockedOut, Visitor
+from services.registry.console.pages import ROOT, Frame, page, place_of, source_at
+from services.registry.console.wording import HTML_LANG
+from services.registry.decision_feed import place_of as place_of_cursor
+from services.settings import Settings
+
+T = TypeVar("T")
+SECTIONS = ("inbox", "certificates", "overdue", "keys")
+COOKIE = "certmark_console"
+_MOST_TO_FIX = 5000
+_EVENTS_ABOUT = 100
+_LOOKS = {
+    keys.KeyState.VALID: "yes",
+    keys.KeyState.ENDING: "warn",
+    keys.KeyState.AHEAD: "input",
+    keys.KeyState.ENDED: "no",
+    keys.KeyState.RETIRED: "no",
+    keys.KeyState.COMPROMISED: "no",
+}
+_SEARCH = ("number", "holder", "after")
+_KINDS = tuple(kind.value for kind in CAN_BE_OVERDUE)
+
+
+class Reads(Protocol):
+    """Runs a query in a transaction of its own."""
+
+    def __call__(self, query: Callable[[Cursor], T]) -> T: ...
+
+
+def blueprint(settings: Settings, read: Reads, gate: Gate) -> Blueprint:
+    """The pages below `/console`. They are no interface for programs, and so not in the OpenAPI document."""
+    pages = Blueprint("console", __name__, url_prefix=ROOT)
+    _Console(settings, read, gate).add_to(pages)
+    return pages
+
+
+@dataclass(frozen=True, slots=True)
+class _Console:
+    """What the routes share."""
+
+    settings: Settings
+    read: Reads
+    gate: Gate
+
+    def add_to(self, pages: Blueprint) -> None:
+        pages.before_request(self.enter)
+        pages.after_request(self.keep_cookie)
+        pages.register_error_handler(CertmarkError, self.tell)
+        pages.register_error_handler(HTTPException, self.tell_http)
+        for rule, view, methods in (
+            ("/", self.start, ("GET",)),
+            ("/sign-in", self.sign_in, ("GET", "POST")),
+            ("/sign-out", self.sign_out, ("POST",)),
+            ("/sources", self.sources, ("GET",)),
+            ("/<kind>/<name>/inbox", self.inbox, ("GET",)),
+            ("/<kind>/<name>/settled", self.settled, ("POST",)),
+            ("/<kind>/<name>/fix.csv", self.fix_list, ("GET",)),
+            ("/<kind>/<name>/fix.ndjson", self.fix_drafts, ("GET",)),
+            ("/<kind>/<name>/certificates", self.certificates, ("GET",)),
+            ("/<kind>/<name>/certificates/<path:number>", self.certificate, ("GET",)),
+            ("/<kind>/<name>/overdue", self.overdue, ("GET",)),
+            ("/<kind>/<name>/keys", self.keys, ("GET",)),
+            ("/<kind>/<name>/events/<digest>", self.event, ("GET",)),
+            ("/<kind>/<name>/events/<digest>.json", self.event_json, ("GET",)),
+        ):
+            pages.add_url_rule(rule, view.__name__, view, methods=list(methods), strict_slashes=False)
+
+    # --- who is there ------------------------------------------------------------------------------------------
+
+    def enter(self) -> Response | None:
+        """Before every page: the visit that the cookie belongs to, the form's token, and whose pages are asked for.
+
+        Only signing in is open to strangers; anybody else's pages do not exist for a source.
+        """
+        g.now = datetime.now(UTC)
+        g.cookie = request.cookies.get(COOKIE, "")
+        g.fresh = not 20 <= len(g.cookie) <= 100
+        if g.fresh:
+            g.cookie = secrets.token_urlsafe(32)
+        visit = None if g.fresh else self.read(lambda cur: door.visit_of(cur, g.cookie, g.now))
+        g.visitor = visit.visitor if visit else None
+        g.source, g.directory = None, self.read(asked.directory)
+        if request.method == "POST":
+            self._check_form()
+        if request.endpoint in ("console.sign_in", "console.sign_out"):
+            return None
+        if g.visitor is None:
+            back = request.full_path.rstrip("?") if request.method == "GET" else ""
+            words = {"to": back, "over": "" if g.fresh else "1", **_language_kept()}
+            return _go(f"{ROOT}/sign-in?" + urlencode({k: v for k, v in words.items() if v}))
+        arguments = request.view_args or {}
+        if "kind" in arguments:
+            source = source_at(arguments.pop("kind"), arguments.pop("name"))
+            if source is None or not g.visitor.may_see(source) or source not in g.directory.names:
+                raise NotFound("no such source")
+            g.source = source
+        return None
+
+    def _check_form(self) -> None:
+        shown = request.form.get("form", "")
+        door.check_form("" if g.fresh else g.cookie, shown)
+
+    def keep_cookie(self, response: Response) -> Response:
+        if g.get("fresh"):
+            self._set_cookie(response, g.cookie)
+        return response
+
+    def _set_cookie(self, response: Response, value: str) -> None:
+        """For our own pages alone: no script reads it, no other site's form sends it, and no line without TLS where
+        there is one."""
+        secure = self.settings.production or request.is_secure or request.headers.get("X-Forwarded-Proto") == "https"
+        response.set_cookie(COOKIE, value, httponly=True, samesite="Strict", secure=secure, path=ROOT)
+
+    def frame(self) -> Frame:
+        explicit = request.values.get("lang", "") in HTML_LANG
+        language = request.values["lang"] if explicit else _accepted_language()
+        other = "zh" if language == "en" else "en"
+        href = ""
+        if request.method == "GET":
+            kept = [(name, value) for name, value in request.args.items(multi=True) if name != "lang"]
+            href = "?" + urlencode([*kept, ("lang", other)])
+        known: asked.Directory = g.directory
+        return Frame(
+            language,
+            explicit,
+            door.form_token(g.cookie),
+            href,
+            g.visitor,
+            g.source,
+            known.names.get(g.source or "", ""),
+            known.demonstration,
+        )
+
+    def show(self, template: str, section: str, title: str, frame: Frame, **content: Any) -> Response:
+        return page(template, frame, title, sections=SECTIONS, section=section, **content)
+
+    # --- errors ------------------------------------------------------------------------------------------------
+
+    def tell(self, error: CertmarkError) -> Response:
+        if error.status >= 500:
+            telemetry.warning("request failed", code=error.slug, detail=error.detail, path=request.path)
+        frame = self.frame()
+        more: list[str] = []
+        if isinstance(error, NotFound):
+            title, told = frame.say("nothing_here"), frame.say("nothing_here_text")
+        elif error.status >= 500:
+            title, told = frame.say("trouble"), frame.say("trouble_text")
+        else:
+            title, (told, *more) = frame.say("error"), [error.zh, error.title, error.detail, error.hint]
+            if frame.language == "en":
+                told, more = error.title, [error.zh, error.detail, error.hint]
+        response = page(
+            "error",
+            frame,
+            title,
+            error.status,
+            told=told,
+            more=[line for line in more if line],
+            code=error.slug,
+            sections=SECTIONS,
+            section="",
+        )
+        if isinstance(error, LockedOut):
+            response.headers["Retry-After"] = str(error.retry_after)
+        return response
+
+    def tell_http(self, error: HTTPException) -> Response:
+        if error.response is not None or error.code is None or error.code < 400:
+            made = error.get_response()
+            assert isinstance(made, Response)
+            return made
+        known = NotFound(error.description or "") if error.code == 404 else BadRequest(error.description or error.name)
+        response = self.tell(known)
+        response.status_code = error.code
+        return response
+
+    # --- in and out --------------------------------------------------------------------------------------------
+
+    def start(self) -> Response:
+        visitor: Visitor = g.visitor
+        return _go(self.frame().link("/sources") if visitor.source is None else self._home(visitor))
+
+    def _home(self, visitor: Visitor) -> str:
+        kept = _language_kept()
+        place = f"{ROOT}/{place_of(visitor.source)}/inbox" if visitor.source else f"{ROOT}/sources"
+        return place + (f"?{urlencode(kept)}" if kept else "")
+
+    def sign_in(self) -> Response:
+        if request.method == "GET":
+            told = "visit_over" if request.args.get("over") else "signed_out" if request.args.get("out") else ""
+            return self._sign_in_page(told)
+        address = _address()
+        self.read(lambda cur: door.require_unlocked(cur, address, g.now))
+        try:
+            visitor = door.visitor_of(self.gate.holder_of(request.form.get("token", "").strip()))
+        except (NotAuthenticated, NotPermitted) as error:
+            self.read(lambda cur: door.remember_knock(cur, address, g.now))
+            telemetry.warning("console: not let in", address=address, code=error.slug)
+            return self._sign_in_page(error.slug.replace("-", "_"), NotPermitted.status)
+        cookie = secrets.token_urlsafe(32)  # another one than before, so that nobody can have prepared it
+
+        def come_in(cur: Cursor) -> None:
+            door.forget_knocks(cur, address)
+            door.begin_visit(cur, cookie, visitor, g.now)
+
+        self.read(come_in)
+        telemetry.info("console: signed in", role=visitor.role.value, source=visitor.source)
+        to = request.form.get("to", "")
+        # Only back to a page of ours: an address with a host in it would send the visitor elsewhere.
+        response = _go(to if to.startswith(f"{ROOT}/") and "\\" not in to else self._home(visitor))
+        g.fresh = False
+        self._set_cookie(response, cookie)
+        return response
+
+    def _sign_in_page(self, told: str, status: int = 200) -> Response:
+        frame = self.frame()
+        said = frame.say(told) if told else ""
+        to = request.values.get("to", "")
+        return page(
+            "sign_in", frame, frame.say("sign_in_title"), status, told=said, wrong=status >= 400, to=to, section=""
+        )
+
+    def sign_out(self) -> Response:
+        self.read(lambda cur: door.end_visit(cur, g.cookie))
+        response = _go(f"{ROOT}/sign-in?" + urlencode({"out": "1", **_language_kept()}))
+        response.delete_cookie(COOKIE, path=ROOT, httponly=True, samesite="Strict")
+        return response
+
+    def sources(self) -> Response:
+        if g.visitor.role is not Role.REGULATOR:
+            raise NotFound("only a regulator chooses among sources")
+        frame = self.frame()
+        refused = self.read(asked.refusals_by_source)
+        listed = [
+            {
+                "source": source,
+                "name": name,
+                "kind": frame.say(f"kind_{source.split(':')[2]}"),
+                "href": frame.link(f"/{place_of(source)}/inbox"),
+                "refused": refused.get(source, 0),
+            }
+            for source, name in g.directory.names.items()
+            if place_of(source)
+        ]
+        return self.show("sources", "", frame.say("sources"), frame, sources=listed)
+
+    # --- the inbox ---------------------------------------------------------------------------------------------
+
+    def inbox(self) -> Response:
+        frame, source = self.frame(), g.source
+        wanted = _wanted()
+        subject = wanted.subjects[0] if wanted.subjects else ""
+
+        def look(cur: Cursor) -> tuple[Any, ...]:
+            seen = asked.events_of(cur, source, wanted)
+            first = asked.events_of(cur, source, asked.Wanted(limit=1))
+            shown = [asked.event_of(cur, source, one.digest) for one in first]
+            heads = {
+                one.subject: asked.chain_head(cur, source, one.subject) for one in seen if one.decision == "pending"
+            }
+            return asked.counts_of(cur, source), seen, shown, heads, asked.codes_of(cur, source)
+
+        counts, seen, shown, heads, codes = self.read(look)
+        more = len(seen) == wanted.limit
+        oldest = inbox.item(shown[0][0], frame, shown[0][1]) if shown and shown[0] else None
+        above = {oldest.seen.digest} if oldest else set()
+        return self.show(
+            "inbox",
+            "inbox",
+            frame.say("inbox"),
+            frame,
+            chart=inbox.chart(counts, frame),
+            counts=[(name, counts[name], frame.say(f"{name}_about")) for name in inbox.DECISIONS],
+            oldest=oldest,
+            items=[inbox.item(one, frame, head=heads.get(one.subject)) for one in seen if one.digest not in above],
+            heading=frame.say(wanted.which),
+            wanted=wanted,
+            subject=subject,
+            which=[(name, frame.say(name)) for name in inbox.WHICH],
+            codes=[("", frame.say("any_code")), *((code, code) for code in codes)],
+            open_count=counts["open"],
+            short=_short(source),
+            next=frame.link(
+                "inbox", which=wanted.which, code=wanted.code, subject=subject, after=seen[-1].place.cursor()
+            )
+            if more
+            else "",
+        )
+
+    def event(self, digest: str) -> Response:
+        frame, source = self.frame(), g.source
+        seen, jws, head = self._event(digest)
+        members = asked.members_of(jws)
+        document = (
+            json.dumps(members, ensure_ascii=False, indent=2) if members else jws[:2000].decode("ascii", "replace")
+        )
+        one = inbox.item(seen, frame, jws, head)
+        title = f"{frame.say('event')} {one.short_type}"
+        return self.show("event", "inbox", title, frame, one=one, document=document, short=_short(source))
+
+    def event_json(self, digest: str) -> Response:
+        """The event as its source wrote it: the payload's own bytes."""
+        _, jws, _ = self._event(digest)
+        members = asked.members_of(jws)
+        if not members:
+            raise NotFound("the event cannot be read")
+        return Response(json.dumps(members, ensure_ascii=False, indent=2), content_type="application/json")
+
+    def _event(self, digest: str) -> tuple[asked.Seen, bytes, int]:
+        source = g.source
+
+        def look(cur: Cursor) -> tuple[asked.Seen, bytes, int] | None:
+            found = asked.event_of(cur, source, digest)
+            return (*found, asked.chain_head(cur, source, found[0].subject)) if found else None
+
+        found = self.read(look)
+        if found is None:
+            raise NotFound("no event of this source has this digest")
+        return found
+
+    def settled(self) -> Response:
+        source = self._acting()
+        digest = request.form.get("digest", "")
+        if request.form.get("again"):
+            self.read(lambda cur: asked.unsettle(cur, source, digest))
+        elif not self.read(lambda cur: asked.settle(cur, source, digest, g.now)):
+            raise NotFound("no refusal of this source has this digest")
+        return _go(self.frame().link("inbox"))
+
+    def fix_list(self) -> Response:
+        refusals = self._to_fix()
+        return _file(inbox.fix_list(refusals), "text/csv; charset=utf-8", "fix.csv")
+
+    def fix_drafts(self) -> Response:
+        refusals = self._to_fix()
+        return _file(inbox.drafts_of(refusals), "application/x-ndjson", "fix.ndjson")
+
+    def _to_fix(self) -> list[tuple[asked.Seen, bytes]]:
+        source = g.source
+        return self.read(lambda cur: asked.jws_of_open_refusals(cur, source, _MOST_TO_FIX))
+
+    # --- certificates ------------------------------------------------------------------------------------------
+
+    def certificates(self) -> Response:
+        frame, source = self.frame(), g.source
+        number, holder, after = (request.args.get(n, "").strip()[:128].replace("\0", "") for n in _SEARCH)
+        day = civil_day(g.now)
+        found = self.read(lambda cur: certificates.find(cur, source, number, holder, after, day))
+        numbers = [own.certificate.certificate_no for own in found]
+        shown = certificates.shown_to_the_public(self.settings.public_url, numbers, frame)
+        return self.show(
+            "certificates",
+            "certificates",
+            frame.say("certificates"),
+            frame,
+            found=found,
+            shown=shown,
+            public=self.settings.public_url,
+            number=number,
+            holder=holder,
+            after=after,
+            next=frame.link("certificates", number=number, holder=holder, after=numbers[-1])
+            if len(found) == certificates.PAGE
+            else "",
+        )
+
+    def certificate(self, number: str) -> Response:
+        frame, source, day = self.frame(), g.source, civil_day(g.now)
+        no = certificate_number(number)
+
+        def look(cur: Cursor) -> tuple[certificates.Own | None, list[asked.Seen]]:
+            seen = asked.events_of(cur, source, asked.Wanted("all", (no,), limit=_EVENTS_ABOUT))
+            return certificates.one(cur, source, no, day), seen
+
+        own, seen = self.read(look)
+        if own is None:
+            raise NotFound("this source answers for no certificate of this number")
+        shown = certificates.shown_to_the_public(self.settings.public_url, [no], frame)
+        return self.show(
+            "certificate",
+            "certificates",
+            no,
+            frame,
+            own=own,
+            shown=shown.get(no),
+            public=self.settings.public_url,
+            events=[inbox.item(one, frame) for one in seen],
+        )
+
+    def overdue(self) -> Response:
+        frame, source, day = self.frame(), g.source, civil_day(g.now)
+        kind = request.args.get("kind", "")
+        kind = kind if kind in _KINDS else ""
+        after = f"certificate/{normalised(request.args.get('after', '')[:128])}"
+
+        counted = self.read(lambda cur: overdue.count_late(cur, day, source))
+        late, last = self.read(lambda cur: overdue.late_page(cur, day, source, kind or None, after, overdue.PAGE))
+        return self.show(
+            "overdue",
+            "overdue",
+            frame.say("overdue"),
+            frame,
+            day=day,
+            counts=[(name, counted.by_kind[source, name]) for name in _KINDS if counted.by_kind[source, name]],
+            kinds=[("", frame.say("any_kind")), *((name, frame.say(f"clock_{name}")) for name in _KINDS)],
+            kind=kind,
+            late=late,
+            next=frame.link("overdue", kind=kind, after=last) if last else "",
+        )
+
+    def keys(self) -> Response:
+        frame, source = self.frame(), g.source
+        found = [keys.on(key, g.now) for key in self.read(lambda cur: keys.keys_of(cur, source))]
+        signing = next((own.key for own in reversed(found) if own.state.signs), None)
+        return self.show(
+            "keys",
+            "keys",
+            frame.say("keys"),
+            frame,
+            found=found,
+            looks=_LOOKS,
+            warning=keys.warning(found, frame),
+            commands=keys.commands(_short(source), source, signing),
+        )
+
+    def _acting(self) -> str:
+        """The source whose pages these are. Raises NotFound where the visitor may only look."""
+        source: str = g.source
+        if not g.visitor.may_act_for(source):
+            raise NotFound("only the source itself acts here")
+        return source
+
+
+# --- requests --------------------------------------------------------------------------------------------------
+
+
+def _wanted() -> asked.Wanted:
+    which = request.args.get("which", "open")
+    after = request.args.get("after", "")
+    subject = request.args.get("subject", "").strip()[:128].replace("\0", "")
+    return asked.Wanted(
+        which if which in inbox.WHICH else "open",
+        _forms(subject),
+        request.args.get("code", "").strip()[:64].replace("\0", ""),
+        place_of_cursor(after) if after else None,
+    )
+
+
+def _forms(subject: str) -> tuple[str, ...]:
+    """A subject as written, and as a certificate number in canonical form where it can be one; none where empty."""
+    try:
+        return tuple(dict.fromkeys((subject, certificate_number(subject)))) if subject else ()
+    except CertmarkError:
+        return (subject,)
+
+
+def _address() -> str:
+    """Who knocks: as the proxy before us says, which is asked only where one stands before us at all."""
+    peer = request.remote_addr or ""
+    told = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    return (told or peer)[:64] if _is_inside(peer) else peer[:64]
+
+
+def _is_inside(peer: str) -> bool:
+    try:
+        return ip_address(peer).is_private
+    except ValueError:
+        return not peer
+
+
+def _accepted_language() -> str:
+    """The first language that we have; Chinese where none is named, English for those who read neither."""
+    for tag, quality in request.accept_languages:
+        if quality > 0 and tag.lower().partition("-")[0] in ("*", *HTML_LANG):
+            return "en" if tag.lower().startswith("en") else "zh"
+    return "en" if request.accept_languages else "zh"
+
+
+def _language_kept() -> dict[str, str]:
+    language = request.values.get("lang", "")
+    return {"lang": language} if language in HTML_LANG else {}
+
+
+def _short(source: str) -> str:
+    """A source as the commands name it."""
+    _, _, kind, name = source.split(":", 3)
+    return name if kind in ("body", "declarant") else f"{kind}:{name}"
+
+
+def _go(where: str) -> Response:
+    response = redirect(where, 303)
+    assert isinstance(response, Response)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _file(content: bytes, kind: str, name: str) -> Response:
+    response = Response(content, content_type=kind)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    response.headers["Cache-Control"] = "no-store"
+    return response
