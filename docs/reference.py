@@ -12,11 +12,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from services.cli import main as program  # the path above comes first
 from services.domain.acceptance import WORDS
 from services.domain.decision import HANDLERS
+from services.events.columns import COLUMNS, FORMS_SAID, VERB_WORDS, Column
 from services.events.conform.case import Case
 from services.events.conform.cases import CASES
 from services.events.conform.outcome import Titled
 from services.events.conform.producer_cases import BEHAVIOURS, FORMS
 from services.events.event_types import EVENT_TYPES, EventType, resolved
+from services.events.faults import FAULTS, HINTS, words_of
+from services.events.names import STANDING_WORDS
+from services.events.templates import required_of
 from services.registry.dump_tables import tables
 from services.registry.indicators import INDICATORS
 
@@ -149,9 +153,69 @@ def _expected(case: Case) -> str:
     return " · ".join(f"`{said}`" for said in case.expected)
 
 
+def import_reference() -> str:
+    """The columns of a body's sheet, the words of its cells, and what can be wrong with a row."""
+    columns = [_row(*map(_cell, _column(column))) for column in COLUMNS]
+    verbs = [
+        _row(f"`{verb}`", "、".join(words), f"[`{_short(verb.type)}`](events.md)") for verb, words in VERB_WORDS.items()
+    ]
+    standings = [_row(f"`{standing}`", "、".join(words)) for standing, words in STANDING_WORDS.items()]
+    words = {code: words_of(code) for code in (*FAULTS, *HINTS)}
+    faults = [_row(f"`{code}`", said.zh, said.en, said.hint_zh, said.hint_en) for code, said in words.items()]
+    return "\n".join(
+        [
+            "## 列 Columns",
+            "",
+            *_table("标题 Heading", "key", "必填 required", "形式 form", "说明 meaning", "推定的标题 assumed headings"),
+            *columns,
+            "",
+            "## 事件列的词 Words of the event column",
+            "",
+            *_table("word", "词", "becomes"),
+            *verbs,
+            "",
+            "## 状态列的词 Words of the status column",
+            "",
+            *_table("word", "词"),
+            *standings,
+            "",
+            "## 错误代码 What can be wrong with a row",
+            "",
+            "登记册的其他拒绝代码见 [connect.md](connect.md)。For other refusals of the register see there.",
+            "",
+            *_table("fault", "含义", "meaning", "怎么办", "what to do"),
+            *faults,
+            "",
+        ]
+    )
+
+
+def _column(column: Column) -> tuple[str, ...]:
+    zh, en = FORMS_SAID[column.form]
+    about = f"{column.about_zh or column.zh} · {column.about_en}"
+    return (column.zh, f"`{column.key}`", required_of(column), f"{zh} · {en}", about, "、".join(column.assumed))
+
+
+def _short(name: str) -> str:
+    return name.removeprefix("certmark.").removesuffix(".v1")
+
+
+def _table(*headings: str) -> list[str]:
+    return [_row(*headings), "|" + "---|" * len(headings)]
+
+
+def _row(*row: str) -> str:
+    return f"| {' | '.join(row)} |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
 PAGES = {
     "events.md": events_reference,
     "cli.md": cli_reference,
+    "import.md": import_reference,
     "open-data.md": open_data_reference,
     "conform.md": conform_reference,
 }

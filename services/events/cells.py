@@ -110,12 +110,12 @@ def class_code(cell: Cell) -> str:
 def number(cell: Cell) -> str:
     """A certificate's or mark's number in the register's canonical form."""
     if isinstance(cell, float) and not cell.is_integer():
-        raise BadCell("bad-number")
+        raise BadCell("malformed-number")
     found = code(cell)
     try:
         return certificate_number(found)
     except Malformed:
-        raise BadCell("bad-number") from None
+        raise BadCell("malformed-number") from None
 
 
 def credit_code(cell: Cell) -> str:

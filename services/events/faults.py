@@ -2,7 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
+
+from services.domain.errors import Refusal, every_error
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a code says and what to do, in both languages."""
+
+    zh: str
+    en: str
+    hint_zh: str
+    hint_en: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,19 +35,19 @@ class Fault:
 
     @property
     def zh(self) -> str:
-        return _with(FAULTS.get(self.code, REFUSED_BY_REGISTRY).zh, self.detail)
+        return _with(words_of(self.code).zh, self.detail)
 
     @property
     def en(self) -> str:
-        return _with(FAULTS.get(self.code, REFUSED_BY_REGISTRY).en, self.detail)
+        return _with(words_of(self.code).en, self.detail)
 
     @property
     def hint_zh(self) -> str:
-        return FAULTS.get(self.code, REFUSED_BY_REGISTRY).hint_zh
+        return words_of(self.code).hint_zh
 
     @property
     def hint_en(self) -> str:
-        return FAULTS.get(self.code, REFUSED_BY_REGISTRY).hint_en
+        return words_of(self.code).hint_en
 
     def as_dict(self) -> dict[str, object]:
         """The fault as the command's JSON answer has it."""
@@ -53,6 +66,15 @@ def _with(words: str, detail: str) -> str:
     return f"{words}: {detail}" if detail else words
 
 
+@cache
+def words_of(code: str) -> Words:
+    """The words of a code: of our own, or of the register's error with that slug."""
+    if code in FAULTS:
+        return FAULTS[code]
+    error = every_error().get(code, Refusal)
+    return Words(error.zh, error.title, *HINTS.get(code, _SEE))
+
+
 class BadCell(Exception):
     """A cell that cannot be read; `code` is one of FAULTS."""
 
@@ -60,16 +82,6 @@ class BadCell(Exception):
         super().__init__(code)
         self.code = code
         self.detail = detail
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """What a code says and what to do, in both languages."""
-
-    zh: str
-    en: str
-    hint_zh: str
-    hint_en: str
 
 
 FAULTS: Mapping[str, Words] = MappingProxyType(
@@ -116,12 +128,6 @@ FAULTS: Mapping[str, Words] = MappingProxyType(
             "the date can be read in several ways (order of day and month, a short year, or a bare serial number)",
             "把单元格设为日期格式，或写成 2026-01-05",
             "format the cell as a date, or write 2026-01-05",
-        ),
-        "bad-number": Words(
-            "编号的格式不对",
-            "not a number of a form that the register knows",
-            "4到64个字母、数字，至少一个数字，中间可有 . / ( ) : -",
-            "4 to 64 letters and digits, at least one digit, with . / ( ) : - between them",
         ),
         "bad-gtin": Words(
             "商品条码的位数或校验位不对",
@@ -223,90 +229,46 @@ FAULTS: Mapping[str, Words] = MappingProxyType(
             "改正前一行后一并导入",
             "mend the earlier row, then import both",
         ),
-        # --- what the register said ---------------------------------------------------------------------------
         "not-let-in": Words(
             "接收服务没有收下",
             "the events service did not take it",
             "见说明中的代码和 docs/connect.md",
             "see the code in the detail, and docs/connect.md",
         ),
-        "sequence-stale": Words(
-            "链上的这个位置已被占用：同时有别的程序为该证书报送",
-            "this place in the chain is taken: another program reports on it at the same time",
-            "再导入一次修正文件",
-            "import the fix file again",
+    }
+)
+"""What the import itself finds, by code."""
+
+HINTS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "malformed-number": (
+            "4到64个字母、数字，至少一个数字，中间可有 . / ( ) : -",
+            "4 to 64 letters and digits, at least one digit, with . / ( ) : - between them",
         ),
-        "chain-forked": Words(
-            "与链上的前一事件接不上：同时有别的程序为该证书报送",
-            "does not follow the last event of the chain: another program reports on it at the same time",
-            "再导入一次修正文件",
-            "import the fix file again",
-        ),
-        "number-taken": Words(
-            "编号已在登记册中",
-            "the number is already in the register",
+        "sequence-stale": ("再导入一次修正文件", "import the fix file again"),
+        "chain-forked": ("再导入一次修正文件", "import the fix file again"),
+        "number-taken": (
             "已登记的证书不必再导入；若是另一张证书，改正编号",
             "a registered certificate need not be imported again; correct the number where it is another one",
         ),
-        "unknown-certificate": Words(
-            "登记册中没有这个编号",
-            "no certificate with this number",
-            "先发证，或改正编号",
-            "issue it first, or correct the number",
-        ),
-        "not-responsible": Words(
-            "该证书由别的机构负责",
-            "another source answers for this certificate",
-            "改正编号，或先办理转移",
-            "correct the number, or have it transferred first",
-        ),
-        "not-competent": Words(
-            "该日期贵机构没有这项制度的资质",
-            "your body is not approved for the scheme on that date",
+        "unknown-certificate": ("先发证，或改正编号", "issue it first, or correct the number"),
+        "not-responsible": ("改正编号，或先办理转移", "correct the number, or have it transferred first"),
+        "not-competent": (
             "核对日期和制度；历史证书须由主管机关开放补录",
             "check date and scheme; history needs an open backfill",
         ),
-        "unknown-scheme": Words(
-            "该日期没有生效的制度版本", "no version of the scheme in force on that date", "核对日期", "check the date"
-        ),
-        "scheme-rule": Words(
-            "不符合制度的规则", "against a rule of the scheme", "按说明改正", "correct it as the detail says"
-        ),
-        "transition-not-allowed": Words(
-            "证书现在的状态不允许这一事件",
-            "the present status does not allow this event",
+        "unknown-scheme": ("核对日期", "check the date"),
+        "scheme-rule": ("按说明改正", "correct it as the detail says"),
+        "transition-not-allowed": (
             "撤销和注销不可再变更；核对事件的先后",
             "revoked and cancelled are final; check the order of events",
         ),
-        "unknown-reason": Words(
-            "不是这种事件的原因代码",
-            "the reason code is not one that this event may give",
-            "见说明中的列表",
-            "see the list in the detail",
-        ),
-        "bad-dates": Words(
-            "日期互相矛盾，或与前一事件、30天上限矛盾",
-            "the dates contradict each other, the last event, or the limit of 30 days ahead",
-            "核对日期",
-            "check the dates",
-        ),
-        "nothing-to-change": Words(
-            "不会改变任何内容", "would change nothing", "无需再报送", "it need not be reported again"
-        ),
-        "unknown-mark": Words(
-            "该证书没有这个标志授权",
-            "no mark of this number on the certificate",
-            "核对标志授权编号",
-            "check the mark's number",
-        ),
+        "unknown-reason": ("见说明中的列表", "see the list in the detail"),
+        "bad-dates": ("核对日期", "check the dates"),
+        "nothing-to-change": ("无需再报送", "it need not be reported again"),
+        "unknown-mark": ("核对标志授权编号", "check the mark's number"),
     }
 )
-"""By code: what the import itself finds, and the registry's usual refusals."""
+"""What to do about the register's errors that a sheet usually meets, by slug; their words are the errors' own."""
 
-REFUSED_BY_REGISTRY = Words(
-    "登记处没有接受",
-    "the registry did not accept it",
-    "见说明和 docs/connect.md 中该代码的一行",
-    "see the detail, and the code's row in docs/connect.md",
-)
-"""Any other code of a decision: its own English detail follows."""
+_SEE = ("见 docs/connect.md 中该代码的一行", "see the row of this code in docs/connect.md")

@@ -30,6 +30,7 @@ _ALL_ALIKE = (401, 403, 404, 405, 415)
 class ImportStopped(Fault):
     slug = "import-stopped"
     title = "The import stopped half-way; the same command goes on where it stopped"
+    zh = "导入中途停止；再次运行同一命令即从停止处继续"
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ _ZERO_PADDED = re.compile(r"0{2,}")
 class SheetUnreadable(Malformed):
     slug = "sheet-unreadable"
     title = "The sheet cannot be read"
+    zh = "无法读取该表格文件"
     zh = "无法读取该表格"
 
 

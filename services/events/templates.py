@@ -46,7 +46,8 @@ def _write_csv_template(path: Path) -> None:
 
 
 def _explained(column: Column) -> str:
-    said = [required_of(column, "zh"), FORMS_SAID[column.form][0], column.about_zh, column.key]
+    required = required_of(column)
+    said = [f"必填 required: {required}" if required else "", FORMS_SAID[column.form][0], column.about_zh, column.key]
     return "；".join(word for word in said if word)
 
 
@@ -85,17 +86,15 @@ def _write_xlsx_template(path: Path) -> None:
 def explanation(column: Column) -> tuple[str, ...]:
     """A column's row among the explanations, in the order of EXPLAINED."""
     form_zh, form_en = FORMS_SAID[column.form]
-    return (column.zh, column.key, required_of(column, "both"), form_zh, form_en, column.about_zh, column.about_en)
+    return (column.zh, column.key, required_of(column), form_zh, form_en, column.about_zh or column.zh, column.about_en)
 
 
-def required_of(column: Column, language: str) -> str:
-    """The events of which a column must be filled, in their order; empty where it never must."""
+def required_of(column: Column) -> str:
+    """The events of which a column must be filled, in their order and both languages; empty where it never must."""
     verbs = [verb for verb in VERB_WORDS if verb in column.required]
-    if not verbs:
-        return ""
-    every = len(verbs) == len(VERB_WORDS)
-    zh = "必填" if every else f"{'、'.join(VERB_WORDS[verb][0] for verb in verbs)}必填"
-    return zh if language == "zh" else f"{zh} {'every event' if every else ', '.join(verbs)}"
+    if len(verbs) == len(VERB_WORDS):
+        return "必填 always"
+    return f"{'、'.join(VERB_WORDS[verb][0] for verb in verbs)} {', '.join(verbs)}".strip()
 
 
 # --- the fix file ------------------------------------------------------------------------------------------------

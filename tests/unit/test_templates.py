@@ -1,6 +1,7 @@
 """The template that a body fills in, and what the documentation says of its columns."""
 
 import csv
+import re
 from pathlib import Path
 
 import openpyxl
@@ -12,7 +13,7 @@ from services.domain.reasons import REASONS
 from services.events import names
 from services.events.columns import COLUMNS, FORMS_SAID, HEADINGS, VERB_WORDS, Form, Verb, layout_of, plain_heading
 from services.events.event_types import EVENT_TYPES
-from services.events.faults import FAULTS, BadCell
+from services.events.faults import FAULTS, HINTS, BadCell, Fault
 from services.events.sheets import open_sheet
 from services.events.templates import write_template
 
@@ -107,13 +108,15 @@ def test_schemes_and_marks_go_by_several_names() -> None:
     assert names.mark("上品标志") == names.mark("shanghai-brand") == "shanghai-brand"
 
 
-def test_a_fault_that_the_register_gives_is_one_of_its_slugs() -> None:
-    """A slug of ours may stand in no other meaning than the register's."""
-    own = set(FAULTS) - set(every_error())
-    assert {"missing", "digits-lost", "row-waits", "not-let-in"} <= own
-    assert {"number-taken", "bad-dates", "scheme-rule", "not-competent"} <= set(FAULTS) & set(every_error())
-    for words in FAULTS.values():
-        assert all((words.zh, words.en, words.hint_zh, words.hint_en))
+def test_every_fault_is_said_in_both_languages_with_what_to_do() -> None:
+    assert set(FAULTS) & set(every_error()) == set(), "a code of ours stands in no other meaning than the register's"
+    assert set(HINTS) <= set(every_error())
+    for code in (*FAULTS, *every_error(), "published-since"):
+        fault = Fault(1, "", "", code, "x")
+        for said in (fault.zh, fault.hint_zh):
+            assert re.search(r"[\u4e00-\u9fff]", said), code
+        assert fault.en.endswith(": x")
+        assert fault.hint_en
 
 
 def test_a_layout_says_its_own_headings_and_ours_where_it_has_none() -> None:
