@@ -110,7 +110,7 @@ def _digest(cookie: str) -> str:
 
 
 def visit_of(cur: Cursor, cookie: str, now: datetime) -> Visit | None:
-    """The visit that a cookie belongs to, noting that it goes on; None where there is none, or it, or its token, ended."""
+    """The visit that a cookie belongs to, noting that it goes on; None where it, or its token, has ended."""
     cur.execute(
         "SELECT token, role, source, begun_at, seen_at FROM console_visits WHERE digest = %s",
         (_digest(cookie),),
