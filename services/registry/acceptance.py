@@ -10,9 +10,10 @@ from typing import Any
 import marshmallow as ma
 from flask.views import MethodView
 
+from services.auth import SECURITY, Gate, Role
 from services.domain.acceptance import Candidate, Judgement, Policy, best, covers, judge, malformed, unfound
 from services.domain.errors import BadRequest
-from services.domain.identifiers import MalformedNumber, certificate_number, civil_day, normalised
+from services.domain.identifiers import MalformedNumber, certificate_number, civil_day, instant_text, normalised
 from services.events.canonical import canonical
 from services.events.event_types import is_uscc
 from services.postgres import Cursor, execute_values
@@ -30,6 +31,8 @@ from services.web import Blueprint
 
 MOST = 1000
 """Questions in one request."""
+
+ASKERS = (Role.PLATFORM, Role.INSPECTOR, Role.REGULATOR)
 
 SHOWN = 20
 """Certificates of a holder that an answer lists."""
@@ -68,6 +71,13 @@ class RequestSchema(QuestionSchema):
     )
 
 
+class LogQuery(ma.Schema):
+    after = ma.fields.Integer(
+        load_default=0, validate=ma.validate.Range(0, 2**63 - 1), metadata={"description": "`next` of the page before"}
+    )
+    limit = ma.fields.Integer(load_default=100, validate=ma.validate.Range(1, MOST))
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """A question with its policy, its day and its position settled."""
@@ -97,8 +107,8 @@ class Question:
         return code if code is not None and is_uscc(code) else None
 
 
-def blueprint(settings: Settings, read: facts.Reads) -> Blueprint:
-    """`/v1/acceptance` and `/v1/policies`."""
+def blueprint(settings: Settings, read: facts.Reads, gate: Gate) -> Blueprint:
+    """`/v1/acceptance` with its log, and `/v1/policies`."""
     pages = Blueprint("acceptance", __name__, url_prefix="/v1", description="Acceptance by relying parties")
     policies = load_policies(settings)
     administrations = Administrations()
@@ -120,24 +130,39 @@ def blueprint(settings: Settings, read: facts.Reads) -> Blueprint:
             description="One question, or {questions: [up to 1,000]}. The same question at the same `at` and `seq` has"
             " the same answer, byte for byte. Each is logged, without personal data.",
             responses={200: {"description": "An answer, or {items} in the order of the questions"}},
+            security=SECURITY,
         )
         def post(self, asked: dict[str, Any]) -> dict[str, Any]:
+            role = gate.require(*ASKERS).role
             many = asked.pop("questions")
             if (many is None) is (asked["purpose"] is None):
                 raise BadRequest("ask one question with a purpose, or several under `questions`", pointer="/purpose")
             last = read(store.head).size - 1
             today = civil_day(datetime.now(UTC))
             if many is None:
-                (answer,) = answered([_settled(asked, policies, today, last, "")])
+                (answer,) = answered([_settled(asked, policies, today, last, "")], role)
                 return answer
             settled = [_settled(one, policies, today, last, f"/questions/{n}") for n, one in enumerate(many)]
-            return {"items": answered(settled)}
+            return {"items": answered(settled, role)}
 
-    def answered(questions: Sequence[Question]) -> list[dict[str, Any]]:
+    @pages.route("/acceptance/log")
+    class Log(MethodView):
+        @pages.arguments(LogQuery, location="query")
+        @pages.doc(
+            summary="What was asked, by which role, and what was answered",
+            responses={200: {"description": "{items, next}; `next` goes into `after`"}},
+            security=SECURITY,
+        )
+        def get(self, query: dict[str, Any]) -> dict[str, Any]:
+            gate.require(Role.REGULATOR, Role.ADMINISTRATOR)
+            items = read(lambda cur: logged(cur, query["after"], query["limit"]))
+            return {"items": items, "next": items[-1]["id"] if len(items) == query["limit"] else None}
+
+    def answered(questions: Sequence[Question], role: Role) -> list[dict[str, Any]]:
         known_to = max((q.seq for q in questions if q.uscc is not None), default=None)
         if known_to is not None:
             facts.caught_up(read, known_to)
-        return read(lambda cur: answer_and_log(cur, questions, administrations, "public"))
+        return read(lambda cur: answer_and_log(cur, questions, administrations, role))
 
     return pages
 
@@ -162,7 +187,7 @@ def _settled(
 
 
 def answer_and_log(
-    cur: Cursor, questions: Sequence[Question], administrations: Administrations, role: str
+    cur: Cursor, questions: Sequence[Question], administrations: Administrations, role: Role
 ) -> list[dict[str, Any]]:
     """The answers in the order of the questions; each question is written down with its answer."""
     answers = answers_to(cur, questions, administrations)
@@ -172,7 +197,7 @@ def answer_and_log(
         " (role, purpose, policy, version, certificate_no, uscc, model, at, seq, accept, digest) VALUES %s",
         [
             (
-                role,
+                role.value,
                 question.purpose,
                 question.chosen.policy["id"],
                 question.chosen.version["version"],
@@ -189,6 +214,18 @@ def answer_and_log(
         page_size=MOST,
     )
     return answers
+
+
+def logged(cur: Cursor, after: int, limit: int) -> list[dict[str, Any]]:
+    """What was asked and answered, in order, from the one after an id on."""
+    cur.execute(
+        "SELECT id, asked_at, role, purpose, policy, version, certificate_no, uscc, model, at, seq, accept, digest"
+        " FROM acceptance_log WHERE id > %s ORDER BY id LIMIT %s",
+        (after, limit),
+    )
+    names = [column.name for column in cur.description or ()]
+    rows = [dict(zip(names, row, strict=True)) for row in cur.fetchall()]
+    return [{**row, "asked_at": instant_text(row["asked_at"]), "at": row["at"].isoformat()} for row in rows]
 
 
 def answers_to(cur: Cursor, questions: Sequence[Question], administrations: Administrations) -> list[dict[str, Any]]:

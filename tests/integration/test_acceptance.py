@@ -10,8 +10,10 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from services.auth import Role, new_token, save
 from services.embedded import EmbeddedPostgres
 from services.events.canonical import canonical
+from services.postgres import transaction
 from services.registry.api import create_app
 from services.settings import settings_from
 from tests.conftest import a_database
@@ -29,6 +31,7 @@ from tests.register import (
 )
 
 USCC = DECLARANT.rpartition(":")[2]
+TOKENS = {role: new_token() for role in Role}
 POLICIES = {
     "shelf": {"schemes": ["sample", "implied"], "doubts": {"overdue_surveillance": "yes"}},
     "marked": {
@@ -68,6 +71,9 @@ def register(postgres_server: EmbeddedPostgres, tmp_path_factory: pytest.TempPat
             "CERTMARK_TOPIC_PREFIX": f"t{uuid.uuid4().hex[:12]}",
         }
         made = Register.begin(settings_from(environment))
+        with transaction(made.connection) as cur:
+            for role, token in TOKENS.items():
+                save(cur, token, role, "test")
         yield made
         made.close()
 
@@ -82,7 +88,17 @@ def client(register: Register) -> Iterator[FlaskClient]:
 
 
 def asked(client: FlaskClient, **question: Any) -> TestResponse:
-    return client.post("/v1/acceptance", json={"purpose": "shelf"} | question)
+    return posted(client, {"purpose": "shelf"} | question)
+
+
+def posted(client: FlaskClient, body: dict[str, Any], role: Role = Role.PLATFORM) -> TestResponse:
+    """In ASCII, so that a lone surrogate travels as well."""
+    text = json.dumps(body)
+    return client.post("/v1/acceptance", data=text, content_type="application/json", headers=token_of(role))
+
+
+def token_of(role: Role) -> dict[str, str]:
+    return {"Authorization": f"Bearer {TOKENS[role]}"}
 
 
 def answer(client: FlaskClient, **question: Any) -> dict[str, Any]:
@@ -167,14 +183,14 @@ def test_a_batch_answers_each_as_if_asked_alone(register: Register, client: Flas
         {"purpose": "shelf", "certificate_no": n, "seq": seq} for n in (*numbers, "unknown-1", "<>")
     ]
     questions += [{"purpose": "shelf", "uscc": USCC, "model": "A1", "seq": seq}]
-    many = client.post("/v1/acceptance", json={"questions": questions})
+    many = posted(client, {"questions": questions})
     assert many.status_code == 200, many.text
     items = many.get_json()["items"]
-    assert items == [client.post("/v1/acceptance", json=question).get_json() for question in questions]
+    assert items == [posted(client, question).get_json() for question in questions]
     assert [codes(item)[0] for item in items[3:5]] == ["unknown_number", "malformed_number"]
-    thousand = client.post("/v1/acceptance", json={"questions": questions[:1] * 1000})
+    thousand = posted(client, {"questions": questions[:1] * 1000})
     assert len(thousand.get_json()["items"]) == 1000
-    assert client.post("/v1/acceptance", json={"questions": questions[:1] * 1001}).status_code == 422
+    assert posted(client, {"questions": questions[:1] * 1001}).status_code == 422
 
 
 def test_every_question_is_written_down_without_what_was_typed_besides(register: Register, client: FlaskClient) -> None:
@@ -188,11 +204,35 @@ def test_every_question_is_written_down_without_what_was_typed_besides(register:
         " FROM acceptance_log WHERE id > %s ORDER BY id",
         before,
     )
-    shared = ("shelf", "shelf", 1)
-    assert [row[1:4] for row in rows] == [shared] * 3
+    shared = ("platform", "shelf", "shelf", 1)
+    assert [row[:4] for row in rows] == [shared] * 3
     assert [row[4:7] for row in rows] == [(number, None, None), (None, USCC, "A1"), (None, None, None)]
     answers = (named, held, wrong)
     assert [row[7:] for row in rows] == [(TODAY, a["seq"], a["accept"], a["digest"]) for a in answers]
+    page = client.get(f"/v1/acceptance/log?after={before}&limit=2", headers=token_of(Role.REGULATOR)).get_json()
+    assert [(item["certificate_no"], item["digest"]) for item in page["items"]] == [
+        (number, named["digest"]),
+        (None, held["digest"]),
+    ]
+    rest = client.get(f"/v1/acceptance/log?after={page['next']}", headers=token_of(Role.REGULATOR)).get_json()
+    assert ([item["digest"] for item in rest["items"]], rest["next"]) == ([wrong["digest"]], None)
+
+
+def test_who_may_ask_and_who_may_read_what_was_asked(register: Register, client: FlaskClient) -> None:
+    question = {"purpose": "shelf", "certificate_no": register.issue()}
+    statuses = {role: posted(client, question, role).status_code for role in Role}
+    assert statuses == {
+        Role.PLATFORM: 200,
+        Role.INSPECTOR: 200,
+        Role.REGULATOR: 200,
+        Role.SOURCE: 403,
+        Role.ADMINISTRATOR: 403,
+    }
+    assert client.post("/v1/acceptance", json=question).status_code == 401
+    asked_by = register.rows("SELECT role FROM acceptance_log ORDER BY id DESC LIMIT 3")
+    assert {role for (role,) in asked_by} == {"platform", "inspector", "regulator"}
+    readers = {role: client.get("/v1/acceptance/log", headers=token_of(role)).status_code for role in Role}
+    assert {role for role, status in readers.items() if status == 200} == {Role.REGULATOR, Role.ADMINISTRATOR}
 
 
 @pytest.mark.parametrize(
@@ -206,13 +246,15 @@ def test_every_question_is_written_down_without_what_was_typed_besides(register:
         ({"purpose": "shelf", "certificate_no": "2023990703000117", "at": "2026-13-01"}, "/at"),
         ({"questions": [{"purpose": "lottery", "certificate_no": "1"}]}, "/questions/0/purpose"),
         ({"purpose": "shelf", "questions": [{"purpose": "shelf", "certificate_no": "1"}]}, "/purpose"),
+        ({"purpose": "shelf", "uscc": USCC, "model": "A\0"}, "/model"),
+        ({"purpose": "shelf", "uscc": USCC, "model": "\ud800"}, "/model"),
         ({}, "/purpose"),
     ],
 )
 def test_a_question_that_cannot_be_understood_says_where(
     register: Register, client: FlaskClient, question: dict[str, Any], pointer: str
 ) -> None:
-    response = client.post("/v1/acceptance", json=question)
+    response = posted(client, question)
     assert response.status_code in (400, 422)
     assert response.get_json()["pointer"] == pointer
 
