@@ -77,7 +77,7 @@ def issued(number: str, said: Said, rules: SchemeRules, moment: Moment, *, decla
         issued_on=issued_on,
         valid_from=valid_from,
         valid_until=valid_until,
-        surveillance_due=day_of(data.get("surveillance_due")) or first_surveillance(valid_from, rules),
+        surveillance_due=day_of(data.get("surveillance_due")) or first_surveillance(valid_from, rules, moment.today),
         approver=data.get("approver"),
         audit_refs=tuple(data.get("audit_refs") or ()),
         parent_no=data.get("parent_no"),
@@ -128,9 +128,15 @@ def _check_scheme(data: EventData, rules: SchemeRules, valid_from: date, valid_u
         )
 
 
-def first_surveillance(valid_from: date, rules: SchemeRules) -> date | None:
+def first_surveillance(valid_from: date, rules: SchemeRules, recorded_on: date) -> date | None:
+    """The first anniversary of `valid_from` from the day of recording on: history that is loaded owes nothing yet."""
     months = rules["surveillance_months"]
-    return add_months(valid_from, months) if months is not None else None
+    if months is None:
+        return None
+    periods = 1
+    while (due := add_months(valid_from, months * periods)) < recorded_on:
+        periods += 1
+    return due
 
 
 def bases_of(modules: list[BasisData]) -> tuple[Basis, ...]:

@@ -180,7 +180,7 @@ def _renewed(certificate: Certificate, said: Said, rules: SchemeRules, moment: M
         issued_on=issued_on,
         valid_from=valid_from,
         valid_until=valid_until,
-        surveillance_due=day_of(data.get("surveillance_due")) or first_surveillance(valid_from, rules),
+        surveillance_due=day_of(data.get("surveillance_due")) or first_surveillance(valid_from, rules, moment.today),
         approver=data.get("approver") or certificate.approver,
         basis=bases_of(data["basis"]) if data.get("basis") else certificate.basis,
         audit_refs=(*certificate.audit_refs, *(data.get("audit_refs") or ())),

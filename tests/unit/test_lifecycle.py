@@ -247,8 +247,18 @@ def test_a_first_event_makes_an_active_certificate() -> None:
     assert (certificate.status, certificate.body, certificate.surveillance_due) == (
         Status.ACTIVE,
         "B",
-        date(2025, 3, 6),
+        date(2027, 3, 6),
     )
+
+
+@pytest.mark.parametrize(
+    ("today", "due"),
+    [("2024-03-07", "2025-03-06"), ("2025-03-06", "2025-03-06"), ("2025-03-07", "2026-03-06")],
+)
+def test_history_that_is_loaded_late_owes_no_surveillance_yet(today: str, due: str) -> None:
+    moment = replace(MOMENT, today=date.fromisoformat(today))
+    certificate = issued("T-1", a_first_event(), RULES, moment, declaration=False)
+    assert certificate.surveillance_due == date.fromisoformat(due)
 
 
 @pytest.mark.parametrize(
