@@ -1,4 +1,4 @@
-"""`python -m bench [apply] [lookup] [latency] [mark] [up] [--quick]`: measures, prints a table, keeps the numbers."""
+"""`python -m bench [FIGURE…] [--quick]`: measures, prints a table, keeps the numbers."""
 
 import argparse
 import json
@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from bench import apply, latency, lookup, mark, up
+from bench import apply, imports, latency, lookup, mark, up
 from bench.figures import Figure, chart, row
 from bench.stage import busy
 from deploy.kafka.broker import BrokerFailed
@@ -25,6 +25,7 @@ FIGURES: dict[str, Callable[..., list[Figure]]] = {
     "lookup": lookup.measure,
     "latency": latency.measure,
     "mark": mark.measure,
+    "imports": imports.measure,
     "up": up.measure,
 }
 RESULTS = Path(__file__).parent / "results"

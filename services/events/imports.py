@@ -3,10 +3,11 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from services.domain.errors import Fault, Malformed
 from services.events import client, faults
@@ -57,11 +58,20 @@ class Tally:
     dropped: Counter[str] = field(default_factory=Counter)
 
 
-def look_at(sheet: Sheet, values: Values, journal: Journal, progress: Progress) -> Tally:
-    """Read and check every row, and send nothing: the dry run. The faults are in the journal afterwards."""
+def _unseen(_portion: Sequence[Entry]) -> None:
+    pass
+
+
+def look_at(
+    sheet: Sheet, values: Values, journal: Journal, progress: Progress, each: Callable[[Sequence[Entry]], None] = _unseen
+) -> Tally:
+    """Read and check every row, and send nothing: the dry run. The faults are in the journal afterwards.
+
+    `each` is shown every portion of events as it was judged, good and wrong ones.
+    """
     tally = Tally()
     journal.begin_reading()
-    for _ in _good_portions(sheet, values, journal, tally, progress):
+    for _ in _good_portions(sheet, values, journal, tally, progress, each):
         pass
     return tally
 
@@ -76,18 +86,25 @@ def bring_in(sheet: Sheet, values: Values, journal: Journal, speaker: Speaker, p
     """
     tally = Tally()
     journal.begin_reading()
-    _send(journal, speaker.publisher)
-    for good in _good_portions(sheet, values, journal, tally, progress):
-        done = journal.signed_lines(good[0].line, good[-1].line)
-        waiting = [entry for entry in good if entry.line not in done]
-        if waiting:
-            _sign(waiting, journal, speaker)
-            _send(journal, speaker.publisher)
+    with _Sender(journal, speaker.publisher) as sender:
+        sender.send_all()
+        for good in _good_portions(sheet, values, journal, tally, progress):
+            done = journal.signed_lines(good[0].line, good[-1].line)
+            waiting = [entry for entry in good if entry.line not in done]
+            if waiting:
+                _sign(waiting, journal, speaker)
+                sender.send()
+        sender.send_all()
     return tally
 
 
 def _good_portions(
-    sheet: Sheet, values: Values, journal: Journal, tally: Tally, progress: Progress
+    sheet: Sheet,
+    values: Values,
+    journal: Journal,
+    tally: Tally,
+    progress: Progress,
+    each: Callable[[Sequence[Entry]], None] = _unseen,
 ) -> Iterator[list[Entry]]:
     for portion in _portions(entries(_counted(sheet.rows(), tally), sheet.layout, values)):
         met = journal.met(list({entry.number for entry in portion if entry.number}))
@@ -109,6 +126,7 @@ def _good_portions(
             if entry.number:
                 met[entry.number] = before
         journal.save_portion(met.values(), wrong)
+        each(portion)
         tally.events += len(portion)
         tally.good += len(good)
         if good:
@@ -165,10 +183,44 @@ def _sign(waiting: Sequence[Entry], journal: Journal, speaker: Speaker) -> None:
     journal.save_signed(signed)
 
 
-def _send(journal: Journal, publisher: Publisher) -> None:
-    while unsent := journal.unsent(PORTION):
-        sent = publisher.publish([jws for _, jws in unsent])
-        journal.save_sent([place for place, _ in unsent], sent)
+class _Sender:
+    """Sends what the journal has signed, in order, while the next portion is being read and signed.
+
+    The other thread does nothing but publish: the journal is this thread's alone.
+    """
+
+    def __init__(self, journal: Journal, publisher: Publisher) -> None:
+        self._journal = journal
+        self._publisher = publisher
+        self._thread = ThreadPoolExecutor(1, "publish")
+        self._under_way: tuple[list[int], Future[list[Sent]]] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
+
+    def send(self) -> bool:
+        """Note what became of the portion before, and hand the next one over; whether there was one."""
+        self._note()
+        unsent = self._journal.unsent(PORTION)
+        if unsent:
+            sending = self._thread.submit(self._publisher.publish, [jws for _, jws in unsent])
+            self._under_way = ([place for place, _ in unsent], sending)
+        return bool(unsent)
+
+    def send_all(self) -> None:
+        while self.send():
+            pass
+
+    def _note(self) -> None:
+        if self._under_way is None:
+            return
+        places, sending = self._under_way
+        self._under_way = None
+        sent = sending.result()
+        self._journal.save_sent(places, sent)
         _stop_where_no_use_in_going_on(sent)
 
 
