@@ -74,7 +74,7 @@ class Publish {
         return null;
     }
 
-    /** A member of an answer, as it is written there: `4`, `"accepted"`, `null`. Answers hold no object within them. */
+    /** A member of an answer, as written there: `4`, `"accepted"`, `null`. Objects within it have none of that name. */
     static String member(HttpResponse<String> answer, String name) {
         String value = "(\"(?:[^\"\\\\]|\\\\.)*\"|[^\\s,}]+)";
         var found = Pattern.compile('"' + name + "\"\\s*:\\s*" + value).matcher(answer.body());

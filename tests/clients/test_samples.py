@@ -44,9 +44,9 @@ def command(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     if request.param in started_by:
         return [tool(started_by[request.param]), source]
     built = tmp_path_factory.mktemp("go") / "publish.go"
-    # Nothing is fetched, neither a module nor another toolchain; no C compiler is needed; unoptimized it builds sooner.
+    # Nothing is fetched, neither a module nor another toolchain; no C compiler is needed.
     alone = {"GOCACHE": str(ROOT / ".cache" / "go"), "GOPROXY": "off", "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"}
-    arguments = [tool("go"), "build", "-gcflags=all=-N -l", "-o", str(built), source]
+    arguments = [tool("go"), "build", "-o", str(built), source]
     done = subprocess.run(arguments, env=os.environ | alone, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return [str(built)]
