@@ -10,12 +10,13 @@ from typing import Any, Protocol, TypeVar, cast
 
 import orjson
 
-from services.domain.certificate import Certificate, CertificateState, Mark, from_state
+from services.domain.certificate import Certificate, Mark
 from services.domain.errors import Fault
 from services.domain.identifiers import normalised
 from services.domain.standing import PRECEDENCE, Standing, mark_standing, standing
 from services.postgres import Cursor, copy_rows
 from services.registry import store
+from services.registry.past import certificate_of
 
 T = TypeVar("T")
 CHUNK = 2000
@@ -144,7 +145,7 @@ def _told(rows: Sequence[tuple[Any, ...]]) -> Iterator[Told]:
         state = orjson.loads(text)
         if state["kind"] == "certificate":
             day = effective_at or recorded_at.date()
-            yield Told(seq, day, text, from_state(cast(CertificateState, state)))
+            yield Told(seq, day, text, certificate_of(state))
 
 
 def _save(cur: Cursor, told: Sequence[Told]) -> None:

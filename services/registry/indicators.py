@@ -22,6 +22,9 @@ from services.web import Blueprint
 
 EXPIRES_WITHIN_DAYS = 90
 
+_SETTLED = timedelta(minutes=1)
+"""After this nothing is decided any more as of an instant: clocks of two machines differ by less."""
+
 
 @dataclass(frozen=True, slots=True)
 class Indicator:
@@ -270,7 +273,7 @@ def answer(cur: Cursor, indicator: Indicator, question: Asked, last: int) -> dic
         "seq": seq,
         "valid": PLACE[Standing.VALID],
         "standings": [standing.value for standing in PLACE],
-        "soon": question.at + timedelta(days=EXPIRES_WITHIN_DAYS),
+        "soon": question.at + min(timedelta(days=EXPIRES_WITHIN_DAYS), date.max - question.at),
     }
     counted = _percent if indicator.percent else _count
     total = _rows(cur, indicator, values, None, counted)
@@ -308,12 +311,14 @@ def blueprint(read: facts.Reads) -> Blueprint:
             " for a day that is over never changes.",
             responses={200: {"description": "The definition with `value`, and `rows` where `by` is given"}},
         )
-        def get(self, query: dict[str, Any], name: str) -> dict[str, Any]:
-            indicator = indicator_named(name)
-            today = civil_day(datetime.now(UTC))
-            question = asked(indicator, query["at"] or today, query["since"], query["known_at"], query["by"])
+        def get(self, query: dict[str, Any], name: str) -> tuple[dict[str, Any], int, dict[str, str]]:
+            indicator, now = indicator_named(name), datetime.now(UTC)
+            question = asked(indicator, query["at"] or civil_day(now), query["since"], query["known_at"], query["by"])
             last = facts.caught_up(read)
-            return read(lambda cur: answer(cur, indicator, question, last))
+            found = read(lambda cur: answer(cur, indicator, question, last))
+            # What was known then is known for ever: whoever stands between may keep it.
+            seconds = 86_400 if query["at"] and question.known_at < now - _SETTLED else 30
+            return found, 200, {"Cache-Control": f"public, max-age=0, s-maxage={seconds}"}
 
     return pages
 

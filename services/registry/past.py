@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, cast
 
 import orjson
@@ -27,6 +27,8 @@ def instant_named(text: str, pointer: str) -> datetime:
             day = datetime.combine(date.fromisoformat(text), time(), CHINA)
             return day + timedelta(days=1) - timedelta(milliseconds=1)
         instant = datetime.fromisoformat(text)
+        if instant.tzinfo is not None:
+            instant = instant.astimezone(UTC)
     except (ValueError, OverflowError):
         raise BadRequest(f"{text!r} is neither a seq, nor a date, nor an RFC 3339 instant", pointer=pointer) from None
     if instant.tzinfo is None:
@@ -72,6 +74,21 @@ class Administration:
     catalogues: Mapping[str, CatalogueState]
 
 
+_ABSENT: Mapping[str, Any] = {
+    "parts": [],
+    "periods": [],
+    "transfer": None,
+    "flags": [],
+    "annulled": [],
+    "corrected": [],
+}
+
+
+def certificate_of(state: Mapping[str, Any]) -> Certificate:
+    """The certificate of a stored state: entries keep what they were written with, so an old one lacks new members."""
+    return from_state(cast(CertificateState, {**_ABSENT, **state}))
+
+
 def certificates_at(cur: Cursor, numbers: Collection[str], seq: int) -> dict[str, CertificateThen]:
     """By number, those that the register had at an entry."""
     cur.execute(
@@ -82,7 +99,7 @@ def certificates_at(cur: Cursor, numbers: Collection[str], seq: int) -> dict[str
         (sorted(numbers), seq),
     )
     return {
-        subject: CertificateThen(at, digest, from_state(cast(CertificateState, orjson.loads(text))))
+        subject: CertificateThen(at, digest, certificate_of(orjson.loads(text)))
         for subject, at, digest, text in cur.fetchall()
     }
 

@@ -6,6 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -20,6 +21,7 @@ from services.domain.certificate import from_state
 from services.domain.standing import Standing, mark_standing, standing_under
 from services.embedded import EmbeddedPostgres
 from services.events.envelope import open_envelope
+from services.postgres import transaction
 from services.registry.api import create_app
 from services.registry.indicators import INDICATORS
 from services.settings import settings_from
@@ -95,8 +97,8 @@ def a_population(register: Register) -> dict[str, str]:
     """One of each, and what became of it; the numbers by what they are."""
     shanghai = {"name": "甲公司", "uscc": "91310115MAXX001114", "region": "310115"}
     of = {
-        "valid": register.issue(holder=shanghai, first_issued_on=ago(400)),
-        "other body": register.issue(source=OTHER, holder=shanghai),
+        "valid": register.issue(holder=shanghai, first_issued_on=ago(400), surveillance_due=ago(35)),
+        "other body": register.issue(source=OTHER, holder=shanghai, surveillance_due=ago(35)),
         "implied": register.issue("implied"),
         "suspended": register.issue(
             issued_on=ago(40), first_issued_on=ago(40), valid_from=ago(40), effective_at=ago(40)
@@ -107,7 +109,7 @@ def a_population(register: Register) -> dict[str, str]:
         "expired": register.issue(valid_until=ago(3)),
         "expiring": register.issue("system", valid_until=ahead(20)),
         "declared": a_number(),
-        "no code": register.issue(holder={"name": "乙 合作社"}),
+        "no code": register.issue(holder={"name": "乙 合作社"}, surveillance_due=ago(35)),
     }
     say(register, "declaration.made", of["declared"], a_first_event("declared"), DECLARANT)
     say(register, "certificate.suspended", of["suspended"], a_suspension(effective_at=ago(20)))
@@ -145,8 +147,8 @@ def test_each_indicator_counts_what_its_definition_says(register: Register, clie
     assert number(client, "certificates-expiring") == 1
     assert rows(client, "marks-authorized", "scheme") == {"declared": 1, "implied": 1}
     overdue = answered(client, "surveillance-overdue-share")
-    # All of scheme `sample` were due after a year; of the four that are valid one has passed since.
-    assert (overdue["part"], overdue["whole"], overdue["value"]) == (3, 4, 75.0)
+    # Three of the four that are valid and owe surveillance were to pass by then, and one of them has.
+    assert (overdue["part"], overdue["whole"], overdue["value"]) == (2, 4, 50.0)
 
 
 def test_the_standing_is_the_domains_on_every_day(register: Register, client: FlaskClient) -> None:
@@ -260,3 +262,39 @@ def test_the_command_shows_them(register: Register, client: FlaskClient) -> None
     assert re.search(r"^  sample +1$", shown.output, re.MULTILINE), shown.output
     assert json.loads(asked.output)["value"] == 1
     assert wrong.exit_code == 1
+
+
+def test_facts_are_the_same_however_they_were_read_and_by_how_many_at_once(
+    register: Register, client: FlaskClient
+) -> None:
+    tables = ("certificate_facts", "mark_facts", "facts_head")
+
+    def told() -> list[list[tuple[Any, ...]]]:
+        return [register.rows(f"SELECT t::text FROM {table} t ORDER BY 1") for table in tables]
+
+    a_population(register)
+    number(client, "certificates-valid")  # takes in what is there
+    a_population(register)
+    number(client, "certificates-valid")
+    piece_by_piece = told()
+    entries = register.rows('SELECT count(*) FROM entries WHERE state LIKE \'%%"kind":"certificate"%%\'')
+    assert len(piece_by_piece[0]) == entries[0][0]
+    standing_now = register.rows("SELECT certificate_no, seq FROM certificate_facts WHERE replaced_by IS NULL")
+    records = register.rows("SELECT substr(key, 13), seq FROM records WHERE key LIKE 'certificate/%%'")
+    assert sorted(standing_now) == sorted(records)
+    with transaction(register.connection) as cur:
+        cur.execute("TRUNCATE certificate_facts, mark_facts")
+        cur.execute("UPDATE facts_head SET seq = -1")
+    with ThreadPoolExecutor(4) as pool:
+        clients = [client.application.test_client() for _ in range(4)]
+        values = [*pool.map(lambda one: one.get("/v1/indicators/certificates-valid").get_json()["value"], clients)]
+    assert values == [14] * 4
+    assert told() == piece_by_piece
+
+
+def test_what_is_settled_may_be_kept_by_whoever_stands_between(register: Register, client: FlaskClient) -> None:
+    settled = client.get("/v1/indicators/certificates-valid", query_string={"at": ago(3)})
+    assert settled.headers["Cache-Control"] == "public, max-age=0, s-maxage=86400"
+    for query in ({}, {"at": ago(0)}, {"at": ago(3), "known_at": ahead(1)}):
+        moving = client.get("/v1/indicators/certificates-valid", query_string=query)
+        assert moving.headers["Cache-Control"] == "public, max-age=0, s-maxage=30"
