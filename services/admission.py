@@ -50,6 +50,8 @@ def tokens_new(
         raise BadRequest("a token of the role source, and no other, is for a --source, and goes by that name")
     if district is not None and (kind is not Role.INSPECTOR or not re.fullmatch(r"\d{6}", district, re.ASCII)):
         raise BadRequest("--district goes with the role inspector, and has six digits")
+    if name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name, re.ASCII):
+        raise BadRequest("--name has up to 64 letters, digits, dots and dashes")
     holder = source_named(source) if source else (name or role)
     path = (folder or settings.keys) / f"{file_name(holder.rpartition(':')[2])}.token"
     token = auth.new_token()

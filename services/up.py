@@ -207,6 +207,7 @@ def children(settings: Settings) -> list[Child]:
     return [
         Child("registry", "registry-worker", [python, "-m", "services.registry.worker"]),
         Child("registry", "registry-relay", [python, "-m", "services.registry.relay"]),
+        Child("registry", "registry-webhooks", [python, "-m", "services.registry.webhooks"]),
         Child("verify", "verify-projector", [python, "-m", "services.verify.projector"]),
         web("registry", "services.registry.api:create_server", settings.registry_port, "asgi"),  # its streams stay open
         web("events", "services.events.ingest:create_app", settings.events_port),

@@ -93,6 +93,7 @@ class System:
 _NAMES = (
     ("services.registry.worker", "worker"),
     ("services.registry.relay", "relay"),
+    ("services.registry.webhooks", "webhooks"),
     ("services.verify.projector", "projector"),
     ("services.registry.api", "registry"),
     ("services.events.ingest", "events"),

@@ -13,7 +13,7 @@ from services import asgi, auth, telemetry
 from services.domain.errors import BadRequest, CertmarkError, NotFound, every_error
 from services.domain.identifiers import CHINA, certificate_number, civil_day, instant_text
 from services.postgres import Connection, Cursor, connect, database_url, transaction
-from services.registry import acceptance, bulk, feeds, indicators, overdue, published, store
+from services.registry import acceptance, bulk, feeds, indicators, overdue, published, store, webhooks_api
 from services.registry.as_of import as_of
 from services.registry.console import routes as console
 from services.settings import Settings, settings_from
@@ -69,10 +69,11 @@ def create_app() -> Flask:
     app, api = service_app("registry", "certmark registry", ready=database.why_not_ready)
     api.register_blueprint(_blueprint(database))
     api.register_blueprint(published.blueprint(settings))
-    api.register_blueprint(acceptance.blueprint(settings, database.read))
     api.register_blueprint(indicators.blueprint(database.read))
     gate = auth.gate(api, database.read, settings)
     api.register_blueprint(feeds.feeds(database, settings, gate))
+    api.register_blueprint(webhooks_api.webhooks(settings, database.read, gate))
+    api.register_blueprint(acceptance.blueprint(settings, database.read, gate))
     api.register_blueprint(overdue.blueprint(database.read, gate))
     app.register_blueprint(console.blueprint(settings, database.read, gate))
     return app

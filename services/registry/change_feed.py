@@ -62,14 +62,14 @@ def gaps(after: int, present: Iterable[int], last: int) -> list[list[int]]:
     return found
 
 
-def changes_after(cur: Cursor, after: int, limit: int) -> Changes:
+def changes_after(cur: Cursor, after: int, limit: int, largest: int = LARGEST) -> Changes:
     """The next stretch of the feed, read by one statement and so as of one instant."""
     cur.execute(
         "SELECT head.revision, head.size - 1, clock_timestamp(), page.* FROM head LEFT JOIN LATERAL ("
         " SELECT revision, key, seq, recorded_at, digest, under_review, CASE WHEN before < %(largest)s THEN state END"
         " FROM (SELECT *, sum(length(state)) OVER (ORDER BY revision) - length(state) AS before FROM records"
         " WHERE revision > %(after)s ORDER BY revision LIMIT %(limit)s) AS weighed) AS page ON true ORDER BY 4",
-        {"after": after, "limit": limit, "largest": LARGEST},
+        {"after": after, "limit": limit, "largest": largest},
     )
     rows = cur.fetchall()
     revision, seq, as_of = rows[0][:3]

@@ -4,9 +4,10 @@ import base64
 import binascii
 import struct
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from services.domain.errors import BadRequest
+from services.domain.errors import BadRequest, every_error
 from services.domain.identifiers import instant_text
 from services.postgres import Cursor
 
@@ -108,6 +109,7 @@ def _item(row: tuple[Any, ...], place: Place) -> dict[str, Any]:
         "digest": digest,
         "decision": decision,
         "code": code or None,
+        "text": _text(code) if code else None,
         "detail": detail or None,
         "pointer": pointer or None,
         "hint": hint or None,
@@ -122,6 +124,12 @@ def _item(row: tuple[Any, ...], place: Place) -> dict[str, Any]:
         "received_at": instant_text(received_at),
         "recorded_at": instant_text(recorded_at),
     }
+
+
+@cache
+def _text(code: str) -> dict[str, str] | None:
+    error = every_error().get(code)
+    return {"zh": error.zh, "en": error.title} if error else None
 
 
 def sources_since(cur: Cursor, place: Place, limit: int) -> tuple[Place, set[str] | None]:

@@ -63,6 +63,7 @@ class FollowedDecision(ma.Schema):
     digest = ma.fields.String(allow_none=True)
     decision = ma.fields.String(required=True, validate=ma.validate.OneOf(["accepted", "refused", "quarantined"]))
     code = ma.fields.String(allow_none=True, metadata={"description": "Slug of the refusal or quarantine"})
+    text = ma.fields.Dict(allow_none=True, metadata={"description": "What the code stands for: {zh, en}"})
     detail = ma.fields.String(allow_none=True)
     pointer = ma.fields.String(allow_none=True, metadata={"description": "RFC 6901 pointer into the event"})
     hint = ma.fields.String(allow_none=True)

@@ -18,12 +18,19 @@ from services.settings import settings_from
 from tests.conftest import ROOT
 
 DEPLOY = ROOT / "deploy"
-REGISTRY = {"migrate", "registry-worker", "registry-relay", "registry"}
+REGISTRY = {"migrate", "registry-worker", "registry-relay", "registry-webhooks", "registry"}
 HTTP = {"verify": 8080, "events": 8081, "registry": 8082}
-WITHOUT_HTTP = {"kafka-access", "migrate", "registry-worker", "registry-relay", "verify-projector"}
+WITHOUT_HTTP = {
+    "kafka-access",
+    "migrate",
+    "registry-worker",
+    "registry-relay",
+    "registry-webhooks",
+    "verify-projector",
+}
 ONCE = {"kafka-access", "migrate"}
 NAME_AT_THE_BROKER = {**dict.fromkeys(REGISTRY, "registry"), "events": "events", "verify-projector": "verify"}
-SEALS = {"registry-worker", "registry-relay", "registry"}
+SEALS = {"registry-worker", "registry-relay", "registry-webhooks", "registry"}
 OWN = sorted(HTTP.keys() | WITHOUT_HTTP)
 
 

@@ -459,10 +459,9 @@ def test_a_place_ahead_of_the_register_is_a_problem(register: Register, url: str
     assert (status, json.loads(problem)["pointer"]) == (400, "/after")
 
 
-def test_a_page_ends_where_its_states_grow_too_long(register: Register, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.registry.change_feed.LARGEST", 1)
+def test_a_page_ends_where_its_states_grow_too_long(register: Register) -> None:
     with transaction(register.connection) as cur:
-        changes = changes_after(cur, 0, 1000)
+        changes = changes_after(cur, 0, 1000, largest=1)
     assert len(changes.items) == 1
     assert changes.complete_to == changes.items[0].revision < changes.revision
 
