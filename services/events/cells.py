@@ -24,10 +24,10 @@ _ERROR = re.compile(r"#(N/A|REF!|VALUE!|NAME\?|DIV/0!|NULL!|NUM!)")
 
 
 def is_empty(cell: Cell) -> bool:
-    return cell is None or (isinstance(cell, str) and not cell.strip(_SPACES))
+    return cell is None or (isinstance(cell, str) and not cell.strip(SPACES))
 
 
-_SPACES = " \t\r\n\u00a0\u3000\u200b\ufeff"
+SPACES = " \t\r\n\u00a0\u3000\u200b\ufeff"
 
 
 def shown(cell: Cell) -> str:
@@ -59,7 +59,7 @@ def _words(cell: Cell) -> str:
         return _digits(cell)
     if isinstance(cell, date | time | timedelta):
         raise BadCell("turned-into-date", shown(cell))
-    found = unicodedata.normalize("NFC", cell or "").strip(_SPACES)
+    found = unicodedata.normalize("NFC", cell or "").strip(SPACES)
     if _ERROR.fullmatch(found):
         raise BadCell("cell-error", found)
     return found
@@ -87,7 +87,7 @@ def code(cell: Cell) -> str:
     """
     found = _words(cell).translate(FULL_WIDTH)
     if wrapped := _WRAPPED.fullmatch(found):
-        found = (wrapped["text"] if wrapped["text"] is not None else wrapped["rest"]).strip(_SPACES)
+        found = (wrapped["text"] if wrapped["text"] is not None else wrapped["rest"]).strip(SPACES)
     if scientific := _SCIENTIFIC.fullmatch(found):
         first, rest, exponent = scientific[1], scientific[2] or "", int(scientific[3])
         if len(rest) != exponent or exponent >= _DIGITS_KEPT:
@@ -175,7 +175,7 @@ def lines(cell: Cell) -> list[str]:
 def _parts(cell: Cell, between: re.Pattern[str], read: Callable[[Cell], str]) -> list[str]:
     if not isinstance(cell, str):
         return [read(cell)] if cell is not None else []
-    return [read(part) for part in between.split(cell) if part.strip(_SPACES)]
+    return [read(part) for part in between.split(cell) if part.strip(SPACES)]
 
 
 # --- dates ---------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from typing import Any
 from xml.etree.ElementTree import ParseError
 
 from services.domain.errors import Malformed
-from services.events.cells import Cell, is_empty, shown
+from services.events.cells import SPACES, Cell, is_empty, shown
 from services.events.columns import Layout, is_heading_row, layout_of
 
 HEADING_WITHIN = 10
@@ -121,7 +121,7 @@ def _rows_of(path: Path, encoding: str, delimiter: str, name: str) -> Iterator[I
 def _headings_in(rows: Iterator[Row], mapping: Mapping[str, str]) -> tuple[int, list[str]] | None:
     """The line and the titles of the row with the headings."""
     for row in itertools.islice(rows, HEADING_WITHIN):
-        titles = [shown(cell).strip() for cell in row.cells]
+        titles = [shown(cell).strip(SPACES) for cell in row.cells]  # a converted file may keep its byte order mark
         if is_heading_row(titles, mapping):
             return row.line, titles
     return None

@@ -42,6 +42,11 @@ def test_the_encoding_is_decided_and_said(tmp_path: Path, encoding: str, said: s
     assert sheet.digest == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def test_a_byte_order_mark_that_was_converted_with_the_rest_is_no_part_of_a_heading(tmp_path: Path) -> None:
+    sheet = open_sheet(a_file(tmp_path, f"\ufeff{HEADINGS}\n{ROWS}", "gb18030"), {})
+    assert sheet.layout.title("certificate_no") == "证书编号"
+
+
 def test_a_wrong_byte_far_down_decides_against_utf_8_and_then_against_both(tmp_path: Path) -> None:
     good = f"{HEADINGS}\n{ROWS}" * 30_000
     path = a_file(tmp_path, good.encode() + b"\xff\n")
