@@ -40,6 +40,7 @@ class Settings:
     registry_port: int
     workers: int
     public_url: str
+    events_url: str
     hosts: tuple[str, ...]
     seal_key: Path
     mark_key: Path
@@ -115,6 +116,7 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
     if len(set(ports.values())) != 3:
         raise NotConfigured(f"CERTMARK_…_PORT: two services share a port: {ports}")
     public_url = env.get("CERTMARK_PUBLIC_URL", f"http://{host}:{verify_port}").rstrip("/")
+    events_url = env.get("CERTMARK_EVENTS_URL", f"http://{host}:{events_port}").rstrip("/")
     own_host = public_url.partition("://")[2].partition("/")[0].lower()
     hosts = tuple(h.strip().lower() for h in env.get("CERTMARK_HOSTS", "").split(",") if h.strip())
     security, user, password_file, mechanism, ca_file = _way_to_kafka(env)
@@ -137,6 +139,7 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         registry_port=registry_port,
         workers=number("CERTMARK_WORKERS", 1),
         public_url=public_url,
+        events_url=events_url,
         hosts=tuple(dict.fromkeys((own_host, *hosts))),
         seal_key=Path(env.get("CERTMARK_SEAL_KEY", data / "keys" / "seal.pem")),
         mark_key=Path(env.get("CERTMARK_MARK_KEY", data / "keys" / "mark.pem")),

@@ -63,7 +63,11 @@ def _unseen(_portion: Sequence[Entry]) -> None:
 
 
 def look_at(
-    sheet: Sheet, values: Values, journal: Journal, progress: Progress, each: Callable[[Sequence[Entry]], None] = _unseen
+    sheet: Sheet,
+    values: Values,
+    journal: Journal,
+    progress: Progress,
+    each: Callable[[Sequence[Entry]], None] = _unseen,
 ) -> Tally:
     """Read and check every row, and send nothing: the dry run. The faults are in the journal afterwards.
 

@@ -82,7 +82,7 @@ def create_app() -> Flask:
 def create_server() -> asgi.Front:
     """The same for an ASGI server: streams stay open beside it."""
     app = create_app()
-    return asgi.Front(app, app.config["MAX_CONTENT_LENGTH"])
+    return asgi.Front(app, console.LARGEST_REQUEST)
 
 
 class Database:

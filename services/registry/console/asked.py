@@ -199,7 +199,12 @@ def decided_among(cur: Cursor, source: str, digests: Collection[str]) -> dict[st
         " WHERE digest = ANY(%s) AND source = %s",
         ([digest for digest in digests if digest not in found], source),
     )
-    return found | {row[1]: _waiting(*row) for row in cur.fetchall()}
+    found |= {row[1]: _waiting(*row) for row in cur.fetchall()}
+    cur.execute(
+        f"SELECT {_ASIDE} FROM quarantine WHERE {_IS_ASIDE} AND digest = ANY(%(digests)s) ORDER BY position",
+        {"source": source, "digests": [digest for digest in digests if digest not in found]},
+    )
+    return found | {row[1]: _put_aside(*row) for row in cur.fetchall()}
 
 
 def jws_of_open_refusals(cur: Cursor, source: str, limit: int) -> list[tuple[Seen, bytes]]:
@@ -210,6 +215,21 @@ def jws_of_open_refusals(cur: Cursor, source: str, limit: int) -> list[tuple[See
         {"source": source, "limit": limit},
     )
     return [(_seen(*row[:-1]), str(row[-1]).encode("ascii")) for row in cur.fetchall()]
+
+
+def refused_among(cur: Cursor, source: str, digests: Collection[str]) -> list[tuple[Seen, bytes]]:
+    """Those of these events that were refused or quarantined, each with its exact bytes."""
+    cur.execute(
+        f"SELECT {_SHOWN}, false, false, e.jws FROM entries e WHERE e.digest = ANY(%s) AND e.kind = 'event'"
+        " AND e.source = %s AND e.decision <> 'accepted' ORDER BY e.seq",
+        (list(digests), source),
+    )
+    refused = [(_seen(*row[:-1]), str(row[-1]).encode("ascii")) for row in cur.fetchall()]
+    cur.execute(
+        f"SELECT {_ASIDE} FROM quarantine WHERE {_IS_ASIDE} AND digest = ANY(%(digests)s) ORDER BY position",
+        {"source": source, "digests": list(digests)},
+    )
+    return refused + [(_put_aside(*row), bytes(row[-1])) for row in cur.fetchall()]
 
 
 def _seen(seq: int, digest: str, type_: str, subject: str, sequence: int | None, said: str, *rest: Any) -> Seen:

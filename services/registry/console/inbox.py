@@ -147,6 +147,7 @@ def drafts_of(refusals: Iterable[tuple[Seen, bytes]]) -> bytes:
     lines = []
     for _, jws in refusals:
         said = members_of(jws)
-        draft = {name: said.get(name) for name in ("type", "subject", "data")}
-        lines.append(json.dumps(draft, ensure_ascii=False) + "\n")
+        if said:
+            draft = {name: said.get(name) for name in ("type", "subject", "data")}
+            lines.append(json.dumps(draft, ensure_ascii=False) + "\n")
     return "".join(lines).encode()

@@ -2,10 +2,13 @@
 
 import json
 import secrets
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlencode
 
@@ -15,22 +18,33 @@ from werkzeug.exceptions import HTTPException
 from services import telemetry
 from services.auth import Gate, NotAuthenticated, NotPermitted, Role
 from services.domain.clocks import CAN_BE_OVERDUE
-from services.domain.errors import BadRequest, CertmarkError, NotFound
+from services.domain.errors import BadRequest, CertmarkError, NotFound, TooLarge
 from services.domain.identifiers import certificate_number, civil_day, normalised
+from services.events.templates import write_template
 from services.postgres import Cursor
+from services.problems import InternalError, MethodNotAllowed
 from services.registry import overdue
-from services.registry.console import asked, certificates, door, inbox, keys
+from services.registry.console import asked, certificates, door, handed_in, inbox, keys, submissions
 from services.registry.console.door import LockedOut, Visitor
 from services.registry.console.pages import ROOT, Frame, page, place_of, source_at
+from services.registry.console.submissions import Kind, Submission
 from services.registry.console.wording import HTML_LANG
 from services.registry.decision_feed import place_of as place_of_cursor
 from services.settings import Settings
 
 T = TypeVar("T")
-SECTIONS = ("inbox", "certificates", "overdue", "keys")
+SECTIONS = ("inbox", "upload", "submissions", "certificates", "overdue", "keys")
+"""A regulator is shown neither `upload` nor `submissions`: what was not reported is its author's alone."""
 COOKIE = "certmark_console"
 _MOST_TO_FIX = 5000
 _EVENTS_ABOUT = 100
+_DECIDED_WITHIN = timedelta(minutes=2)
+_TEMPLATES = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+LARGEST_REQUEST = submissions.LARGEST + 64 * 1024
+"""Bytes of a request that hands in a file; all others are held to the service's own limit."""
 _LOOKS = {
     keys.KeyState.VALID: "yes",
     keys.KeyState.ENDING: "warn",
@@ -69,6 +83,7 @@ class _Console:
         pages.after_request(self.keep_cookie)
         pages.register_error_handler(CertmarkError, self.tell)
         pages.register_error_handler(HTTPException, self.tell_http)
+        pages.register_error_handler(Exception, self.tell_unforeseen)
         for rule, view, methods in (
             ("/", self.start, ("GET",)),
             ("/sign-in", self.sign_in, ("GET", "POST")),
@@ -78,6 +93,12 @@ class _Console:
             ("/<kind>/<name>/settled", self.settled, ("POST",)),
             ("/<kind>/<name>/fix.csv", self.fix_list, ("GET",)),
             ("/<kind>/<name>/fix.ndjson", self.fix_drafts, ("GET",)),
+            ("/<kind>/<name>/upload", self.upload, ("GET", "POST")),
+            ("/<kind>/<name>/template.<form>", self.template, ("GET",)),
+            ("/<kind>/<name>/submissions", self.submissions, ("GET",)),
+            ("/<kind>/<name>/submissions/<id_>", self.submission, ("GET",)),
+            ("/<kind>/<name>/submissions/<id_>/fix.csv", self.fix_file, ("GET",)),
+            ("/<kind>/<name>/submissions/<id_>/fix.ndjson", self.fix_file_drafts, ("GET",)),
             ("/<kind>/<name>/certificates", self.certificates, ("GET",)),
             ("/<kind>/<name>/certificates/<path:number>", self.certificate, ("GET",)),
             ("/<kind>/<name>/overdue", self.overdue, ("GET",)),
@@ -102,6 +123,8 @@ class _Console:
         visit = None if g.fresh else self.read(lambda cur: door.visit_of(cur, g.cookie, g.now))
         g.visitor = visit.visitor if visit else None
         g.source, g.directory = None, self.read(asked.directory)
+        if request.endpoint == "console.upload":
+            request.max_content_length = LARGEST_REQUEST
         if request.method == "POST":
             self._check_form()
         if request.endpoint in ("console.sign_in", "console.sign_out"):
@@ -154,12 +177,12 @@ class _Console:
         )
 
     def show(self, template: str, section: str, title: str, frame: Frame, **content: Any) -> Response:
-        return page(template, frame, title, sections=SECTIONS, section=section, **content)
+        return page(template, frame, title, sections=_sections(frame), section=section, **content)
 
     # --- errors ------------------------------------------------------------------------------------------------
 
     def tell(self, error: CertmarkError) -> Response:
-        if error.status >= 500:
+        if error.status >= 503:
             telemetry.warning("request failed", code=error.slug, detail=error.detail, path=request.path)
         frame = self.frame()
         more: list[str] = []
@@ -179,7 +202,7 @@ class _Console:
             told=told,
             more=[line for line in more if line],
             code=error.slug,
-            sections=SECTIONS,
+            sections=_sections(frame),
             section="",
         )
         if isinstance(error, LockedOut):
@@ -191,10 +214,15 @@ class _Console:
             made = error.get_response()
             assert isinstance(made, Response)
             return made
-        known = NotFound(error.description or "") if error.code == 404 else BadRequest(error.description or error.name)
-        response = self.tell(known)
+        kind = {404: NotFound, 405: MethodNotAllowed, 413: TooLarge}.get(error.code, BadRequest)
+        response = self.tell(kind(error.description or error.name))
         response.status_code = error.code
         return response
+
+    def tell_unforeseen(self, error: Exception) -> Response:
+        number = str(uuid.uuid4())
+        telemetry.error("unforeseen error", error, id=number, path=request.path, method=request.method)
+        return self.tell(InternalError(f"logged as {number}"))
 
     # --- in and out --------------------------------------------------------------------------------------------
 
@@ -361,6 +389,113 @@ class _Console:
         source = g.source
         return self.read(lambda cur: asked.jws_of_open_refusals(cur, source, _MOST_TO_FIX))
 
+    # --- handing in --------------------------------------------------------------------------------------------
+
+    @property
+    def folder(self) -> Path:
+        return self.settings.data / "console"
+
+    def upload(self) -> Response:
+        source = self._acting()
+        if request.method == "GET":
+            return self._upload_page("")
+        file = request.files.get("file")
+        if file is None or not file.filename or request.form.get("kind") not in tuple(Kind):
+            return self._upload_page("no_file", 400)
+        about = submissions.about_new(Kind(request.form["kind"]), source, file.filename, g.now)
+        one = submissions.take_in(self.folder, uuid.uuid4().hex, about)
+        file.save(one.file)
+        mapping = request.files.get("mapping")
+        if mapping is not None and mapping.filename:
+            mapping.save(one.mapping)
+        submissions.begin(one)
+        return _go(self.frame().link(f"submissions/{one.id}"))
+
+    def _upload_page(self, problem: str, status: int = 200) -> Response:
+        frame = self.frame()
+        told = frame.say(problem) if problem else ""
+        response = self.show("upload", "upload", frame.say("upload"), frame, problem=told)
+        response.status_code = status
+        return response
+
+    def template(self, form: str) -> Response:
+        kind = _TEMPLATES.get(form)
+        if kind is None:
+            raise NotFound("a template is .csv or .xlsx")
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / f"template.{form}"
+            write_template(path)
+            return _file(path.read_bytes(), kind, path.name)
+
+    def submissions(self) -> Response:
+        source, frame = self._acting(), self.frame()
+        listed = [
+            (one, submissions.progress_of(one), submissions.counts_of(one))
+            for one in submissions.of_source(self.folder, source)
+        ]
+        return self.show("submissions", "submissions", frame.say("submissions"), frame, listed=listed)
+
+    def submission(self, id_: str) -> Response:
+        source, frame = self._acting(), self.frame()
+        one = submissions.submission(self.folder, source, id_)
+        progress = submissions.progress_of(one)
+        show = request.args.get("show", "")
+        show = show if show in ("good", "wrong", "sent") else ""
+        after = request.args.get("after", "")
+        lines = submissions.lines_of(one, show, int(after) if after.isascii() and after.isdigit() else 0)
+        digests = submissions.digests_of(one)
+        decided = self.read(lambda cur: asked.decided_among(cur, source, digests)) if digests else {}
+        counted = handed_in.counted(submissions.counts_of(one), digests, decided)
+        waiting = progress.is_going_on or (counted.get("undecided", 0) > 0 and g.now - one.about.at < _DECIDED_WITHIN)
+        refreshing = waiting and "still" not in request.args
+        response = self.show(
+            "submission",
+            "submissions",
+            one.about.name,
+            frame,
+            one=one,
+            progress=progress,
+            counted=counted,
+            lines=[handed_in.told(line, decided.get(line.digest or ""), frame) for line in lines],
+            show=show,
+            shows=[
+                ("", frame.say("every_row")),
+                *((name, frame.say(name)) for name in handed_in.STATES[one.about.kind]),
+            ],
+            facts=handed_in.facts(progress, frame),
+            codes=(progress.report or {}).get("codes", {}),
+            stopped=(progress.report or {}).get("stopped", False),
+            commands=handed_in.commands(one, _short(source)),
+            short=_short(source),
+            has_fix=one.fix_file.exists(),
+            to_mend=counted.get("wrong", 0) + counted.get("refused", 0) + counted.get("quarantined", 0),
+            refreshing=refreshing,
+            waiting=waiting,
+            next=frame.link(f"submissions/{one.id}", show=show, after=lines[-1].line)
+            if len(lines) == submissions.PAGE
+            else "",
+        )
+        if refreshing:
+            response.headers["Refresh"] = "2"
+        return response
+
+    def fix_file(self, id_: str) -> Response:
+        source = self._acting()
+        one = submissions.submission(self.folder, source, id_)
+        if one.about.kind is Kind.SIGNED:
+            return _file(inbox.fix_list(self._refused_of(one)), "text/csv; charset=utf-8", "fix.csv")
+        if not one.fix_file.exists():
+            raise NotFound("nothing is wrong in this submission, or it is not yet done")
+        return _file(one.fix_file.read_bytes(), "text/csv; charset=utf-8", "fix.csv")
+
+    def fix_file_drafts(self, id_: str) -> Response:
+        one = submissions.submission(self.folder, self._acting(), id_)
+        return _file(inbox.drafts_of(self._refused_of(one)), "application/x-ndjson", "fix.ndjson")
+
+    def _refused_of(self, one: Submission) -> list[tuple[asked.Seen, bytes]]:
+        digests = submissions.digests_of(one)
+        return handed_in.not_let_in(one) + self.read(lambda cur: asked.refused_among(cur, one.about.source, digests))
+
     # --- certificates ------------------------------------------------------------------------------------------
 
     def certificates(self) -> Response:
@@ -451,6 +586,10 @@ class _Console:
         if not g.visitor.may_act_for(source):
             raise NotFound("only the source itself acts here")
         return source
+
+
+def _sections(frame: Frame) -> tuple[str, ...]:
+    return SECTIONS if frame.may_act else tuple(name for name in SECTIONS if name not in ("upload", "submissions"))
 
 
 # --- requests --------------------------------------------------------------------------------------------------
