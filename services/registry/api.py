@@ -155,7 +155,7 @@ def _blueprint(database: Database) -> Blueprint:
                 ]
             }
 
-    bulk.add_routes(blueprint, database.read)
+    bulk.add_routes(blueprint, database.read, DecisionSchema)
 
     @blueprint.route("/certificates/<path:number>/history")
     class History(MethodView):

@@ -47,8 +47,11 @@ class CertificatesQuery(ma.Schema):
     limit = ma.fields.Integer(load_default=100, validate=ma.validate.Range(1, AT_MOST))
 
 
-def add_routes(blueprint: Blueprint, read: Read[Any]) -> None:
-    """Everything here is public data, as it is one by one; asking in bulk spares both sides the requests."""
+def add_routes(blueprint: Blueprint, read: Read[Any], decision: type[ma.Schema]) -> None:
+    """Everything here is public data, as it is one by one; asking in bulk spares both sides the requests.
+
+    `decision` is the schema of a decision that is asked for alone.
+    """
 
     @blueprint.post("/heads")
     @blueprint.arguments(HeadsAsked)
@@ -68,15 +71,15 @@ def add_routes(blueprint: Blueprint, read: Read[Any]) -> None:
 
     @blueprint.post("/decisions")
     @blueprint.arguments(DecisionsAsked)
+    @blueprint.response(
+        200, ma.Schema.from_dict({"items": ma.fields.List(ma.fields.Nested(decision))}, name="Decisions")
+    )
     @blueprint.doc(
         summary="What became of many events, by their digests",
         description=f"At most {AT_MOST} digests. An event that has not been decided is left out.",
-        responses={200: {"description": "{items: [decision]}, each as one is answered"}},
     )
     def decisions_on(asked: dict[str, Any]) -> dict[str, Any]:
         found = read(lambda cur: store.decisions_of(cur, asked["digests"]))
-        for decision in found.values():
-            decision["recorded_at"] = instant_text(decision["recorded_at"]) if decision["recorded_at"] else None
         return {"items": list(found.values())}
 
     @blueprint.route("/certificates")
