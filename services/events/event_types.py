@@ -221,10 +221,20 @@ def is_gtin14(text: str) -> bool:
     return (3 * sum(map(int, text[::2])) + sum(map(int, text[1::2]))) % 10 == 0
 
 
-def is_regex(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether the text is a number of a form that the register knows: no decision has to ask again."""
     try:
-        re.compile(text)
-    except (re.error, OverflowError, RecursionError):
+        certificate_number(text)
+    except Malformed:
+        return False
+    return True
+
+
+def is_regex(text: str) -> bool:
+    """Whether a pattern can be used as numbers are matched: in ASCII, which `(?u)` contradicts."""
+    try:
+        re.compile(text, re.ASCII)
+    except (re.error, ValueError, OverflowError, RecursionError):
         return False
     return True
 
@@ -234,6 +244,7 @@ FORMATS: dict[str, Callable[[str], bool]] = {
     "instant": is_instant,
     "uscc": is_uscc,
     "gtin14": is_gtin14,
+    "number": is_number,
     "regex": is_regex,
 }
 
@@ -242,5 +253,6 @@ FORMATS_SAID = {
     "instant": "there is no such instant",
     "uscc": "the check character of the credit code is wrong",
     "gtin14": "the check digit of the GTIN is wrong",
+    "number": "a number has 4 to 64 letters and digits, at least one digit, and . / ( ) : - between them",
     "regex": "not a regular expression",
 }

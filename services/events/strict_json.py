@@ -49,11 +49,12 @@ def _integer(digits: str) -> int:
     return int(digits)
 
 
-def _number(digits: str) -> float:
+def _number(digits: str) -> float | int:
+    """A number with a fraction or an exponent. 12.0 is the integer 12 (RFC 8259 §6, JSON Schema): so is it kept."""
     value = float(digits)
     if math.isinf(value):
         raise BadNumber(f"the number {digits[:24]} overflows to infinity")
-    return value
+    return int(value) if value.is_integer() and abs(value) <= MAX_INTEGER else value
 
 
 def _constant(name: str) -> NoReturn:

@@ -3,10 +3,12 @@
 import base64
 import json
 from dataclasses import replace
+from datetime import UTC
 
 from services.domain.certificate import Certificate
 from services.domain.decision import rules_of
 from services.domain.fold import ANNULLED, CLASS_REMOVED, KEY_COMPROMISED, Told, consequence, fold
+from services.domain.identifiers import instant_of
 from services.postgres import Cursor
 from services.registry import store
 from services.registry.register import Register
@@ -25,7 +27,8 @@ def affected(cur: Cursor, cause: Told, register: Register, after: str) -> tuple[
         return numbers, numbers[-1] if numbers else ""
     if said.type == KEY_COMPROMISED:
         key = register.key(said.subject)
-        heard = store.spoken_about(cur, key["owner"] if key else "", said.data["since"], after, PAGE)
+        since = instant_of(said.data["since"]).astimezone(UTC)  # PostgreSQL knows no offset beyond ±15:59
+        heard = store.spoken_about(cur, key["owner"] if key else "", since, after, PAGE)
         by_it = [number for number, headers in heard if said.subject in map(_kid, headers)]
         return by_it, heard[-1][0] if heard else ""
     target = store.told_by_digest(cur, [said.data["digest"]])

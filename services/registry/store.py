@@ -281,7 +281,7 @@ def certificates_of_class(cur: Cursor, product_class: str, after: str, limit: in
     return [key.removeprefix("certificate/") for (key,) in cur.fetchall()]
 
 
-def spoken_about(cur: Cursor, source: str, since: str, after: str, limit: int) -> list[tuple[str, list[str]]]:
+def spoken_about(cur: Cursor, source: str, since: datetime, after: str, limit: int) -> list[tuple[str, list[str]]]:
     """The certificates about which a source was heard since an instant, each with the headers that it signed under."""
     cur.execute(
         "SELECT subject, array_agg(DISTINCT split_part(jws, '.', 1)) FROM entries WHERE source = %s"

@@ -243,6 +243,7 @@ class Worker:
     def _readable(self, records: list[Prepared]) -> list[Prepared]:
         """The records up to the first whose key only this batch brings: nothing unverified is ever parsed.
 
+        A resolution waits for the next batch as well: what it redrives may have been signed with that key.
         Before the register is established, the pinned event alone; its digest vouches for it.
         """
         if not self.register.established:
@@ -261,6 +262,8 @@ class Worker:
                     record = prepare(record.record, {record.kid: public_key_of(state)})
             if record.event is not None and record.event.type in _BRINGS_KEYS:
                 brings_keys = True
+            if record.event is not None and record.event.type == RESOLVED and brings_keys:
+                break
             ready.append(record)
         return ready
 

@@ -177,7 +177,7 @@ def test_a_key_speaks_for_its_owner_alone() -> None:
         ({"sequence": 0}, "/sequence"),
         ({"sequence": True}, "/sequence"),
         ({"sequence": "1"}, "/sequence"),
-        ({"sequence": 1.0}, "/sequence"),
+        ({"sequence": 1.5}, "/sequence"),
         ({"sequence": 2}, "/previous"),
         ({"previous": "sha256:" + "0" * 64}, "/previous"),
         ({"sequence": 2, "previous": "0" * 64}, "/previous"),
