@@ -84,8 +84,8 @@ def _import_one(file: Path, *, json_: bool, **told: Any) -> bool:
                 tally = imports.look_at(sheet, values, journal, advance)
         else:
             source = source_named(told["as_"])
-            journal = stack.enter_context(closing(_journal(settings, sheet, source, values, told)))
             speaker = _speaker(settings, source, told, stack)
+            journal = stack.enter_context(closing(_journal(settings, sheet, source, values, told)))
             with progress("sent", sheet.about, json_) as advance:
                 tally = imports.bring_in(sheet, values, journal, speaker, advance)
             with progress("decided", journal.counts()["stored"], json_) as advance:
