@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Table
 
 from services.domain.errors import BadRequest
 from services.events import client, drafts, imports
@@ -270,16 +273,18 @@ def reconcile(
     """
     sheet = open_sheet(file, _mapping(mapping), worksheet)
     source = source_named(as_)
-    shown = 0
+    shown: list[Difference] = []
+    more = 0
 
     def tell(difference: Difference) -> None:
-        nonlocal shown
-        shown += 1
+        nonlocal more
         write(difference)
         if json_:
             say_json(difference.as_dict())
-        elif shown <= show:
-            _show_difference(difference)
+        elif len(shown) < show:
+            shown.append(difference)
+        else:
+            more += 1
 
     with ExitStack() as stack:
         service = stack.enter_context(closing(client.Service(registry or settings_from().service_url("registry"))))
@@ -292,7 +297,8 @@ def reconcile(
     if json_:
         say_json({"counts": {kind.value: counts[kind] for kind in Kind}, "unreadable": unreadable})
     else:
-        _show_counts(counts, unreadable, faults, shown - show)
+        _show_differences(shown, more)
+        _show_counts(counts, unreadable, faults)
     same = not unreadable and not any(counts[kind] for kind in Kind if kind is not Kind.EQUAL)
     sys.exit(0 if same else NO)
 
@@ -312,16 +318,20 @@ def _differences_to(path: Path | None) -> Iterator[Callable[[Difference], None]]
         yield lambda d: writer.writerow((d.kind, d.certificate_no, d.line or "", d.field, d.theirs, d.ours))
 
 
-def _show_difference(difference: Difference) -> None:
-    d = difference
-    row = f" · 第{d.line}行" if d.line else ""
-    sides = f" · {d.field}: 文件 {d.theirs or '—'} ≠ 登记册 {d.ours or '—'}" if d.field else f" · {d.theirs or d.ours}"
-    OUT.print(f"{KINDS_SAID[d.kind][0]} · {d.certificate_no}{row}{sides}", markup=False)
-
-
-def _show_counts(counts: Counter[Kind], unreadable: int, faults: list[Fault], more: int) -> None:
-    if more > 0:
+def _show_differences(differences: list[Difference], more: int) -> None:
+    if differences:
+        table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        for heading in _HEADINGS:
+            table.add_column(heading, overflow="fold", no_wrap=heading.endswith("certificate_no"))
+        for d in differences:
+            row = (KINDS_SAID[d.kind][0], d.certificate_no, str(d.line or ""), d.field, d.theirs, d.ours)
+            table.add_row(*(escape(word) for word in row))
+        OUT.print(table, soft_wrap=False)
+    if more:
         OUT.print(f"… 另有 {more} 处 (and {more} more; --show, --csv)", markup=False)
+
+
+def _show_counts(counts: Counter[Kind], unreadable: int, faults: list[Fault]) -> None:
     for fault in faults:
         _show_fault(fault)
     for kind, (zh, en) in KINDS_SAID.items():
