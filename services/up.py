@@ -290,7 +290,7 @@ def announce(settings: Settings, console: Console, *, demonstrate: bool) -> None
             console.print(f"\n上海品牌“上品”标志 a Shanghai Brand mark: {MARK_TO_SCAN}", highlight=False)
             print(qr.text(qr.symbol(url)))
             console.print(url, highlight=False, soft_wrap=True)
-        console.print(f"\n演示密钥 demonstration keys: {settings.keys}", highlight=False)
+        console.print(f"\n演示密钥和令牌 demonstration keys and tokens: {settings.keys}", highlight=False)
         console.print("暂停一张证书 suspend a certificate, from a second terminal:", highlight=False)
         console.print(f"  {suspension(settings)}", highlight=False, soft_wrap=True)
     console.print("\nCtrl-C 结束 ends it", highlight=False)

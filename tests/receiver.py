@@ -11,8 +11,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
-from services.events.detached import HEADER
-
 
 @dataclass(frozen=True, slots=True)
 class Received:
@@ -34,7 +32,7 @@ class Received:
 
     @property
     def signature(self) -> str:
-        return self.headers[HEADER.lower()]
+        return self.headers["certmark-signature"]
 
 
 @dataclass

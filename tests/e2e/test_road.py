@@ -1,6 +1,7 @@
 """The whole road, as its users go it: from a certification body's terminal to the page that a consumer sees."""
 
 import json
+import stat
 import subprocess
 import sys
 import time
@@ -15,7 +16,8 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from deploy.kafka.broker import Broker
 from tests.conftest import KAFKA_LIBS, ROOT
-from tests.system import System, get, get_json, wait_for
+from tests.receiver import Receiver
+from tests.system import CERTMARK, System, get, get_json, wait_for
 
 SAMPLES = json.loads((ROOT / "services" / "demo" / "register.json").read_text(encoding="utf-8"))["certificates"]
 VALID = "2023990703000117"
@@ -179,3 +181,61 @@ def test_a_client_written_from_the_contract_alone_publishes_and_is_seen(system: 
     )
     assert done.returncode == 0, done.stderr.decode()
     wait_for(lambda: get_json(f"{system.verify}/v1/verify?q={number}")["code"] == "suspended", 5)
+
+
+# --- following ---------------------------------------------------------------------------------------------------
+
+
+def test_each_source_and_role_finds_a_token_of_its_own(system: System) -> None:
+    for name in (BODY, "91320500MAXX005334", "shanghai-brand", "platform", "inspector", "regulator", "administrator"):
+        file = system.data / "keys" / f"{name}.token"
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert file.read_text(encoding="ascii").startswith("certmark_")
+
+
+def put(system: System, holder: str, asked: dict[str, str]) -> None:
+    token = (system.data / "keys" / f"{holder}.token").read_text(encoding="ascii").strip()
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    request = urllib.request.Request(
+        f"{system.registry}/v1/webhooks/mine", json.dumps(asked).encode(), headers, method="PUT"
+    )
+    with urllib.request.urlopen(request) as answer:
+        assert json.load(answer)["state"] == "active"
+
+
+def streams(system: System) -> float:
+    """How many readers stay with the registry's service at present, as it says itself."""
+    figures = get(f"{system.registry}/metrics")[1].splitlines()
+    return sum(float(line.split()[-1]) for line in figures if line.startswith("certmark_streams_open"))
+
+
+def test_a_body_follows_what_is_decided_on_its_events(system: System) -> None:
+    number = "2025990701000062"
+    with subprocess.Popen(
+        [str(CERTMARK), "decision", "--source", BODY, "--follow", "--after", "latest", "--json"],
+        env=system.environment | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as follower:
+        try:
+            assert follower.stdout is not None
+            wait_for(lambda: streams(system) == 1, 10)
+            event = sign(system, "certificate.surveillance_passed", number)
+            system.certmark("publish", "--wait", given=event)
+            item = json.loads(follower.stdout.readline())
+        finally:
+            follower.kill()
+    assert (item["decision"], item["subject"], item["source"]) == ("accepted", number, f"urn:certmark:body:{BODY}")
+
+
+def test_a_body_and_a_platform_are_told_at_addresses_of_their_own(system: System) -> None:
+    number = "2025990701000062"
+    with Receiver() as body, Receiver() as platform:
+        for name, receiver in ((BODY, body), ("platform", platform)):
+            put(system, name, {"url": receiver.url})
+        event = sign(system, "certificate.surveillance_passed", number)
+        system.certmark("publish", "--wait", given=event)
+        wait_for(lambda: body.received and platform.received, 5)
+        assert [item["subject"] for item in body.received[-1].items] == [number]
+        assert [item["certificate_no"] for item in platform.received[-1].items] == [number]
+        assert ".." in body.received[-1].signature
