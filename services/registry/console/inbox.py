@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.domain.errors import every_error
-from services.events.faults import FAULTS
 from services.registry.console.asked import Seen, members_of
 from services.registry.console.chart import Bar, bar_chart
 from services.registry.console.pages import Frame, beijing
+from services.registry.console.wording import TO_DO
 
 DECISIONS = ("accepted", "refused", "pending", "quarantined")
 WHICH = ("open", "refused", "pending", "quarantined", "accepted", "all")
@@ -49,7 +49,7 @@ def item(seen: Seen, frame: Frame, jws: bytes | None = None, head: int | None = 
     missing = ""
     if seen.decision == "pending" and head is not None and seen.sequence is not None:
         first, last = head + 1, seen.sequence - 1
-        missing = str(first) if first >= last else f"{first}–{last}"
+        missing = "" if first > last else str(first) if first == last else f"{first}–{last}"
     return Item(
         seen,
         frame.say(seen.decision),
@@ -61,12 +61,10 @@ def item(seen: Seen, frame: Frame, jws: bytes | None = None, head: int | None = 
 
 
 def _hint(seen: Seen, language: str) -> str:
-    """What to do: the registry's own words on this case, else what is usually done about this code."""
-    usual = FAULTS.get(seen.code or "")
-    if usual is None:
-        return seen.hint
-    words = usual.hint_en if language == "en" else usual.hint_zh
-    return f"{words} ({seen.hint})" if seen.hint else words
+    """What to do: what is usually done about this code, and the registry's own words on this case."""
+    usual = TO_DO.get(seen.code or "")
+    words = usual.on(language) if usual else ""
+    return f"{words} ({seen.hint})" if words and seen.hint else words or seen.hint
 
 
 def value_at(document: Mapping[str, Any], pointer: str) -> str | None:

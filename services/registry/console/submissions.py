@@ -74,9 +74,13 @@ class About:
         return instant_of(self.handed_in_at)
 
 
+STATES_OF_WORK = ("waiting", "running", "done", "failed", "cut")
+"""The last one where the process that worked on it is gone and has not said how it ended."""
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the work on a submission is. `state`: waiting, running, done, failed; `cut` where it was never ended.
+    """How far the work on a submission is. `state` is one of STATES_OF_WORK.
 
     `done` and `total` are rows, or events; the total of a sheet is an estimate. `report` is what was found.
     """

@@ -349,6 +349,67 @@ TEXTS: dict[str, Text] = {
 """By name. A template asks for `t.name`, a sentence with names in it is filled in by the page."""
 
 
+TO_DO: dict[str, Text] = {
+    # --- refusals: recorded, so the next try is a new event behind them -----------------------------------------
+    "sequence-stale": Text(
+        "该位置已有事件：向 /v1/heads 查询链头，重新签名后再报。",
+        "The place is taken: ask /v1/heads, sign and report again.",
+    ),
+    "chain-forked": Text(
+        "向 /v1/heads 查询链头，用它给出的 previous 重新签名；同一证书不要由两个程序同时报送。",
+        "Ask /v1/heads and sign again behind what it says; let no two programs report on one certificate at once.",
+    ),
+    "sequence-too-far": Text(
+        "先补报缺少的事件，再把本事件作为新事件报送。", "Report what is missing first, then this as a new event."
+    ),
+    "number-taken": Text(
+        "已登记的不必再报；若是另一张证书，改正编号。",
+        "What is registered need not be reported again; correct the number where it is another one.",
+    ),
+    "unknown-certificate": Text("核对编号；先报发证。", "Check the number; report the issue first."),
+    "unknown-mark": Text("核对标志授权编号。", "Check the number of the mark authorization."),
+    "unknown-subject": Text(
+        "核对机构、联盟、密钥或制度的编号。", "Check the number of the body, alliance, key or scheme."
+    ),
+    "not-responsible": Text(
+        "核对编号；由别的机构负责的证书须先转移。",
+        "Check the number; another body's certificate has to be transferred first.",
+    ),
+    "not-competent": Text(
+        "核对日期和制度；资质问题请联系主管机关，历史证书须开放补录。",
+        "Check date and scheme; ask the authority about your approval. History needs an open backfill.",
+    ),
+    "unknown-scheme": Text(
+        "核对日期：该日没有生效的制度版本。", "Check the date: no version of the scheme was in force."
+    ),
+    "scheme-rule": Text("按“位置”和“具体情况”改正。", "Correct the member named, as is said in this case."),
+    "transition-not-allowed": Text(
+        "核对事件的先后和证书目前的状态；撤销和注销不可再变更。",
+        "Check the order of events and the present status; revoked and cancelled are final.",
+    ),
+    "unknown-reason": Text(
+        "改用此事件可用的原因代码：暂停 S…，撤销 R…，注销 C…。",
+        "Use a reason of this event: S… to suspend, R… to revoke, C… to cancel.",
+    ),
+    "bad-dates": Text("核对各日期及其先后。", "Check the dates and their order."),
+    "bad-correction": Text(
+        "核对所更正事件的摘要，以及更正后的内容能否成立。",
+        "Check the digest of what is corrected, and whether it can stand as corrected.",
+    ),
+    "nothing-to-change": Text("内容已是如此，无需再报。", "It is so already and need not be reported again."),
+    # --- quarantine: not recorded, so the same place in the chain again -----------------------------------------
+    "unknown-key": Text("登记该密钥，待其生效后原样重发。", "Have the key registered, then send the same bytes again."),
+    "key-not-valid": Text("用目前有效的密钥重新签名。", "Sign again with a key that is valid now."),
+    "bad-signature": Text(
+        "对实际发送的字节签名；查明是谁发送的。", "Sign the bytes that you send; find out who sent these."
+    ),
+    "algorithm-not-allowed": Text("alg 须是该密钥自己的算法。", "alg has to be the key's own algorithm."),
+    "not-this-source": Text("source 须是密钥的所有者。", "source has to be the key's owner."),
+    "id-conflict": Text("换一个新的 UUID 作为 id。", "Use a new UUID as id."),
+}
+"""What its source can do about a refusal or a quarantine, by slug; what is malformed is told by its pointer alone."""
+
+
 def text(name: str, language: str, **named: object) -> str:
     """A saying in one language, its names filled in."""
     said = TEXTS[name].on(language)
