@@ -10,7 +10,6 @@ from services.domain.certificate import (
     Certificate,
     Item,
     Json,
-    PartKind,
 )
 from services.domain.errors import (
     BadDates,
@@ -37,6 +36,7 @@ def amended(certificate: Certificate, data: EventData, moment: Moment) -> Certif
     after = _with_fields(certificate, data.get("fields") or AmendedFields())
     for at, change_ in enumerate(data.get("items") or []):
         after = _with_part(after, change_, f"/data/items/{at}")
+    after = replace(after, parts=tuple(part for part in after.parts if after.covers(part)))
     if after == certificate:
         raise NothingToChange("the amendment changes nothing", pointer="/data")
     return after
@@ -90,7 +90,7 @@ def _with_part(certificate: Certificate, change_: ItemChange, pointer: str) -> C
         present = [s for s in certificate.sites if cast(Mapping[str, Json], s)["address"] == address]
         _check_presence(op, bool(present), address, pointer)
         sites = (*certificate.sites, cast(Json, site)) if op == "added" else _without(certificate.sites, present)
-        return _forget_part(replace(certificate, sites=sites), op, PartKind.SITE, address)
+        return replace(certificate, sites=sites)
     assert basis is not None
     module = Basis(basis["standard"], basis.get("edition"))
     held = [b for b in certificate.basis if b.standard == module.standard and module.edition in (None, b.edition)]
@@ -98,7 +98,7 @@ def _with_part(certificate: Certificate, change_: ItemChange, pointer: str) -> C
     modules = (*certificate.basis, module) if op == "added" else _without(certificate.basis, held)
     if not modules:
         raise SchemeRule("the last basis module cannot be removed: cancel the certificate", pointer=pointer)
-    return _forget_part(replace(certificate, basis=modules), op, PartKind.BASIS, module.standard)
+    return replace(certificate, basis=modules)
 
 
 def _check_presence(op: str, present: bool, name: str, pointer: str) -> None:
@@ -111,13 +111,6 @@ _T = TypeVar("_T")
 
 def _without(all_of: tuple[_T, ...], removed: Sequence[_T]) -> tuple[_T, ...]:
     return tuple(one for one in all_of if one not in removed)
-
-
-def _forget_part(certificate: Certificate, op: str, kind: PartKind, name: str) -> Certificate:
-    """What has left the scope has no status of its own any more."""
-    if op == "added" or not any(p.kind is kind and p.name == name for p in certificate.parts):
-        return certificate
-    return replace(certificate, parts=tuple(p for p in certificate.parts if (p.kind, p.name) != (kind, name)))
 
 
 def _with_item(certificate: Certificate, op: str, item: Item) -> Certificate:
@@ -140,5 +133,4 @@ def _with_item(certificate: Certificate, op: str, item: Item) -> Certificate:
         replace(mark, products=items) if mark.mark_no == certificate.certificate_no else mark
         for mark in certificate.marks
     )
-    after = replace(certificate, product=replace(product, items=items), marks=marks)
-    return _forget_part(after, op, PartKind.ITEM, item.model)
+    return replace(certificate, product=replace(product, items=items), marks=marks)

@@ -197,6 +197,15 @@ class Certificate:
         """The row of a part that has a status of its own."""
         return next((p for p in self.parts if p.kind is kind and p.name == name and gtin in (None, p.gtin)), None)
 
+    def covers(self, part: Part) -> bool:
+        """Whether the part is still one: what an amendment took out of the scope has no status of its own any more."""
+        if part.kind is PartKind.BASIS:
+            return any(basis.standard == part.name for basis in self.basis)
+        if part.kind is PartKind.SITE:
+            return any(isinstance(site, dict) and site.get("address") == part.name for site in self.sites)
+        items = self.product.items if self.product else ()
+        return any(item.model == part.name and part.gtin in (None, item.gtin) for item in items)
+
 
 # --- state/v1, the published form: every field present, null where there is none -----------------------
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from services.domain.calendar import Calendars, add_working_days
 from services.domain.catalogue import CatalogueState, class_of
-from services.domain.certificate import Certificate, Part, PartKind, Status, StatusInterval
+from services.domain.certificate import Certificate, Status, StatusInterval
 from services.domain.errors import SchemeRule
 from services.domain.scheme import Clock as ClockLimit
 from services.domain.scheme import SchemeRules
@@ -181,21 +181,11 @@ def _suspensions_from(certificate: Certificate, today: date) -> Iterator[_Runnin
 def _timelines(certificate: Certificate) -> Iterator[tuple[Sequence[StatusInterval], str | None]]:
     yield certificate.statuses, None
     for part in certificate.parts:
-        if _is_covered(certificate, part):
+        if certificate.covers(part):
             yield part.statuses, part.name
     for mark in certificate.marks:
         if mark.mark_no != certificate.certificate_no:  # the mark that a scheme implies is suspended with it
             yield mark.statuses, mark.mark_no
-
-
-def _is_covered(certificate: Certificate, part: Part) -> bool:
-    """Whether the part is still one: what an amendment took out of the scope owes nothing any more."""
-    if part.kind is PartKind.BASIS:
-        return any(basis.standard == part.name for basis in certificate.basis)
-    if part.kind is PartKind.SITE:
-        return any(isinstance(site, dict) and site.get("address") == part.name for site in certificate.sites)
-    items = certificate.product.items if certificate.product else ()
-    return any(item.model == part.name and part.gtin in (None, item.gtin) for item in items)
 
 
 def _standards(certificate: Certificate, rules: SchemeRules) -> Iterator[_Running]:

@@ -25,7 +25,7 @@ from services.domain.errors import (
     UnknownCertificate,
     UnknownSubject,
 )
-from services.domain.fold import CLASS_REMOVED, RulesOn, Told, corrected, fold
+from services.domain.fold import CLASS_REMOVED, Told, corrected, fold, is_about_a_certificate, rules_told
 from services.domain.identifiers import certificate_number
 from services.domain.lifecycle import apply
 from services.domain.said import Moment, Said
@@ -185,40 +185,71 @@ def _correct(said: Said, world: World, moment: Moment) -> Changes:
     """What an earlier event of the same source said is replaced, and the certificate folded anew."""
     certificate = _existing(said, world)
     told = world.told(certificate.certificate_no)
-    target = next((one.said for one in told if one.said.digest == said.data["of"] and not one.consequence), None)
-    if target is None or target.source != said.source:
+    entry = next((one for one in told if one.said.digest == said.data["of"] and not one.consequence), None)
+    if entry is None or entry.said.source != said.source or not is_about_a_certificate(entry.said):
         raise BadCorrection(
             f"{said.source} has no accepted event {said.data['of']} about {certificate.certificate_no}",
             pointer="/data/of",
         )
+    target = entry.said
     if target.type == said.type:
         raise BadCorrection("a correction is corrected by another correction of the same event", pointer="/data/of")
     if said.data.get("effective_at"):
         check_ahead(date.fromisoformat(said.data["effective_at"]), moment)
     if "scheme" in said.data["fields"] or "mark_no" in said.data["fields"]:
         raise BadCorrection("scheme and mark number are not corrected: end it and report anew", pointer="/data/fields")
-    earlier = [one.said for one in told if one.said.type == said.type]
+    earlier = [one.said for one in told if one.said.type == said.type and not world.is_annulled(one.said.digest)]
+    as_it_was, as_it_is_now = corrected(target, earlier), corrected(target, [*earlier, said])
     try:
-        world.check_data(target.type, cast(Mapping[str, object], corrected(target, [*earlier, said]).data))
+        world.check_data(target.type, cast(Mapping[str, object], as_it_is_now.data))
     except Malformed as error:
         raise BadCorrection(error.detail, pointer=error.pointer.replace("/data", "/data/fields", 1)) from None
-    before = fold(told, rules_of(world))
-    after = fold([*told, Told(-1, False, said, moment)], rules_of(world))
-    for digest, refusal in after.moot.items():
+    rules_on = rules_told(world.told)
+    before = fold(told, rules_on)
+    then = _Then(world, certificate.certificate_no, fold(told[: told.index(entry)], rules_on).certificate)
+    refusal = _refusal(as_it_is_now, then, entry.moment)
+    if refusal is not None and _refusal(as_it_was, then, entry.moment) is None:
+        raise BadCorrection(f"then it would have been refused: {refusal.detail}", pointer="/data/fields")
+    after = fold([*told, Told(-1, False, said, moment)], rules_on)
+    for digest, reason in after.moot.items():
         if digest not in before.moot:
-            raise BadCorrection(f"then {digest} could not stand: {refusal.detail}", pointer="/data/fields")
+            raise BadCorrection(f"then {digest} could not stand: {reason.detail}", pointer="/data/fields")
     assert after.certificate is not None
     return {f"certificate/{certificate.certificate_no}": after.certificate}
 
 
-def rules_of(world: World) -> RulesOn:
-    """How the fold asks for the rules of a scheme on a day."""
+def _refusal(said: Said, world: World, moment: Moment) -> Refusal | None:
+    """Why an event is refused, where it is."""
+    try:
+        decide(said, world, moment)
+    except Refusal as refusal:
+        return refusal
+    return None
 
-    def rules_on(scheme_id: str, day: date) -> SchemeRules | None:
-        state = world.scheme(scheme_id)
-        return scheme_from_state(state).on(day) if state else None
 
-    return rules_on
+class _Then:
+    """The register as an event met it whose correction is judged: what it was about stands as it stood before it."""
+
+    def __init__(self, world: World, number: str, before: Certificate | None) -> None:
+        self._world, self._number, self._before = world, number, before
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._world, name)
+
+    def certificate(self, number: str) -> Certificate | None:
+        return self._before if number == self._number else self._world.certificate(number)
+
+    def mark_owner(self, mark_no: str) -> str | None:
+        owner = self._world.mark_owner(mark_no)
+        if owner != self._number:
+            return owner
+        return owner if self._before and self._before.mark(mark_no) else None
+
+
+def rules_of(world: World, scheme_id: str, day: date) -> SchemeRules | None:
+    """The version of a scheme that is in force on a day, as the register stands."""
+    state = world.scheme(scheme_id)
+    return scheme_from_state(state).on(day) if state else None
 
 
 def _responsible_for(said: Said, world: World) -> Certificate:
@@ -308,10 +339,9 @@ def _annul(said: Said, world: World, moment: Moment) -> Changes:
     check_ahead(date.fromisoformat(said.data["effective_at"]), moment)
     if world.is_annulled(digest):
         raise NothingToChange(f"{digest} is annulled already", pointer="/data/digest")
-    family = target.said.type.split(".")[1]
-    if family in ("certificate", "mark", "declaration"):
+    if is_about_a_certificate(target.said):
         return {}
-    if target.said.type == CLASS_REMOVED or family in ("body", "alliance", "key", "backfill"):
+    if target.said.type == CLASS_REMOVED or _kind(target.said) in ("body", "alliance", "key", "backfill"):
         return _decided_anew(target.said, world)
     raise TransitionNotAllowed(f"{target.said.type} is not annulled: publish what is right", pointer="/data/digest")
 
@@ -319,13 +349,22 @@ def _annul(said: Said, world: World, moment: Moment) -> Changes:
 def _decided_anew(gone: Said, world: World) -> Changes:
     """The record of a body, an alliance, a key or a catalogue, from what else was said about it."""
     alone = _Alone(world)
+    kinds = _TOGETHER.get(_kind(gone), (_kind(gone),))
     for one in world.told(gone.subject):
-        if one.said.digest != gone.digest and not world.is_annulled(one.said.digest):
+        if one.said.digest != gone.digest and _kind(one.said) in kinds and not world.is_annulled(one.said.digest):
             with suppress(Refusal):
                 alone.changes |= HANDLERS[one.said.type][1](one.said, alone, one.moment)
     if not alone.changes:
         raise TransitionNotAllowed(f"nothing would be left of {gone.subject}: end it instead", pointer="/data/digest")
     return alone.changes
+
+
+_TOGETHER = {"body": ("body", "backfill"), "backfill": ("body", "backfill")}
+"""Kinds of events that make one record; of any other kind what shares its subject's name is another record's."""
+
+
+def _kind(said: Said) -> str:
+    return said.type.split(".")[1]
 
 
 class _Alone:

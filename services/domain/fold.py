@@ -17,12 +17,13 @@ from services.domain.certificate import (
 from services.domain.errors import Refusal, UnknownScheme
 from services.domain.lifecycle import BEGINNINGS, apply
 from services.domain.said import EventData, Moment, Said
-from services.domain.scheme import SchemeRules
+from services.domain.scheme import Scheme, SchemeRules, scheme_rules
 from services.domain.standing import interval_on
 
 CORRECTED = "certmark.certificate.corrected.v1"
 ANNULLED = "certmark.decision.annulled.v1"
 CLASS_REMOVED = "certmark.catalogue.class_removed.v1"
+SCHEME_PUBLISHED = "certmark.scheme.published.v1"
 KEY_COMPROMISED = "certmark.key.compromised.v1"
 CAUSES = frozenset({ANNULLED, CLASS_REMOVED, KEY_COMPROMISED})
 """What an authority says that has a consequence for each of many certificates."""
@@ -38,8 +39,22 @@ class Told:
     moment: Moment
 
 
-RulesOn = Callable[[str, date], SchemeRules | None]
-"""The version of a scheme that is in force on a day."""
+RulesOn = Callable[[str, date, int], SchemeRules | None]
+"""The version of a scheme that is in force on a day, of those that were published before an entry (its seq)."""
+
+
+def rules_told(told: Callable[[str], Sequence[Told]]) -> RulesOn:
+    """The rules of schemes from what was told about each: a version judges nothing that was decided before it came."""
+    versions: dict[str, list[tuple[int, SchemeRules]]] = {}
+
+    def rules_on(scheme_id: str, day: date, seq: int) -> SchemeRules | None:
+        if scheme_id not in versions:
+            published = [one for one in told(scheme_id) if one.said.type == SCHEME_PUBLISHED]
+            versions[scheme_id] = [(one.seq, scheme_rules(one.said.data)) for one in published]
+        known = tuple(rules for published, rules in versions[scheme_id] if published < seq)
+        return Scheme(scheme_id, known).on(day)
+
+    return rules_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,29 +69,50 @@ def fold(told: Sequence[Told], rules_on: RulesOn, at: date | None = None) -> Fol
     """Apply entries in order of seq: those that have taken effect by a day, or all.
 
     An event that was corrected counts as corrected. One that was annulled counts as never said from the day on which
-    the annulment takes effect; until then it stood. An issue that was annulled leaves the certificate revoked.
+    the annulment takes effect; until then it stood. An issue that was annulled leaves the certificate revoked. What
+    was said after an annulment was judged by what that had left, so it is applied to nothing else.
     """
-    folded = _applied(told, frozenset(), rules_on, at)
+    about = [one for one in told if one.consequence or is_about_a_certificate(one.said)]
+    corrections = [one.said for one in about if one.said.type == CORRECTED]
+    ends = [place for place, one in enumerate(about, 1) if _annuls(one) and _has_come(one.said, at)]
+    undone = about[: ends[-1]] if ends else []
     gone: set[str] = set()
-    for annulment in sorted((one.said for one in told if _annuls(one)), key=lambda said: said.data["effective_at"]):
+    folded = _applied(None, undone, frozenset(), corrections, rules_on, at)
+    for annulment in sorted((about[end - 1].said for end in ends), key=lambda said: said.data["effective_at"]):
         day = date.fromisoformat(annulment.data["effective_at"])
-        if at is None or day <= at:
-            gone.add(annulment.data["digest"])
-            after = _applied(told, frozenset(gone), rules_on, at)
-            folded = Folded(_joined(folded.certificate, after.certificate, day, annulment.digest), after.moot)
-    if folded.certificate is None or not gone:
-        return folded
-    return Folded(replace(folded.certificate, annulled=tuple(sorted(gone))), folded.moot)
+        gone.add(annulment.data["digest"])
+        after = _applied(None, undone, frozenset(gone), corrections, rules_on, at)
+        folded = Folded(_joined(folded.certificate, after.certificate, day, annulment.digest), after.moot)
+    if folded.certificate is not None and gone:
+        folded = Folded(replace(folded.certificate, annulled=tuple(sorted(gone))), folded.moot)
+    rest = _applied(folded.certificate, about[len(undone) :], frozenset(gone), corrections, rules_on, at)
+    return Folded(rest.certificate, {**folded.moot, **rest.moot})
+
+
+def is_about_a_certificate(said: Said) -> bool:
+    """A number may look like another subject's, a body's approval number say: what was said of that is not for here."""
+    return said.type.split(".")[1] in ("certificate", "mark", "declaration")
 
 
 def _annuls(one: Told) -> bool:
     return one.consequence and one.said.type == ANNULLED
 
 
-def _applied(told: Sequence[Told], gone: frozenset[str], rules_on: RulesOn, at: date | None) -> Folded:
-    certificate: Certificate | None = None
+def _has_come(said: Said, at: date | None) -> bool:
+    return at is None or date.fromisoformat(said.data.get("effective_at", "0001-01-01")) <= at
+
+
+def _applied(
+    certificate: Certificate | None,
+    told: Sequence[Told],
+    gone: frozenset[str],
+    corrections: Sequence[Said],
+    rules_on: RulesOn,
+    at: date | None,
+) -> Folded:
+    """What some entries make of a certificate, or of nothing, without those that are gone."""
     moot: dict[str, Refusal] = {}
-    corrections = [one.said for one in told if one.said.type == CORRECTED and one.said.digest not in gone]
+    standing_corrections = [one for one in corrections if one.digest not in gone]
     for one in told:
         said = one.said
         if said.digest in gone or _annuls(one):
@@ -86,16 +122,16 @@ def _applied(told: Sequence[Told], gone: frozenset[str], rules_on: RulesOn, at: 
                 pair = Corrected(said.data["of"], said.digest)
                 certificate = replace(certificate, corrected=(*certificate.corrected, pair))
             continue
-        said = corrected(said, corrections)
+        said = corrected(said, standing_corrections)
         begins = _begins(said)
-        if at is not None and not begins and date.fromisoformat(said.data.get("effective_at", "0001-01-01")) > at:
+        if not begins and not _has_come(said, at):
             continue
         if one.consequence:
             certificate = certificate and consequence(certificate, said)
             continue
         scheme = said.data["scheme"] if begins else certificate.scheme if certificate else ""
         judged_on = (said.data.get("issued_on") if begins else None) or said.data["effective_at"]
-        rules = rules_on(scheme, date.fromisoformat(judged_on))
+        rules = rules_on(scheme, date.fromisoformat(judged_on), one.seq)
         if rules is None:
             moot[said.digest] = UnknownScheme(f"no version of {scheme!r} is in force on {judged_on}")
             continue
@@ -127,9 +163,11 @@ def consequence(certificate: Certificate, cause: Said) -> Certificate:
         return certificate if flag in certificate.flags else replace(certificate, flags=(*certificate.flags, flag))
     if certificate.status in (Status.REVOKED, Status.CANCELLED):
         return certificate
-    since = max(date.fromisoformat(cause.data["effective_at"]), certificate.statuses[-1].since)
+    day = date.fromisoformat(cause.data["effective_at"])
+    kept = tuple(i for i in certificate.statuses if i.since <= day) or certificate.statuses[:1]
+    since = max(day, kept[-1].since)  # what was to begin later has never come to be
     interval = StatusInterval(Status.CANCELLED, since, None, cause.data.get("reason") or "C05", None, cause.digest)
-    return replace(certificate, statuses=(*certificate.statuses, interval))
+    return replace(certificate, statuses=(*kept, interval))
 
 
 # --- before and after an annulment ------------------------------------------------------------------------
@@ -147,13 +185,13 @@ def _joined(before: Certificate | None, after: Certificate | None, day: date, di
         if after.mark(mark.mark_no) is None
     ]
     marks = (*(_joined_mark(before.mark(m.mark_no), m, day, digest) for m in after.marks), *kept)
-    names = dict.fromkeys((p.kind, p.name, p.gtin) for p in (*before.parts, *after.parts))
+    rows = {(p.kind, p.name, p.gtin): p.statuses for p in after.parts}
+    named = {(p.kind, p.name, p.gtin): p.statuses for p in before.parts}
     parts = []
-    for name in names:
-        old, new = before.part(*name), after.part(*name)
-        statuses = _spliced(old.statuses if old else (), new.statuses if new else (), day, digest)
-        if statuses:
-            parts.append(Part(*name, statuses))
+    for name in dict.fromkeys((*named, *rows)):
+        part = Part(*name, _spliced(named.get(name, ()), rows.get(name, ()), day, digest))
+        if part.statuses and after.covers(part):
+            parts.append(part)
     statuses = _spliced(before.statuses, after.statuses, day, digest)
     return replace(after, statuses=statuses, marks=marks, parts=tuple(parts))
 
@@ -165,18 +203,22 @@ def _joined_mark(before: Mark | None, after: Mark, day: date, digest: str) -> Ma
 def _spliced(
     before: tuple[StatusInterval, ...], after: tuple[StatusInterval, ...], day: date, digest: str
 ) -> tuple[StatusInterval, ...]:
+    """The intervals that began before a day, and the other row's from it on, with a seam where one is due."""
     kept = tuple(interval for interval in before if interval.since < day)
     if not kept:
         return after
-    begun = interval_on(after, day)
-    status = begun.status if begun else Status.ACTIVE
-    later = tuple(interval for interval in after if interval.since > day)
+    later = tuple(interval for interval in after if interval.since >= day)
+    if later and later[0].since == day:
+        return (*kept, *later)
+    running = interval_on(after, day)
+    status, until, reason = (running.status, running.until, running.reason) if running else (Status.ACTIVE, None, None)
     if kept[-1].status is status:
         return (*kept, *later)
-    until, reason = (begun.until, begun.reason) if begun else (None, None)
     return (*kept, StatusInterval(status, day, until, reason, None, digest), *later)
 
 
 def _ended(statuses: tuple[StatusInterval, ...], status: Status, day: date, digest: str) -> tuple[StatusInterval, ...]:
     kept = tuple(interval for interval in statuses if interval.since < day)
+    if kept and kept[-1].status is status:
+        return kept
     return (*kept, StatusInterval(status, day, None, None, None, digest))

@@ -19,7 +19,7 @@ from services.domain.errors import (
     BadDates,
     SchemeRule,
 )
-from services.domain.identifiers import add_months
+from services.domain.identifiers import add_months, certificate_number
 from services.domain.said import (
     BasisData,
     EventData,
@@ -80,8 +80,8 @@ def issued(number: str, said: Said, rules: SchemeRules, moment: Moment, *, decla
         surveillance_due=day_of(data.get("surveillance_due")) or first_surveillance(valid_from, rules, moment.today),
         approver=data.get("approver"),
         audit_refs=tuple(data.get("audit_refs") or ()),
-        parent_no=data.get("parent_no"),
-        supersedes=data.get("supersedes"),
+        parent_no=_number_or_none(data.get("parent_no")),
+        supersedes=_number_or_none(data.get("supersedes")),
         superseded_by=None,
         accreditation=data.get("accreditation"),
         grade=data.get("grade"),
@@ -160,3 +160,8 @@ def party(data: PartyData) -> Party:
 
 def party_or_none(data: PartyData | None) -> Party | None:
     return party(data) if data else None
+
+
+def _number_or_none(text: str | None) -> str | None:
+    """Another certificate's number as the register knows it."""
+    return certificate_number(text) if text else None

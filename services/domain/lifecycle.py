@@ -1,6 +1,6 @@
 """The life of a certificate: what stands after any event about it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import cast
@@ -14,6 +14,7 @@ from services.domain.certificate import (
     PartKind,
     Period,
     Status,
+    StatusInterval,
     Transfer,
 )
 from services.domain.errors import (
@@ -109,23 +110,28 @@ def _parts_changed(certificate: Certificate, verb: Verb, said: Said, rules: Sche
     """Items, sites or basis modules are suspended or resumed, the rest of the certificate is not."""
     check_reason(verb, said.data)
     wanted = Status.SUSPENDED if verb is Verb.SUSPEND else Status.ACTIVE
-    parts = list(certificate.parts)
+    rows = {(part.kind, part.name, part.gtin): part.statuses for part in certificate.parts}
     for at, named in enumerate(said.data.get("items") or ()):
         pointer = f"/data/items/{at}"
-        kind, name, gtin = _part_named(certificate, named, pointer)
-        row = certificate.part(kind, name, gtin)
-        standing_now = row.statuses[-1].status if row else Status.ACTIVE
-        if standing_now is wanted:
-            raise TransitionNotAllowed(f"{name} is {standing_now}", pointer=pointer)
-        before = row.statuses if row else ()
-        interval = status_interval(certificate.scheme, before, verb, wanted, said, rules, moment)
-        after = Part(kind, name, gtin, (*before, interval))
-        parts = [after if p is row else p for p in parts] if row else [*parts, after]
-    return replace(certificate, parts=tuple(parts))
+        parts = _parts_named(certificate, named, pointer)
+        others = [part for part in dict.fromkeys(parts) if _last(rows.get(part, ())) is not wanted]
+        if not others:
+            raise TransitionNotAllowed(f"{parts[0][1]} is {wanted}", pointer=pointer)
+        for part in others:
+            before = rows.get(part, ())
+            rows[part] = (*before, status_interval(certificate.scheme, before, verb, wanted, said, rules, moment))
+    return replace(certificate, parts=tuple(Part(*part, statuses) for part, statuses in rows.items()))
 
 
-def _part_named(certificate: Certificate, named: ItemChange, pointer: str) -> tuple[PartKind, str, str | None]:
-    """Which part an event means: exactly one of model (with its GTIN), site address or standard.
+def _last(statuses: Sequence[StatusInterval]) -> Status:
+    """What a part was last declared; one without a row of its own is active."""
+    return statuses[-1].status if statuses else Status.ACTIVE
+
+
+def _parts_named(
+    certificate: Certificate, named: ItemChange, pointer: str
+) -> tuple[tuple[PartKind, str, str | None], ...]:
+    """Which parts an event means: exactly one of model, site address or standard; without a GTIN all of a model's.
 
     Raises:
         SchemeRule: it names none or several kinds. NothingToChange: the certificate has no such part.
@@ -134,17 +140,17 @@ def _part_named(certificate: Certificate, named: ItemChange, pointer: str) -> tu
     if [model, site, standard].count(None) != 2:
         raise SchemeRule("a part is named by its model, its site's address or its standard", pointer=pointer)
     name = str(model or site or standard)
+    found: tuple[tuple[PartKind, str, str | None], ...] = ()
     if model:
         items = certificate.product.items if certificate.product else ()
-        found = next((i for i in items if i.model == name and gtin in (None, i.gtin)), None)
-        if found is not None:
-            return PartKind.ITEM, name, found.gtin
-    elif site:
-        if any(cast(Mapping[str, Json], site)["address"] == name for site in certificate.sites):
-            return PartKind.SITE, name, None
-    elif any(b.standard == name for b in certificate.basis):
-        return PartKind.BASIS, name, None
-    raise NothingToChange(f"{name} is not covered", pointer=pointer)
+        found = tuple((PartKind.ITEM, name, i.gtin) for i in items if i.model == name and gtin in (None, i.gtin))
+    elif site and any(cast(Mapping[str, Json], site)["address"] == name for site in certificate.sites):
+        found = ((PartKind.SITE, name, None),)
+    elif standard and any(b.standard == name for b in certificate.basis):
+        found = ((PartKind.BASIS, name, None),)
+    if not found:
+        raise NothingToChange(f"{name} is not covered", pointer=pointer)
+    return found
 
 
 def _renewed(certificate: Certificate, said: Said, rules: SchemeRules, moment: Moment) -> Certificate:
@@ -174,7 +180,7 @@ def _renewed(certificate: Certificate, said: Said, rules: SchemeRules, moment: M
         replace(mark, valid_until=valid_until) if mark.mark_no == certificate.certificate_no else mark
         for mark in certificate.marks
     )
-    return replace(
+    after = replace(
         certificate,
         periods=(*certificate.periods, period),
         issued_on=issued_on,
@@ -186,6 +192,7 @@ def _renewed(certificate: Certificate, said: Said, rules: SchemeRules, moment: M
         audit_refs=(*certificate.audit_refs, *(data.get("audit_refs") or ())),
         marks=marks,
     )
+    return replace(after, parts=tuple(part for part in after.parts if after.covers(part)))
 
 
 def _transferred(certificate: Certificate, said: Said) -> Certificate:

@@ -1,6 +1,6 @@
 """Two clocks: a certificate as it stood on one day, as it was known at an instant."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, cast
@@ -9,13 +9,12 @@ import orjson
 
 from services.domain.certificate import Certificate, CertificateState, from_state, to_state
 from services.domain.errors import NotFound
-from services.domain.fold import Told, fold
+from services.domain.fold import Told, fold, rules_told
 from services.domain.identifiers import instant_text
-from services.domain.scheme import Scheme, SchemeRules, scheme_from_state
 from services.domain.standing import interval_on, mark_standing, part_standing, standing, standing_under, worse
 from services.postgres import Cursor
 from services.registry import store
-from services.registry.told import ToldRow, told_of
+from services.registry.told import ToldRow, told_of, told_one
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,31 +81,26 @@ def folded(cur: Cursor, number: str, day: date, known_at: datetime | None) -> As
     """What the entries recorded by an instant and in effect by a day make of a certificate; None before its issue.
 
     Where none of them takes effect later, that is the state which the last of them left, to which its leaf commits.
-    Otherwise they are folded anew.
+    Otherwise, and where a correction may have moved a date, they are folded anew.
     """
     last = store.last_state(cur, number, known_at)
     if last is None:
         return None
-    state, seq, recorded_at, latest = last
+    state, seq, recorded_at, latest, corrected = last
     stored = orjson.loads(state)
     if stored["kind"] != "certificate":
         return None
-    if latest is None or latest <= day:
+    if not corrected and (latest is None or latest <= day):
         return AsOf(from_state(cast(CertificateState, stored)), seq, recorded_at)
     told = told_of(cast(list[ToldRow], store.told_about(cur, [number], known_at)))
-    schemes = _schemes(cur, told)
-
-    def rules_on(scheme_id: str, on: date) -> SchemeRules | None:
-        scheme = schemes.get(scheme_id)
-        return scheme.on(on) if scheme else None
-
-    certificate = fold(told, rules_on, day).certificate
+    certificate = fold(told, rules_told(_schemes(cur, told)), day).certificate
     return AsOf(certificate, seq, recorded_at) if certificate else None
 
 
-def _schemes(cur: Cursor, told: list[Told]) -> Mapping[str, Scheme]:
+def _schemes(cur: Cursor, told: list[Told]) -> Callable[[str], Sequence[Told]]:
+    """What was ever told about the schemes that these entries name; the fold takes what came before each entry."""
     named = {one.said.data["scheme"] for one in told if "scheme" in one.said.data}
-    records = store.records_of(cur, [f"scheme/{scheme_id}" for scheme_id in named])
-    return {
-        key.removeprefix("scheme/"): scheme_from_state(orjson.loads(record.state)) for key, record in records.items()
-    }
+    about: dict[str, list[Told]] = {}
+    for row in cast(list[ToldRow], store.told_about(cur, named)):
+        about.setdefault(row[0], []).append(told_one(row))
+    return lambda scheme_id: about.get(scheme_id, ())

@@ -420,7 +420,7 @@ class Batch:
             return {}
         certificate = self.register.certificate(key.removeprefix("certificate/"))
         assert certificate is not None
-        rules = rules_of(self.register)(certificate.scheme, self.today)
+        rules = rules_of(self.register, certificate.scheme, self.today)
         catalogue = self.register.catalogue(rules["catalogue"]) if rules and rules["catalogue"] else None
         return {
             "responsible": certificate.responsible,

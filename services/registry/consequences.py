@@ -6,8 +6,7 @@ from dataclasses import replace
 from datetime import UTC
 
 from services.domain.certificate import Certificate
-from services.domain.decision import rules_of
-from services.domain.fold import ANNULLED, CLASS_REMOVED, KEY_COMPROMISED, Told, consequence, fold
+from services.domain.fold import ANNULLED, CLASS_REMOVED, KEY_COMPROMISED, Told, consequence, fold, rules_told
 from services.domain.identifiers import instant_of
 from services.postgres import Cursor
 from services.registry import store
@@ -43,7 +42,7 @@ def drawn(certificate: Certificate, cause: Told, register: Register) -> Certific
     """The certificate after the consequence; itself where there is none."""
     if cause.said.type == ANNULLED:
         told = [*register.told(certificate.certificate_no), replace(cause, consequence=True)]
-        return fold(told, rules_of(register)).certificate or certificate
+        return fold(told, rules_told(register.told)).certificate or certificate
     if cause.said.type == CLASS_REMOVED:
         scheme = register.scheme(certificate.scheme)
         product = certificate.product

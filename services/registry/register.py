@@ -95,16 +95,26 @@ class Register:
                 told = told_one(cast(ToldRow, tuple(row)))
                 self._entries[told.said.digest] = told
                 subjects.add(told.said.subject)
-        self.load_told_about(cur, subjects)
+        self.load_told_about(
+            cur, subjects, {str(event.data["scheme"]) for event, _ in events if "scheme" in event.data}
+        )
 
-    def load_told_about(self, cur: Cursor, subjects: Collection[str]) -> None:
-        """The accepted entries about these subjects, and which of them are annulled."""
+    def load_told_about(self, cur: Cursor, subjects: Collection[str], schemes: Collection[str] = ()) -> None:
+        """The accepted entries about these subjects, which of them are annulled, and the entries about their schemes.
+
+        `schemes` are those that certificates may name which the entries do not tell of yet.
+        """
         if not subjects:
             return
         self._told = {subject: [] for subject in subjects}
         for row in store.told_about(cur, subjects):
             self._told[row[0]].append(told_one(cast(ToldRow, row)))
-        digests = [one.said.digest for told in self._told.values() for one in told]
+        told = [one.said for about in self._told.values() for one in about]
+        named = {said.data["scheme"] for said in told if "scheme" in said.data} | set(schemes)
+        self._told |= {scheme: [] for scheme in named - self._told.keys()}
+        for row in store.told_about(cur, named - set(subjects)):
+            self._told[row[0]].append(told_one(cast(ToldRow, row)))
+        digests = [said.digest for said in told]
         annulments = told_of(cast(list[ToldRow], store.told_about(cur, digests)))
         self._annulled = {one.said.subject for one in annulments if one.said.type == ANNULLED}
 

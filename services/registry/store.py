@@ -250,16 +250,26 @@ def told_about(cur: Cursor, subjects: Collection[str], known_at: datetime | None
     return cur.fetchall()
 
 
-def last_state(cur: Cursor, subject: str, known_at: datetime | None) -> tuple[str, int, datetime, date | None] | None:
-    """The last state of a certificate among what was recorded by an instant, its seq and when it was recorded, and the
-    latest day on which any of the accepted entries up to it takes effect."""
+def last_state(
+    cur: Cursor, number: str, known_at: datetime | None
+) -> tuple[str, int, datetime, date | None, bool] | None:
+    """The last state of a certificate among what was recorded by an instant, its seq and when it was recorded.
+
+    Then the latest day on which any of the accepted entries up to it takes effect, and whether one is a correction.
+    """
     cur.execute(
-        "SELECT state, seq, recorded_at, (SELECT max(effective_at) FROM entries past WHERE past.subject = e.subject"
-        " AND past.seq <= e.seq AND past.decision = 'accepted') FROM entries e WHERE subject = %s"
-        " AND state IS NOT NULL AND (%s::timestamptz IS NULL OR recorded_at <= %s) ORDER BY seq DESC LIMIT 1",
-        (subject, known_at, known_at),
+        f"SELECT e.state, e.seq, e.recorded_at, past.latest, past.corrected FROM entries e, LATERAL (SELECT"
+        " max(effective_at) AS latest, bool_or(type = 'certmark.certificate.corrected.v1') AS corrected FROM entries"
+        f" WHERE subject = e.subject AND seq <= e.seq AND decision = 'accepted' AND {_OF_CERTIFICATES}) past"
+        f" WHERE e.subject = %s AND e.state IS NOT NULL AND {_OF_CERTIFICATES}"
+        " AND (%s::timestamptz IS NULL OR e.recorded_at <= %s) ORDER BY e.seq DESC LIMIT 1",
+        (number, known_at, known_at),
     )
-    return cast("tuple[str, int, datetime, date | None] | None", cur.fetchone())
+    return cast("tuple[str, int, datetime, date | None, bool] | None", cur.fetchone())
+
+
+_OF_CERTIFICATES = "(kind = 'consequence' OR split_part(type, '.', 2) IN ('certificate', 'mark', 'declaration'))"
+"""A certificate's number may look like another subject's name: which entries are about the certificate."""
 
 
 def told_by_digest(cur: Cursor, digests: Collection[str]) -> list[tuple[Any, ...]]:

@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from types import FrameType
@@ -15,7 +16,7 @@ from services import telemetry
 from services.domain.errors import CertmarkError, Fault, LogMisconfigured, LogTruncated, NotConfigured
 from services.domain.fold import ANNULLED, CAUSES, CORRECTED
 from services.domain.identifiers import normalised
-from services.events.envelope import open_envelope, read_event
+from services.events.envelope import Event, open_envelope, read_event
 from services.events.keys import PrivateKey, load_key
 from services.events.log import Record, Topics, open_log
 from services.postgres import Connection, Cursor, connect, database_url, transaction
@@ -282,7 +283,7 @@ class Worker:
         parked = [read_event(open_envelope(p.jws.encode())) for p in pending]
         told = [*events, *parked]
         mark_nos = {normalised(str(e.data["mark_no"])) for e in told if "mark_no" in e.data}
-        others = {normalised(str(e.data[name])) for e in told for name in ("by", "parent_no") if e.data.get(name)}
+        others = {number for e in told for number in _others_named(e)}
         unsaved = before.saved.keys() if before else frozenset()
         owners = dict(before.batch.new_marks) if before else {}
         self.register.load(cur, subjects | others, mark_nos, unsaved=unsaved, owners=owners)
@@ -378,6 +379,14 @@ class _Saving:
         """Whether the next batch has to see it in the database: what waits, what is resolved, what has consequences."""
         batch = self.batch
         return bool(batch.parked or batch.drained or batch.resolved or batch.cause)
+
+
+def _others_named(event: Event) -> Iterator[str]:
+    """The certificates that an event, or what it puts into another one, names beside its subject."""
+    said = event.data["fields"] if event.type == CORRECTED else event.data
+    for name in ("by", "parent_no"):
+        if said.get(name):
+            yield normalised(str(said[name]))
 
 
 def _asks_around(prepared: Prepared) -> bool:

@@ -14,7 +14,7 @@ from services.events.envelope import open_envelope
 from services.events.keys import new_key
 from services.settings import settings_from
 from tests.conftest import a_database
-from tests.register import A_MARK, AUTHORITY, BODY, Register, a_first_event, a_number, accepted, ago, refused_for
+from tests.register import A_MARK, AUTHORITY, BODY, Register, a_first_event, a_number, accepted, ago, ahead, refused_for
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +116,37 @@ def test_a_key_and_what_redrives_its_events_in_one_batch(register: Register) -> 
         register.sign(AUTHORITY, "quarantine.resolved", digest, said),
     )
     assert accepted(register.decided(early))
+
+
+def test_a_certificate_with_the_number_of_a_body(register: Register) -> None:
+    number = BODY.rpartition(":")[2]
+    assert accepted(register.say(BODY, "certificate.issued", number, a_first_event()))
+    suspended = {"effective_at": ago(3), "reason": "S03", "until": ahead(3)}
+    told = register.tell(BODY, "certificate.suspended", number, suspended)
+    assert accepted(register.decided(told))
+    competent = {"effective_at": ago(0), "schemes": [{"scheme": "sample", "from": ago(500)}]}
+    assert accepted(register.say(AUTHORITY, "body.scope_changed", number, competent))
+    corrected = {"of": open_envelope(told).digest, "fields": {"reason": "S04"}}
+    assert accepted(register.say(BODY, "certificate.corrected", number, corrected))
+    assert register.state(number)["statuses"][-1]["reason"] == "S04"
+
+
+def test_a_scheme_that_changes_on_the_day_of_an_issue_judges_only_what_comes_after(register: Register) -> None:
+    rules = {"effective_at": "2016-01-01", "version": 1, "name": {"zh": "例", "en": "x"}, "class": "product"}
+    rules |= {"mandatory": False, "declaration": False, "mark_authorizer": "none"}
+    rules |= {"coverage": {"complete": False, "zh": "例", "en": "x"}}
+    assert accepted(register.say(AUTHORITY, "scheme.published", "changing", rules))
+    competent = {"effective_at": ago(0), "schemes": [{"scheme": s, "from": ago(500)} for s in ("sample", "changing")]}
+    assert accepted(register.say(AUTHORITY, "body.scope_changed", BODY.rpartition(":")[2], competent))
+    today = {name: ago(0) for name in ("effective_at", "issued_on", "valid_from")}
+    number = register.issue("changing", **today)
+    later = rules | {"version": 2, "effective_at": ago(0), "required": ["grade"]}
+    assert accepted(register.say(AUTHORITY, "scheme.published", "changing", later))
+    amended = register.tell(BODY, "certificate.amended", number, {"effective_at": ago(0), "fields": {"headcount": 7}})
+    assert accepted(register.decided(amended))
+    corrected = {"of": open_envelope(amended).digest, "fields": {"fields": {"headcount": 8}}}
+    assert accepted(register.say(BODY, "certificate.corrected", number, corrected))
+    assert register.state(number)["headcount"] == 8
 
 
 def test_the_log_is_read_to_its_end(register: Register) -> None:
