@@ -175,13 +175,15 @@ def _environ(scope: Message, body: IO[bytes]) -> dict[str, Any]:
         "wsgi.run_once": False,
         CONTINUES: None,
     }
+    if any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"]):
+        came = body.seek(0, io.SEEK_END)  # a body that came in pieces is whole now, and has a length
+        body.seek(0)
+        environ["CONTENT_LENGTH"] = str(max(came, _declared(scope)))
     for raw, value in scope["headers"]:
-        if raw == b"transfer-encoding":  # it came in pieces; now it is whole and has a length
-            environ["CONTENT_LENGTH"] = str(body.seek(0, io.SEEK_END))
-            body.seek(0)
-            continue
+        if b"_" in raw or raw in (b"content-length", b"transfer-encoding"):
+            continue  # `content_length` would pass for the one with a dash
         name = raw.decode("latin-1").upper().replace("-", "_")
-        name = name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"
+        name = name if name == "CONTENT_TYPE" else f"HTTP_{name}"
         text = value.decode("latin-1")
         environ[name] = f"{environ[name]},{text}" if name in environ else text
     return environ

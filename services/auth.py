@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar
 
-from flask import request
+from flask import Response, after_this_request, request
 from flask_smorest import Api
 
 from services.domain.errors import CertmarkError
@@ -94,6 +94,7 @@ class Gate:
         Raises:
             NotAuthenticated: no token, or none that counts. NotPermitted: another role.
         """
+        after_this_request(_keep_private)
         caller = self.holder_of(bearer(request.headers.get("Authorization", "")))
         if caller.role not in roles:
             raise NotPermitted(f"a token of the role {caller.role}; this is for {', '.join(roles)}")
@@ -107,6 +108,13 @@ class Gate:
                 "the token is unknown, revoked or past its last day", hint="tokens are made by `certmark tokens new`"
             )
         return found
+
+
+def _keep_private(response: Response) -> Response:
+    """No cache between gives one holder's answer to another."""
+    response.headers.setdefault("Cache-Control", "private, no-store")
+    response.vary.add("Authorization")
+    return response
 
 
 def bearer(authorization: str) -> str:

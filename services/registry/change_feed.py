@@ -7,15 +7,16 @@ whose record has changed again since, which are named as replaced. Both together
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, cast
 
-from services.domain.certificate import CertificateState, from_state
+from services.domain.certificate import Certificate, CertificateState, from_state
 from services.domain.identifiers import civil_day, instant_text
-from services.domain.standing import standing
+from services.domain.standing import standing_under
 from services.postgres import Cursor
+from services.registry import store
 
 LARGEST = 4 << 20
 """Characters of states after which a page ends: its first item may be longer by itself."""
@@ -44,6 +45,8 @@ class Changes:
     seq: int
     as_of: datetime
     items: tuple[Changed, ...]
+    parents: Mapping[str, Certificate]
+    """By number, those of the items that stand no better than they."""
 
     @property
     def replaced(self) -> list[list[int]]:
@@ -75,7 +78,15 @@ def changes_after(cur: Cursor, after: int, limit: int, largest: int = LARGEST) -
     revision, seq, as_of = rows[0][:3]
     items = tuple(Changed(*row[3:]) for row in rows if row[3] is not None and row[-1] is not None)
     # The highest revision is always a record's last, so a stretch that ends with the register ends with an item.
-    return Changes(after, items[-1].revision if items else after, revision, seq, as_of, items)
+    complete_to = items[-1].revision if items else after
+    return Changes(after, complete_to, revision, seq, as_of, items, _parents(cur, items))
+
+
+def _parents(cur: Cursor, items: Sequence[Changed]) -> dict[str, Certificate]:
+    states = [json.loads(item.state) for item in items if item.key.startswith("certificate/")]
+    keys = {f"certificate/{state['parent_no']}" for state in states if state["parent_no"]}
+    found = store.records_of(cur, keys) if keys else {}
+    return {key.partition("/")[2]: from_state(json.loads(record.state)) for key, record in found.items()}
 
 
 def first_digest(cur: Cursor) -> str | None:
@@ -100,17 +111,18 @@ def page_of(changes: Changes, register: str) -> bytes:
         "day": day.isoformat(),
         "replaced": changes.replaced,
     }
-    items = ",".join(_item(item, day) for item in changes.items)
+    items = ",".join(_item(item, changes.parents, day) for item in changes.items)
     return f'{_text(head)[:-1]},"items":[{items}]}}'.encode()
 
 
-def _item(changed: Changed, day: date) -> str:
+def _item(changed: Changed, parents: Mapping[str, Certificate], day: date) -> str:
     """One item; the state stands in it character by character as it is stored, so that its digest can be checked."""
     kind, _, name = changed.key.partition("/")
     head: dict[str, Any] = {"revision": changed.revision, "key": changed.key, "kind": kind}
     if kind == "certificate":
         certificate = from_state(cast(CertificateState, json.loads(changed.state)))
-        head |= {"certificate_no": name, "standing": standing(certificate, day).value}
+        above = parents.get(certificate.parent_no) if certificate.parent_no else None
+        head |= {"certificate_no": name, "standing": standing_under(certificate, above, day).value}
     head |= {
         "seq": changed.seq,
         "digest": changed.digest,

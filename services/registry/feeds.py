@@ -152,7 +152,7 @@ def feeds(database: Reader, settings: Settings, gate: Gate) -> Blueprint:
             response = Response(content_type=JOSE if enveloped else "application/json")
             response.set_etag(tag, weak=True)
             response.headers["Cache-Control"] = "private, no-cache"
-            response.headers["Vary"] = "Accept, Authorization"
+            response.vary.add("Accept")
             if request.if_none_match.contains_weak(tag):
                 response.status_code = 304
                 return response

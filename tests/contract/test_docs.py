@@ -337,7 +337,7 @@ def test_the_readme_tries_what_the_program_prints() -> None:
 EXAMPLES = DOCS / "examples"
 
 
-@pytest.mark.parametrize("name", ["publish.py", "check_mark.py", "follow_decisions.py"])
+@pytest.mark.parametrize("name", ["publish.py", "check_mark.py", "follow_decisions.py", "receive.py"])
 def test_an_example_needs_nothing_of_ours(name: str) -> None:
     source = (EXAMPLES / name).read_text(encoding="utf-8")
     assert len(source.splitlines()) < 100  # as the README says

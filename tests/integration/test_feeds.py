@@ -230,14 +230,36 @@ def test_no_cursor_of_ours_is_a_problem(url: str, body: str) -> None:
     assert (status, json.loads(problem)["pointer"]) == (400, "/after")
 
 
-def test_a_feed_without_end_uses_the_index(register: Register) -> None:
+def test_a_source_among_many_is_read_by_index(register: Register) -> None:
     with transaction(register.connection) as cur:
+        decisions_after(cur, BODY, BEGINNING, 10)
+        assert cur.query is not None
+        asked = cur.query.decode()
         cur.execute("SET LOCAL enable_seqscan = off")
-        cur.execute(
-            "EXPLAIN SELECT seq FROM entries WHERE kind = 'event' AND source = %s AND seq > 5 ORDER BY seq LIMIT 9",
-            (BODY,),
-        )
-        assert any("entries_source" in line for (line,) in cur.fetchall())
+        cur.execute(f"EXPLAIN {asked}")
+        plan = "\n".join(line for (line,) in cur.fetchall())
+    assert "entries_source" in plan
+    assert "quarantine_source" in plan
+
+
+def test_no_cache_between_keeps_what_needs_a_token(url: str, body: str, platform: str) -> None:
+    for path, token in (("/v1/decisions", body), ("/v1/feed", platform), ("/v1/webhooks", body)):
+        for given in (token, None):
+            _, headers, _ = ask(url, path, given)
+            assert "no-store" in headers["Cache-Control"] or headers["Cache-Control"] == "private, no-cache", path
+            assert "Authorization" in headers["Vary"]
+
+
+def test_a_child_stands_no_better_than_its_parent(register: Register, url: str, platform: str) -> None:
+    parent = register.issue()
+    child = register.issue(parent_no=parent)
+    before = a_page(url, platform, 0)
+    standings = {item["certificate_no"]: item["standing"] for item in before["items"] if item["kind"] == "certificate"}
+    assert (standings[parent], standings[child]) == ("valid", "valid")
+    assert register.say(BODY, "certificate.suspended", parent, a_suspension())["decision"] == "accepted"
+    after = a_page(url, platform, 0)
+    standings = {item["certificate_no"]: item["standing"] for item in after["items"] if item["kind"] == "certificate"}
+    assert (standings[parent], standings[child]) == ("suspended", "suspended")
 
 
 # --- decisions as a stream --------------------------------------------------------------------------------

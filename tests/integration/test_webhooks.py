@@ -6,6 +6,8 @@ import ipaddress
 import json
 import socket
 import ssl
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -33,7 +35,7 @@ from services.registry.decision_feed import BEGINNING
 from services.registry.webhook_store import Kind
 from services.registry.webhooks import Deliverer
 from services.settings import settings_from
-from tests.conftest import a_database
+from tests.conftest import ROOT, a_database
 from tests.receiver import Received, Receiver, continues, drips, floods, hangs_up, speaks_something_else
 from tests.register import BODY, OTHER, Register, a_suspension
 from tests.served import a_token, ask, ask_json, served
@@ -491,3 +493,43 @@ def test_a_holder_has_ten_at_most(register: Register, url: str) -> None:
     statuses = [ask(url, f"/v1/webhooks/h{n}", token, "PUT", body=asked)[0] for n in range(11)]
     assert statuses == [200] * 10 + [400]
     assert ask(url, "/v1/webhooks/h3", token, "PUT", body=asked)[0] == 200
+
+
+def test_the_example_receives_and_believes_the_signature_alone(
+    register: Register, url: str, deliverer: Deliverer, free_ports: Callable[[int], list[int]]
+) -> None:
+    (port,) = free_ports(1)
+    command = [sys.executable, "-I", str(ROOT / "docs" / "examples" / "receive.py"), str(port)]
+    with subprocess.Popen(
+        [*command, register.settings.genesis],
+        env={"CERTMARK_REGISTRY_PORT": url.rpartition(":")[2]},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as example:
+        assert example.stdout is not None
+        try:
+            with Receiver() as receiver:
+                name = hooked(register, receiver)
+                number = register.issue()
+                until(deliverer, lambda: receiver.received)
+            genuine = receiver.received[0]
+            wait_for(lambda: listens(port), 10)
+            headers = {"Certmark_Signature": genuine.signature}
+            here = f"http://127.0.0.1:{port}"
+            for body in (genuine.body.replace(b"accepted", b"refused!"), genuine.body + b" "):
+                assert ask(here, "/", method="POST", body=body.decode(), **headers)[0] == 400
+            for _ in range(2):
+                assert ask(here, "/", method="POST", body=genuine.body.decode(), **headers)[0] == 204
+            with transaction(register.connection) as cur:
+                webhook_store.put(cur, BODY, name, Kind.DECISIONS, f"{here}/hooks", (BEGINNING, 0), again=False)
+            later = register.issue()
+            until(deliverer, lambda: the_hook(register, name).place.seq == register.head().size - 1)
+            assert [example.stdout.readline() for _ in range(2)] == [f"accepted {n}\n" for n in (number, later)]
+        finally:
+            example.kill()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as line:
+        return line.connect_ex(("127.0.0.1", port)) == 0

@@ -111,6 +111,17 @@ def test_paths_headers_and_addresses_are_those_of_the_request() -> None:
     assert line.body.decode() == "沪/1 a,b 192.0.2.7 wsgi_0"
 
 
+def test_a_name_with_an_underscore_passes_for_no_other() -> None:
+    forged = [length(3), (b"content_length", b"0"), (b"x_twice", b"c"), (b"x-twice", b"a")]
+    assert asked(an_app(), scope("POST", "/echo", forged, b"n=1"), b"abc").body == b"abc"
+    assert asked(an_app(), scope("GET", "/名/x", forged[2:])).body.decode().startswith("x a ")
+
+
+def test_the_length_is_that_of_what_came() -> None:
+    both = [(b"transfer-encoding", b"chunked"), length(2)]
+    assert asked(an_app(), scope("POST", "/echo", both, b"n=1"), b"abc", b"def").body == b"abcdef"
+
+
 @pytest.mark.parametrize("headers", [[length(LARGEST + 1)], [(b"transfer-encoding", b"chunked")]])
 def test_what_is_too_long_is_refused_once_its_sender_has_sent_it(headers: list[tuple[bytes, bytes]]) -> None:
     pieces = [b"x" * (LARGEST // 2)] * 5

@@ -79,7 +79,7 @@ def test_items_and_replaced_are_every_number_once(after: int, steps: set[int]) -
 def some_changes(*revisions: int, after: int = 0, as_of: datetime = NOW) -> Changes:
     state = '{"id":"ccc","kind":"scheme"}'
     items = tuple(Changed(r, "scheme/ccc", 7, NOW, "d" * 64, False, state) for r in revisions)
-    return Changes(after, revisions[-1] if revisions else after, 9, 20, as_of, items)
+    return Changes(after, revisions[-1] if revisions else after, 9, 20, as_of, items, {})
 
 
 def test_a_page_says_what_it_covers_and_of_which_register() -> None:
