@@ -29,10 +29,9 @@ HEADERS = {
         f"default-src 'none'; style-src 'sha256-{_CSS_HASH}'; img-src data:; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
-    "Cache-Control": "no-store",
     "Vary": "Cookie, Accept-Language",
 }
-"""No script at all; and nothing of a source's own pages stays in a cache."""
+"""No script at all."""
 
 _CHINESE = re.compile("[\u3400-\u9fff]")
 _ENGLISH = re.compile("[A-Za-z]{2,} [A-Za-z]{2,}")

@@ -1,6 +1,7 @@
 """The console's addresses: who may open each, and the page that it answers with."""
 
 import json
+import re
 import secrets
 import uuid
 from collections.abc import Callable
@@ -80,7 +81,7 @@ class _Console:
 
     def add_to(self, pages: Blueprint) -> None:
         pages.before_request(self.enter)
-        pages.after_request(self.keep_cookie)
+        pages.after_request(self.finish)
         pages.register_error_handler(CertmarkError, self.tell)
         pages.register_error_handler(HTTPException, self.tell_http)
         pages.register_error_handler(Exception, self.tell_unforeseen)
@@ -123,6 +124,7 @@ class _Console:
         visit = None if g.fresh else self.read(lambda cur: door.visit_of(cur, g.cookie, g.now))
         g.visitor = visit.visitor if visit else None
         g.source, g.directory = None, self.read(asked.directory)
+        g.language = request.args.get("lang", "")
         if request.endpoint == "console.upload":
             request.max_content_length = LARGEST_REQUEST
         if request.method == "POST":
@@ -143,9 +145,12 @@ class _Console:
 
     def _check_form(self) -> None:
         shown = request.form.get("form", "")
+        g.language = g.language or request.form.get("lang", "")
         door.check_form("" if g.fresh else g.cookie, shown)
 
-    def keep_cookie(self, response: Response) -> Response:
+    def finish(self, response: Response) -> Response:
+        """After every page: nothing of it stays in a cache; and a stranger gets the cookie that a form goes with."""
+        response.headers.setdefault("Cache-Control", "no-store")
         if g.get("fresh"):
             self._set_cookie(response, g.cookie)
         return response
@@ -157,8 +162,8 @@ class _Console:
         response.set_cookie(COOKIE, value, httponly=True, samesite="Strict", secure=secure, path=ROOT)
 
     def frame(self) -> Frame:
-        explicit = request.values.get("lang", "") in HTML_LANG
-        language = request.values["lang"] if explicit else _accepted_language()
+        explicit = g.language in HTML_LANG
+        language = g.language if explicit else _accepted_language()
         other = "zh" if language == "en" else "en"
         href = ""
         if request.method == "GET":
@@ -358,6 +363,7 @@ class _Console:
 
     def _event(self, digest: str) -> tuple[asked.Seen, bytes, int]:
         source = g.source
+        digest = _digest(digest)
 
         def look(cur: Cursor) -> tuple[asked.Seen, bytes, int] | None:
             found = asked.event_of(cur, source, digest)
@@ -370,7 +376,7 @@ class _Console:
 
     def settled(self) -> Response:
         source = self._acting()
-        digest = request.form.get("digest", "")
+        digest = _digest(request.form.get("digest", ""))
         if request.form.get("again"):
             self.read(lambda cur: asked.unsettle(cur, source, digest))
         elif not self.read(lambda cur: asked.settle(cur, source, digest, g.now)):
@@ -408,6 +414,7 @@ class _Console:
         mapping = request.files.get("mapping")
         if mapping is not None and mapping.filename:
             mapping.save(one.mapping)
+        submissions.announce(one)
         submissions.begin(one)
         return _go(self.frame().link(f"submissions/{one.id}"))
 
@@ -607,6 +614,12 @@ def _wanted() -> asked.Wanted:
     )
 
 
+def _digest(text: str) -> str:
+    if not re.fullmatch("[0-9a-f]{64}", text):
+        raise NotFound("a digest is 64 lower-case hexadecimal digits")
+    return text
+
+
 def _forms(subject: str) -> tuple[str, ...]:
     """A subject as written, and as a certificate number in canonical form where it can be one; none where empty."""
     try:
@@ -638,8 +651,7 @@ def _accepted_language() -> str:
 
 
 def _language_kept() -> dict[str, str]:
-    language = request.values.get("lang", "")
-    return {"lang": language} if language in HTML_LANG else {}
+    return {"lang": g.language} if g.language in HTML_LANG else {}
 
 
 def _short(source: str) -> str:
@@ -651,12 +663,10 @@ def _short(source: str) -> str:
 def _go(where: str) -> Response:
     response = redirect(where, 303)
     assert isinstance(response, Response)
-    response.headers["Cache-Control"] = "no-store"
     return response
 
 
 def _file(content: bytes, kind: str, name: str) -> Response:
     response = Response(content, content_type=kind)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    response.headers["Cache-Control"] = "no-store"
     return response

@@ -160,9 +160,8 @@ def take_in(folder: Path, id_: str, about: About) -> Submission:
     return Submission(id_, place, about)
 
 
-def begin(one: Submission) -> None:
-    """Say what it is, which makes it one, and start a process of its own for it: a large sheet would keep everybody
-    else waiting."""
+def announce(one: Submission) -> None:
+    """Say what it is, which makes it one; its file is there by now."""
     with closing(sqlite3.connect(one.rows, isolation_level=None)) as rows:
         rows.execute("PRAGMA journal_mode = WAL")
         rows.executescript(_TABLES)
@@ -170,6 +169,10 @@ def begin(one: Submission) -> None:
     about = one.folder / "about.new"
     about.write_text(json.dumps(asdict(one.about), ensure_ascii=False), encoding="utf-8")
     about.replace(one.folder / "about.json")
+
+
+def begin(one: Submission) -> None:
+    """Start the work on it, in a process of its own: a large sheet would keep everybody else waiting."""
     _RUNNING[:] = [process for process in _RUNNING if process.poll() is None]
     command = [sys.executable, "-m", "services.registry.console.checking", str(one.folder)]
     told = {name: value for name, value in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"}
