@@ -277,7 +277,9 @@ def announce(settings: Settings, console: Console, *, demonstrate: bool) -> None
     verify = settings.service_url("verify")
     console.print(f"\n[bold]certmark[/] {verify}", highlight=False)
     console.print(f"  events    {settings.service_url('events')}   POST /v1/events, /docs", highlight=False)
-    console.print(f"  registry  {settings.service_url('registry')}   decisions, history, /docs", highlight=False)
+    registry = settings.service_url("registry")
+    console.print(f"  registry  {registry}   decisions, history, /docs", highlight=False)
+    console.print(f"  console   {registry}/console/   机构工作台 a body's own pages", highlight=False)
     console.print(f"  logs      {settings.data / 'logs'}", highlight=False)
     if demonstrate:
         console.print("\n[bold]试一试 Try[/]  演示数据均为虚构 the data is fictional", highlight=False)

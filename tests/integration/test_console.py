@@ -604,7 +604,7 @@ def test_a_sheet_is_checked_row_by_row_and_what_to_fix_loads_cleanly(body: Flask
     assert re.search(r"<dt>可以报送</dt><dd>2</dd>", html)
     assert re.search(r"<dt>有错</dt><dd>5</dd>", html)
     assert f'"subject": "{good}"' in html
-    assert "certmark import '证书 1.csv' --as CNCA-R-2019-7901" in html
+    assert "certmark import '证书 1.csv' --as CNCA-R-2019-7901 --fix '证书 1-fix.csv'" in html
     only = shown(body, answer.location + "?show=wrong")
     assert good not in only
     assert registered in only

@@ -284,3 +284,22 @@ def test_a_source_is_warned_before_its_last_key_ends() -> None:
     assert keys.warning([keys.on(key, NOW) for key in (ending, ahead)], FRAME) == ""
     assert keys.warning([keys.on(ahead, NOW)], FRAME) == FRAME.say("no_key")
     assert keys.warning([], FRAME) == FRAME.say("no_key")
+
+
+def test_the_oldest_key_without_an_end_is_the_one_to_change() -> None:
+    old, new = a_key(valid_from=date(2020, 1, 1)), a_key(valid_from=date(2025, 1, 1))
+    retiring = a_key(valid_from=date(2019, 1, 1), retired_on=TODAY + timedelta(days=3))
+    gone = a_key(valid_from=date(2018, 1, 1), retired_on=TODAY)
+    owned = [keys.on(key, NOW) for key in (new, retiring, old, gone)]
+    assert keys.to_change(owned) == old
+    assert keys.to_change(owned[1:2]) == retiring
+    assert keys.to_change([]) is None
+
+
+def test_the_commands_name_a_new_file_and_the_old_key() -> None:
+    old = a_key()
+    shown = keys.commands("CNCA-R-2019-7901", BODY, old, TODAY)
+    assert shown.splitlines()[0] == "certmark keys new CNCA-R-2019-7901-20261122"
+    assert f"key.retired {old.kid}" in shown
+    assert "purpose=event" in shown
+    assert "keys new shanghai-brand-20261122" in keys.commands("alliance:shanghai-brand", BODY, None, TODAY)

@@ -5,6 +5,7 @@ import shlex
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 from services.domain.errors import every_error
@@ -109,11 +110,16 @@ def facts(progress: Progress, frame: Frame) -> list[tuple[str, str]]:
     return [(name, value) for name, value in rows if value]
 
 
-def commands(one: Submission, short: str) -> str:
-    """What reports the good rows of a sheet, from a machine that has the key."""
-    words = ["certmark", "import", one.about.name, "--as", short, "--fix", "fix.csv"]
-    words += ["--mapping", "mapping.json"] if one.mapping.exists() else []
-    return shlex.join(words)
+def fix_name(one: Submission) -> str:
+    """What the fix file of a sheet is called: by its sheet, so that no other's is in its way."""
+    return f"{PurePath(one.about.name).stem}-fix.csv"
+
+
+def commands(one: Submission, short: str) -> tuple[str, str]:
+    """(what reports the good rows of a sheet, what reports the fix file once it is mended), where the key is."""
+    mapping = ["--mapping", "mapping.json"] if one.mapping.exists() else []
+    good = ["certmark", "import", one.about.name, "--as", short, *mapping, "--fix", fix_name(one)]
+    return shlex.join(good), shlex.join(["certmark", "import", fix_name(one), "--as", short, *mapping])
 
 
 def not_let_in(one: Submission) -> list[tuple[Seen, bytes]]:

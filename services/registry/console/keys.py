@@ -84,18 +84,25 @@ def warning(keys: Sequence[OwnKey], frame: Frame) -> str:
     return frame.say("last_key", days=left)
 
 
-def commands(short: str, source: str, old: Key | None) -> str:
+def to_change(keys: Sequence[OwnKey]) -> Key | None:
+    """The key that a new one should follow: the oldest of those whose end nobody has settled yet."""
+    signing = [own for own in keys if own.state.signs]
+    open_ended = [own for own in signing if own.key.retired_on is None]
+    return min(open_ended or signing, key=lambda own: own.key.valid_from).key if signing else None
+
+
+def commands(short: str, source: str, old: Key | None, day: date) -> str:
     """How a source changes to a new key by itself: the old one, which the commands find under the source's name, signs
     that the new one is its own."""
-    name = short.rpartition(":")[2]
+    name = f"{short.rpartition(':')[2]}-{day:%Y%m%d}"
     purpose = old.purpose.value if old else Purpose.EVENT.value
-    return f"""certmark keys new {name}-new
-member() {{ certmark keys show {name}-new --json | python3 -c "import json, sys; print(json.load(sys.stdin)['$1'])"; }}
+    return f"""certmark keys new {name}
+member() {{ certmark keys show {name} --json | python3 -c "import json, sys; print(json.load(sys.stdin)['$1'])"; }}
 jwk() {{ member key | tr "'" '"'; }}
 
 certmark sign --as {short} key.added "$(member kid)" owner={source} \\
     purpose={purpose} key="$(jwk)" from=today until=+730d | certmark publish --wait
 
-certmark sign --as {short} --key "$CERTMARK_DATA/keys/{name}-new.pem" \\
+certmark sign --as {short} --key "$CERTMARK_DATA/keys/{name}.pem" \\
     key.retired {old.kid if old else "KID"} effective_at=+7d | certmark publish --wait
 """

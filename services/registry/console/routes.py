@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from flask import Blueprint, Response, g, redirect, request
 from werkzeug.exceptions import HTTPException
@@ -493,7 +493,7 @@ class _Console:
             return _file(inbox.fix_list(self._refused_of(one)), "text/csv; charset=utf-8", "fix.csv")
         if not one.fix_file.exists():
             raise NotFound("nothing is wrong in this submission, or it is not yet done")
-        return _file(one.fix_file.read_bytes(), "text/csv; charset=utf-8", "fix.csv")
+        return _file(one.fix_file.read_bytes(), "text/csv; charset=utf-8", handed_in.fix_name(one))
 
     def fix_file_drafts(self, id_: str) -> Response:
         one = submissions.submission(self.folder, self._acting(), id_)
@@ -575,7 +575,6 @@ class _Console:
     def keys(self) -> Response:
         frame, source = self.frame(), g.source
         found = [keys.on(key, g.now) for key in self.read(lambda cur: keys.keys_of(cur, source))]
-        signing = next((own.key for own in reversed(found) if own.state.signs), None)
         return self.show(
             "keys",
             "keys",
@@ -584,7 +583,7 @@ class _Console:
             found=found,
             looks=_LOOKS,
             warning=keys.warning(found, frame),
-            commands=keys.commands(_short(source), source, signing),
+            commands=keys.commands(_short(source), source, keys.to_change(found), civil_day(g.now)),
         )
 
     def _acting(self) -> str:
@@ -668,5 +667,7 @@ def _go(where: str) -> Response:
 
 def _file(content: bytes, kind: str, name: str) -> Response:
     response = Response(content, content_type=kind)
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    plain = name if name.isascii() and name.replace("-", "").replace(".", "").isalnum() else "fix.csv"
+    named = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+    response.headers["Content-Disposition"] = named
     return response

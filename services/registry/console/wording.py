@@ -237,6 +237,8 @@ TEXTS: dict[str, Text] = {
     "days": Text("{days} 天", "{days} days"),
     "left": Text("剩余", "Left"),
     "state": Text("状态", "State"),
+    "retired_from": Text("自 {day} 停用", "retired from {day} on"),
+    "compromised_from": Text("自 {day} 失密", "compromised since {day}"),
     "key_valid": Text("可用", "may sign"),
     "key_ending": Text("即将到期", "ends soon"),
     "key_ahead": Text("尚未启用", "not yet"),
@@ -245,8 +247,9 @@ TEXTS: dict[str, Text] = {
     "key_compromised": Text("已报失密", "compromised"),
     "rotate": Text("更换密钥", "Change to a new key"),
     "rotate_1": Text(
-        "在贵机构自己的机器上生成新密钥，由旧密钥签名登记：",
-        "Make a new key on a machine of your own, and have the old one sign that it is yours:",
+        "在贵机构自己的机器上生成新密钥，由旧密钥签名登记（旧密钥不在默认位置时，第一条 sign 也要加 --key）：",
+        "Make a new key on a machine of your own, and have the old one sign that it is yours (where the old one is not "
+        "in its usual place, the first sign needs --key too):",
     ),
     "rotate_2": Text(
         "新密钥登记被接受后，报送程序改用它（--key）。两把密钥可以同时使用，重叠期结束后旧密钥停用（上面最后一条）。",
@@ -388,7 +391,7 @@ TO_DO: dict[str, Text] = {
         "Check the order of events and the present status; revoked and cancelled are final.",
     ),
     "unknown-reason": Text(
-        "改用此事件可用的原因代码：暂停 S…，撤销 R…，注销 C…。",
+        "改用此事件可用的原因代码：暂停用 S 类，撤销用 R 类，注销用 C 类。",
         "Use a reason of this event: S… to suspend, R… to revoke, C… to cancel.",
     ),
     "bad-dates": Text("核对各日期及其先后。", "Check the dates and their order."),
