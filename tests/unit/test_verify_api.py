@@ -445,9 +445,9 @@ def the_green_holder(service: Service) -> str:
     return found.certificate.holder.uscc or ""
 
 
-def test_several_bodies_certificates_answer_as_one_product(shared: Service) -> None:
-    uscc = the_green_holder(shared)
-    answer = shared.client.get("/v1/products", query_string={"uscc": uscc, "model": "１８ｌ"}).get_json()
+def test_several_bodies_certificates_answer_as_one_product(own: Service) -> None:
+    uscc = the_green_holder(own)
+    answer = own.client.get("/v1/products", query_string={"uscc": uscc, "model": "１８ｌ"}).get_json()
     assert (answer["code"], len(answer["products"])) == ("valid", 1)
     (product,) = answer["products"]
     numbers = sorted(one["certificate_no"] for one in product["certificates"])
