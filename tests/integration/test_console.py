@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -251,6 +252,13 @@ def test_no_form_is_taken_without_the_token_of_its_visit(body: FlaskClient, path
     assert answer.status_code == 403
     assert "form-not-ours" in answer.text
     assert body.get(f"{HOME}/inbox").status_code == 200
+
+
+@pytest.mark.parametrize("path", POSTS[2:])
+def test_what_a_stranger_sends_is_not_read(stranger: FlaskClient, path: str) -> None:
+    form = form_of(stranger.get("/console/sign-in"))
+    answer = stranger.post(path, data={"form": form, "file": (io.BytesIO(b"x"), "x.csv")})
+    assert answer.status_code == 403
 
 
 def test_every_address_that_takes_a_form_is_among_those_tried(app: Flask) -> None:
@@ -690,3 +698,17 @@ def test_two_submissions_at_a_time_are_enough(body: FlaskClient, ours: Register)
         assert "still-busy" in answer.text
     finally:
         shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("path", ["/console/", "/console/sign-in", f"{HOME}/inbox"])
+def test_without_its_database_the_console_says_so_on_a_page(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, path: str
+) -> None:
+    monkeypatch.setenv("CERTMARK_DATA", str(tmp_path))
+    monkeypatch.setenv("CERTMARK_DATABASE_URL", f"postgresql://nobody@/none?host={tmp_path}")
+    client = api.create_app().test_client()
+    client.set_cookie(routes.COOKIE, "x" * 43, path="/console")
+    answer = client.get(path, headers={"Accept-Language": "zh"})
+    assert answer.status_code == 503
+    assert "暂时无法显示" in answer.text
+    assert str(tmp_path) not in answer.text

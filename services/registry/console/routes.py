@@ -26,7 +26,7 @@ from services.postgres import Cursor
 from services.problems import InternalError, MethodNotAllowed
 from services.registry import overdue
 from services.registry.console import asked, certificates, door, handed_in, inbox, keys, submissions
-from services.registry.console.door import LockedOut, Visitor
+from services.registry.console.door import FormNotOurs, LockedOut, Visitor
 from services.registry.console.pages import ROOT, Frame, page, place_of, source_at
 from services.registry.console.submissions import Kind, Submission
 from services.registry.console.wording import HTML_LANG
@@ -117,16 +117,15 @@ class _Console:
         Only signing in is open to strangers; anybody else's pages do not exist for a source.
         """
         g.now = datetime.now(UTC)
+        g.language = request.args.get("lang", "")
+        g.visitor, g.source, g.directory = None, None, asked.Directory({}, demonstration=False)
         g.cookie = request.cookies.get(COOKIE, "")
         g.fresh = not 20 <= len(g.cookie) <= 100
         if g.fresh:
             g.cookie = secrets.token_urlsafe(32)
         visit = None if g.fresh else self.read(lambda cur: door.visit_of(cur, g.cookie, g.now))
         g.visitor = visit.visitor if visit else None
-        g.source, g.directory = None, self.read(asked.directory)
-        g.language = request.args.get("lang", "")
-        if request.endpoint == "console.upload":
-            request.max_content_length = LARGEST_REQUEST
+        g.directory = self.read(asked.directory)
         if request.method == "POST":
             self._check_form()
         if request.endpoint in ("console.sign_in", "console.sign_out"):
@@ -144,6 +143,11 @@ class _Console:
         return None
 
     def _check_form(self) -> None:
+        """Raises FormNotOurs. What a stranger sends is not even read, but for the token with which to sign in."""
+        if g.visitor is None and request.endpoint not in ("console.sign_in", "console.sign_out"):
+            raise FormNotOurs("there is no visit, or it is over", hint="sign in")
+        if request.endpoint == "console.upload":
+            request.max_content_length = LARGEST_REQUEST
         shown = request.form.get("form", "")
         g.language = g.language or request.form.get("lang", "")
         door.check_form("" if g.fresh else g.cookie, shown)
