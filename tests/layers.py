@@ -25,7 +25,9 @@ class Layer:
 LAYERS = (
     Layer("unit and property", ("tests/unit", "tests/property"), PARALLEL),
     Layer("contract", ("tests/contract",)),
-    Layer("integration", ("tests/integration",), needs=("kafka", "chromium", "fonts")),
+    Layer(
+        "integration", ("tests/integration",), (*PARALLEL, "--dist", "loadfile"), needs=("kafka", "chromium", "fonts")
+    ),
     Layer("fault", ("tests/fault",), needs=("kafka",)),
     Layer("e2e", ("tests/e2e",), needs=("kafka", "chromium", "fonts")),
     Layer("clients", ("tests/clients",), needs=("jdk", "go", "node")),
