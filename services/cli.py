@@ -11,18 +11,18 @@ from typing import Any
 
 import click
 
-from services.admission import tokens
-from services.body_sheets import import_, reconcile
-from services.conformance import conform
+from services.commands.conform import conform
+from services.commands.decision import decision
+from services.commands.identity import default_key, file_name, load_key_file, source_named
+from services.commands.open_data import dump, indicators
+from services.commands.sheets import import_, reconcile
+from services.commands.terminal import NO, OUT, Program, as_json, progress, say_json
+from services.commands.tokens import tokens
 from services.domain.errors import BadRequest, NotConfigured
 from services.domain.identifiers import civil_day
 from services.events import client, drafts
 from services.events.keys import ED25519, ES256, new_key, save_key
-from services.following import decision
-from services.identity import default_key, file_name, load_key_file, source_named
-from services.open_data import dump, indicators
 from services.settings import settings_from
-from services.terminal import NO, OUT, Program, as_json, progress, say_json
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -345,6 +345,7 @@ def remove_class(said: Said, world: World, moment: Moment) -> Changes:
     """The class leaves; that its certificates are cancelled follows as consequences (`fold.consequence`)."""
     data = cast(ClassChangeData, said.data)
     catalogue = _catalogue(said, world, data["class"])
+    _check_later(catalogue, data["effective_at"], moment)
     check_ahead(date.fromisoformat(data["effective_at"]), moment)
     return {f"catalogue/{said.subject}": without_class(catalogue, data["class"], data["effective_at"], said.digest)}
 

@@ -69,24 +69,119 @@ def fold(told: Sequence[Told], rules_on: RulesOn, at: date | None = None) -> Fol
     """Apply entries in order of seq: those that have taken effect by a day, or all.
 
     An event that was corrected counts as corrected. One that was annulled counts as never said from the day on which
-    the annulment takes effect; until then it stood. An issue that was annulled leaves the certificate revoked. What
-    was said after an annulment was judged by what that had left, so it is applied to nothing else.
+    the annulment takes effect; until then it stood. An issue that was annulled leaves the certificate revoked. Each
+    event meets what the entries before it have left, annulments among them, so that a fold of all entries is what one
+    entry after the other came to.
     """
     about = [one for one in told if one.consequence or is_about_a_certificate(one.said)]
     corrections = [one.said for one in about if one.said.type == CORRECTED]
-    ends = [place for place, one in enumerate(about, 1) if _annuls(one) and _has_come(one.said, at)]
-    undone = about[: ends[-1]] if ends else []
-    gone: set[str] = set()
-    folded = _applied(None, undone, frozenset(), corrections, rules_on, at)
-    for annulment in sorted((about[end - 1].said for end in ends), key=lambda said: said.data["effective_at"]):
-        day = date.fromisoformat(annulment.data["effective_at"])
-        gone.add(annulment.data["digest"])
-        after = _applied(None, undone, frozenset(gone), corrections, rules_on, at)
-        folded = Folded(_joined(folded.certificate, after.certificate, day, annulment.digest), after.moot)
-    if folded.certificate is not None and gone:
-        folded = Folded(replace(folded.certificate, annulled=tuple(sorted(gone))), folded.moot)
-    rest = _applied(folded.certificate, about[len(undone) :], frozenset(gone), corrections, rules_on, at)
-    return Folded(rest.certificate, {**folded.moot, **rest.moot})
+    annulments = [
+        _annulment(place, one.said, about, corrections)
+        for place, one in enumerate(about)
+        if _annuls(one) and _has_come(one.said, at)
+    ]
+    return _Story(about, corrections, annulments, rules_on, at).told_to(len(about), frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class _Annulment:
+    """At a place in the story. `whole`: it takes effect no later than what it annuls, which so never stood at all."""
+
+    place: int
+    digest: str
+    target: str
+    day: date
+    whole: bool
+    of_issue: bool
+
+
+def _annulment(place: int, said: Said, about: Sequence[Told], corrections: Sequence[Said]) -> _Annulment:
+    day, target = date.fromisoformat(said.data["effective_at"]), said.data["digest"]
+    annulled = next(one.said for one in about if one.said.digest == target)
+    whole = day <= _first_day(annulled, about, corrections)
+    return _Annulment(place, said.digest, target, day, whole, _begins(annulled))
+
+
+DEEPEST = 6
+"""Annulments from later and later days that are thought through with each other; of more, the first count as whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Story:
+    """The entries about one certificate."""
+
+    about: Sequence[Told]
+    corrections: Sequence[Said]
+    annulments: Sequence[_Annulment]
+    rules_on: RulesOn
+    at: date | None
+
+    def told_to(self, end: int, gone: frozenset[str], since: date | None = None) -> Folded:
+        """What the entries before a place have left, had those that are gone never been said.
+
+        An annulment sets what stood beside what would stand without its target. The latter is looked at from a day on
+        alone: annulments that have taken effect by then are told by leaving their targets out. Each other one doubles
+        the work.
+        """
+        known = [one for one in self.annulments if one.place < end and one.target not in gone]
+        if since is not None:
+            later = [one for one in known if not one.whole and one.day > since][-DEEPEST:]
+            gone |= {one.target for one in known if one not in later}
+            known = later
+        if not known:
+            return self._applied(None, 0, end, gone)
+        last = known[-1]
+        before = self.told_to(last.place, gone, since)
+        without = self.told_to(last.place, gone | {last.target}, last.day)
+        joined = before.certificate
+        if without.certificate is not None or last.of_issue:  # else the issue was annulled before, and that stands
+            joined = _joined(before.certificate, without.certificate, last.day, last.digest)
+        if joined is not None:
+            joined = replace(joined, annulled=tuple(sorted({one.target for one in known})))
+        after = self._applied(joined, last.place + 1, end, gone | {last.target})
+        return Folded(after.certificate, {**before.moot, **after.moot})
+
+    def _applied(self, certificate: Certificate | None, start: int, end: int, gone: frozenset[str]) -> Folded:
+        moot: dict[str, Refusal] = {}
+        corrections = [one for one in self.corrections if one.digest not in gone]
+        for one in self.about[start:end]:
+            said = one.said
+            if said.digest in gone or _annuls(one):
+                continue
+            if said.type == CORRECTED:
+                if certificate is not None:
+                    pair = Corrected(said.data["of"], said.digest)
+                    certificate = replace(certificate, corrected=(*certificate.corrected, pair))
+                continue
+            said = corrected(said, corrections)
+            begins = _begins(said)
+            if not begins and not _has_come(said, self.at):
+                continue
+            if one.consequence:
+                certificate = certificate and consequence(certificate, said)
+                continue
+            scheme = said.data["scheme"] if begins else certificate.scheme if certificate else ""
+            judged_on = (said.data.get("issued_on") if begins else None) or said.data["effective_at"]
+            rules = self.rules_on(scheme, date.fromisoformat(judged_on), one.seq)
+            if rules is None:
+                moot[said.digest] = UnknownScheme(f"no version of {scheme!r} is in force on {judged_on}")
+                continue
+            try:
+                certificate = apply(certificate, said, rules, replace(one.moment, history=True))
+            except Refusal as refusal:
+                moot[said.digest] = refusal
+        return Folded(certificate, moot)
+
+
+def _first_day(said: Said, about: Sequence[Told], corrections: Sequence[Said]) -> date:
+    """The earliest day from which an event counted, as it was said or corrected; of a correction, what it corrects."""
+    if said.type == CORRECTED:
+        return _first_day(next(one.said for one in about if one.said.digest == said.data["of"]), about, corrections)
+    fields = [cast(Mapping[str, str], one.data["fields"]) for one in corrections if one.data["of"] == said.digest]
+    texts = [
+        found["effective_at"] for found in (cast(Mapping[str, str], said.data), *fields) if "effective_at" in found
+    ]
+    return date.fromisoformat(min(texts)) if texts else date.max
 
 
 def is_about_a_certificate(said: Said) -> bool:
@@ -100,46 +195,6 @@ def _annuls(one: Told) -> bool:
 
 def _has_come(said: Said, at: date | None) -> bool:
     return at is None or date.fromisoformat(said.data.get("effective_at", "0001-01-01")) <= at
-
-
-def _applied(
-    certificate: Certificate | None,
-    told: Sequence[Told],
-    gone: frozenset[str],
-    corrections: Sequence[Said],
-    rules_on: RulesOn,
-    at: date | None,
-) -> Folded:
-    """What some entries make of a certificate, or of nothing, without those that are gone."""
-    moot: dict[str, Refusal] = {}
-    standing_corrections = [one for one in corrections if one.digest not in gone]
-    for one in told:
-        said = one.said
-        if said.digest in gone or _annuls(one):
-            continue
-        if said.type == CORRECTED:
-            if certificate is not None:
-                pair = Corrected(said.data["of"], said.digest)
-                certificate = replace(certificate, corrected=(*certificate.corrected, pair))
-            continue
-        said = corrected(said, standing_corrections)
-        begins = _begins(said)
-        if not begins and not _has_come(said, at):
-            continue
-        if one.consequence:
-            certificate = certificate and consequence(certificate, said)
-            continue
-        scheme = said.data["scheme"] if begins else certificate.scheme if certificate else ""
-        judged_on = (said.data.get("issued_on") if begins else None) or said.data["effective_at"]
-        rules = rules_on(scheme, date.fromisoformat(judged_on), one.seq)
-        if rules is None:
-            moot[said.digest] = UnknownScheme(f"no version of {scheme!r} is in force on {judged_on}")
-            continue
-        try:
-            certificate = apply(certificate, said, rules, replace(one.moment, history=True))
-        except Refusal as refusal:
-            moot[said.digest] = refusal
-    return Folded(certificate, moot)
 
 
 def _begins(said: Said) -> bool:
@@ -161,13 +216,16 @@ def consequence(certificate: Certificate, cause: Said) -> Certificate:
     if cause.type == KEY_COMPROMISED:
         flag = Flag("key_compromised", cause.digest, cause.data["since"])
         return certificate if flag in certificate.flags else replace(certificate, flags=(*certificate.flags, flag))
-    if certificate.status in (Status.REVOKED, Status.CANCELLED):
-        return certificate
     day = date.fromisoformat(cause.data["effective_at"])
+    running = interval_on(certificate.statuses, day)
+    if running is not None and running.status in (Status.REVOKED, Status.CANCELLED):
+        return certificate
+    # What was to begin later never comes to be, but for a revocation: it is the graver end.
     kept = tuple(i for i in certificate.statuses if i.since <= day) or certificate.statuses[:1]
-    since = max(day, kept[-1].since)  # what was to begin later has never come to be
-    interval = StatusInterval(Status.CANCELLED, since, None, cause.data.get("reason") or "C05", None, cause.digest)
-    return replace(certificate, statuses=(*kept, interval))
+    graver = tuple(i for i in certificate.statuses[len(kept) :] if i.status is Status.REVOKED)
+    reason = cause.data.get("reason") or "C05"
+    cancelled = StatusInterval(Status.CANCELLED, max(day, kept[-1].since), None, reason, None, cause.digest)
+    return replace(certificate, statuses=(*kept, cancelled, *graver))
 
 
 # --- before and after an annulment ------------------------------------------------------------------------

@@ -9,12 +9,12 @@ from typing import Any
 import click
 
 from services import auth
+from services.commands.identity import default_key, source_named
+from services.commands.terminal import NO, OUT, as_json, say_json
 from services.domain.errors import BadRequest, NotConfigured
 from services.events import client
 from services.events.decision_reader import DecisionReader
-from services.identity import default_key, source_named
 from services.settings import Settings, settings_from
-from services.terminal import NO, OUT, as_json, say_json
 
 EVERYBODY = "all"
 

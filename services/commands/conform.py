@@ -9,14 +9,14 @@ from pathlib import Path
 import click
 
 from services import genesis
+from services.commands.identity import load_key_file, source_named
+from services.commands.terminal import NO, OUT, as_json, progress, say_json
 from services.domain.errors import BadRequest
 from services.events.conform import run
 from services.events.conform.cast import demonstration_keys
 from services.events.conform.report import Report, open_report, shown, sign_report
 from services.events.keys import PrivateKey
-from services.identity import load_key_file, source_named
 from services.settings import Settings, settings_from
-from services.terminal import NO, OUT, as_json, progress, say_json
 
 PAPER = 160
 """Columns of a table that goes to a file."""

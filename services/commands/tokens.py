@@ -10,12 +10,12 @@ import click
 
 from services import auth
 from services.auth import Role
+from services.commands.identity import file_name, source_named
+from services.commands.terminal import OUT, as_json, say_json
 from services.domain.errors import BadRequest, NotConfigured, NotFound
 from services.domain.identifiers import instant_text
-from services.identity import file_name, source_named
 from services.postgres import connect, database_url, transaction
 from services.settings import settings_from
-from services.terminal import OUT, as_json, say_json
 
 
 @click.group()

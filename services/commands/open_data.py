@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 import click
 
+from services.commands.terminal import NO, OUT, as_json, progress, say_json
 from services.domain.errors import BadRequest
 from services.settings import Settings, settings_from
-from services.terminal import NO, OUT, as_json, progress, say_json
 
 if TYPE_CHECKING:
     from services.postgres import Connection

@@ -15,6 +15,8 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from services.commands.identity import default_key, load_key_file, source_named
+from services.commands.terminal import NO, OUT, as_json, progress, say_json
 from services.domain.errors import BadRequest
 from services.events import client, drafts, imports
 from services.events.columns import BY_KEY, HEADINGS, VERB_WORDS, Verb, plain_heading, plain_mapping
@@ -25,9 +27,7 @@ from services.events.rows import Values
 from services.events.sheets import Sheet, encoding_said, open_sheet
 from services.events.strict_json import loads
 from services.events.templates import refuse_to_overwrite, write_fix_file, write_template
-from services.identity import default_key, load_key_file, source_named
 from services.settings import Settings, settings_from
-from services.terminal import NO, OUT, as_json, progress, say_json
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _MAPPING = click.option(

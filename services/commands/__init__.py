@@ -1,0 +1,1 @@
+"""The commands of `certmark` that are files of their own; `cli.py` puts them together."""
