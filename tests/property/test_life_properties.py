@@ -1,0 +1,197 @@
+"""A register that lives by chance: whatever is said in whatever order, what stands is what the entries make of it."""
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+from itertools import pairwise
+from random import Random
+from typing import cast
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from services.domain.certificate import Certificate, Status, StatusInterval, from_state, to_state
+from services.domain.fold import ANNULLED, CORRECTED, Told, fold, rules_told
+from services.domain.said import Said
+from services.domain.standing import PRECEDENCE, Standing, interval_on, standing
+from services.events.event_types import SCHEMAS, compile_schema
+from services.registry.batch import canonical_state
+from tests.lives import ALLIANCE, AUTHORITY, BODY, CATALOGUE, DECLARANT, OTHER, SCHEMES, Saying, Writer
+from tests.memory import Memory
+
+TODAY = date(2026, 11, 1)
+ENDED = (Status.REVOKED, Status.CANCELLED, Status.WITHDRAWN)
+_STATE = json.loads((SCHEMAS / "state.v1.json").read_text(encoding="utf-8"))
+has_published_form = compile_schema({"$defs": _STATE["$defs"], **_STATE["$defs"]["certificate_state"]})
+
+
+def an_established_register() -> Memory:
+    memory = Memory(TODAY)
+    for source in (BODY, BODY, OTHER, ALLIANCE, DECLARANT):
+        memory.add_key(source)
+    for scheme, rules in SCHEMES.items():
+        memory.say(AUTHORITY, "scheme.published", scheme, rules)
+    competence = [{"scheme": scheme, "from": "2016-01-01"} for scheme in SCHEMES]
+    for body in (BODY, OTHER):
+        approved = {"effective_at": "2016-01-01", "name": "示范机构", "schemes": competence}
+        memory.say(AUTHORITY, "body.approved", body.rpartition(":")[2], approved)
+        admitted = {"effective_at": "2016-01-01", "body": body.rpartition(":")[2]}
+        if body == BODY:
+            memory.say(
+                AUTHORITY, "alliance.established", "test-alliance", {"effective_at": "2016-01-01", "name": "联盟"}
+            )
+        memory.say(AUTHORITY, "alliance.member_admitted", "test-alliance", admitted)
+    memory.say(AUTHORITY, "catalogue.published", "life-classes", CATALOGUE)
+    assert {entry.decision for entry in memory.entries} == {"accepted"}
+    return memory
+
+
+ESTABLISHED = an_established_register()
+
+
+class Lives(RuleBasedStateMachine):
+    """Somebody says something, or a few days go by; after each step everything that was promised is looked at."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.memory = ESTABLISHED.fork()
+        self.writer = Writer(Random(0), self.memory.certificate, self._new_number, self.memory.today, most=4)
+        self.writer.kids = [kid for kid, key in self.memory.register.keys().items() if key["owner"] == BODY]
+        self.states: dict[str, str] = {}
+        self.last: Saying | None = None
+        self.decision = ""
+
+    def _new_number(self) -> str:
+        return f"NO-{len(self.memory.entries)}"
+
+    @rule(seed=st.integers(0, 2**32))
+    def say(self, seed: int) -> None:
+        self.writer.chance = Random(seed)
+        said = self.writer.next()
+        self.last = said
+        entry = self.memory.say(said.source, said.short, said.subject, said.data)
+        self.decision = entry.decision
+        if entry.decision == "accepted":
+            self.writer.accepted(entry.digest, said)
+
+    @rule(days=st.integers(1, 12))
+    def wait(self, days: int) -> None:
+        self.last = None
+        self.memory.today += timedelta(days=days)
+        self.writer.today = self.memory.today
+
+    @invariant()
+    def everything_holds(self) -> None:
+        before, self.states = (
+            self.states,
+            {n: canonical_state(self.memory.certificate(n)) for n in self.memory.numbers()},
+        )
+        if self.decision != "accepted" or self.last is None:
+            assert self.states == before
+            return
+        for number, state in self.states.items():
+            if before.get(number) != state:
+                self._check(number, before.get(number))
+
+    def _check(self, number: str, before: str | None) -> None:
+        told = self.memory.told[number]
+        kept = self.memory.certificate(number)
+        rules_on = rules_told(self.memory.register.told)
+        folded = fold(told, rules_on)
+        assert folded.certificate == kept
+        assert canonical_state(kept) == canonical_state(folded.certificate) == self.memory.last(number).state
+        assert from_state(to_state(kept)) == kept
+        assert from_state(json.loads(self.states[number])) == kept
+        has_published_form(json.loads(self.states[number]))
+        for statuses in rows(kept):
+            assert all(one.since <= other.since for one, other in pairwise(statuses))
+            self._check_ends(statuses)
+        if before is not None and json.loads(before)["status"] in ENDED and not self._undoes():
+            assert json.loads(before)["status"] == kept.status
+        for day in days_around(kept, self.memory.today):
+            then = fold(told, rules_on, day).certificate
+            assert then is not None
+            assert later_digests(told, day).isdisjoint(digests_in(then))
+            assert standing(kept, day) is worst(kept, day)
+            assert status_on(then, day) is status_on(kept, day)
+
+    def _undoes(self) -> bool:
+        assert self.last is not None
+        return self.last.short in ("decision.annulled", "certificate.corrected")
+
+    def _check_ends(self, statuses: Sequence[StatusInterval]) -> None:
+        """Nothing follows an end but what an annulment has put there, and a revocation that was declared before it."""
+        for one, other in pairwise(statuses):
+            if one.status in ENDED and other.status is not Status.REVOKED:
+                assert self.memory.events[other.digest].said.type == ANNULLED, statuses
+
+
+def status_on(certificate: Certificate, day: date) -> Status | None:
+    interval = interval_on(certificate.statuses, day)
+    return interval.status if interval else None
+
+
+def rows(certificate: Certificate) -> Iterator[Sequence[StatusInterval]]:
+    yield certificate.statuses
+    for part in certificate.parts:
+        yield part.statuses
+    for mark in certificate.marks:
+        yield mark.statuses
+
+
+def days_around(certificate: Certificate, today: date) -> set[date]:
+    """The days on which something changes, and their neighbours."""
+    turns = {interval.since for statuses in rows(certificate) for interval in statuses}
+    turns |= {today, certificate.valid_from, certificate.valid_until or today}
+    return {turn + timedelta(days=n) for turn in turns for n in (-1, 0, 1)}
+
+
+def effective_on(told: Sequence[Told], said: Said) -> date | None:
+    """The day from which an entry counts, as it was corrected; the earliest where a correction was annulled."""
+    gone = {one.said.data["digest"] for one in told if one.consequence and one.said.type == ANNULLED}
+    corrections = [one.said for one in told if one.said.type == CORRECTED and one.said.data["of"] == said.digest]
+    texts = [
+        cast(str | None, data.get("effective_at")) for data in (said.data, *(c.data["fields"] for c in corrections))
+    ]
+    days = [date.fromisoformat(text) for text in texts if text]
+    if not days:
+        return None
+    return min(days) if any(c.digest in gone for c in corrections) else days[-1]
+
+
+def later_digests(told: Sequence[Told], day: date) -> set[str]:
+    """Of the entries that take effect after a day; but for the first, which is the certificate itself."""
+    return {one.said.digest for one in told[1:] if (on := effective_on(told, one.said)) is not None and on > day}
+
+
+def digests_in(certificate: Certificate) -> set[str]:
+    """Of the events that have left something in a certificate."""
+    found = {interval.digest for statuses in rows(certificate) for interval in statuses}
+    found |= {period.digest for period in certificate.periods} | {flag.digest for flag in certificate.flags}
+    return found | ({certificate.transfer.digest} if certificate.transfer else set())
+
+
+def worst(certificate: Certificate, day: date) -> Standing:
+    """The first in the order of precedence of all that can be said of a certificate on a day."""
+    interval = interval_on(certificate.statuses, day)
+    if interval is None:
+        return Standing.NOT_YET_VALID
+    said = {
+        Status.REVOKED: Standing.REVOKED,
+        Status.CANCELLED: Standing.SUPERSEDED if certificate.superseded_by else Standing.CANCELLED,
+        Status.SUSPENDED: Standing.SUSPENDED,
+    }.get(interval.status, Standing.VALID)
+    spans = [(certificate.valid_from, certificate.valid_until), *((p.since, p.until) for p in certificate.periods)]
+    begun = [span for span in spans if span[0] <= day]
+    if certificate.valid_from <= day:
+        begun = [spans[0]]  # a renewal counts from its first day, whatever the period before would have allowed
+    if not begun:
+        covered = Standing.NOT_YET_VALID
+    else:
+        covered = Standing.VALID if any(u is None or day <= u for _, u in begun) else Standing.EXPIRED
+    return min(said, covered, key=PRECEDENCE.index)
+
+
+TestLives = Lives.TestCase
+TestLives.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
