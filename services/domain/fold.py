@@ -237,12 +237,8 @@ def _joined(before: Certificate | None, after: Certificate | None, day: date, di
         return after
     if after is None:
         return replace(before, statuses=_ended(before.statuses, Status.REVOKED, day, digest))
-    kept = [
-        replace(mark, statuses=_ended(mark.statuses, Status.WITHDRAWN, day, digest))
-        for mark in before.marks
-        if after.mark(mark.mark_no) is None
-    ]
-    marks = (*(_joined_mark(before.mark(m.mark_no), m, day, digest) for m in after.marks), *kept)
+    marks = [_joined_mark(mark, after.mark(mark.mark_no), day, digest) for mark in before.marks]
+    marks += [mark for mark in after.marks if before.mark(mark.mark_no) is None]
     rows = {(p.kind, p.name, p.gtin): p.statuses for p in after.parts}
     named = {(p.kind, p.name, p.gtin): p.statuses for p in before.parts}
     parts = []
@@ -251,11 +247,13 @@ def _joined(before: Certificate | None, after: Certificate | None, day: date, di
         if part.statuses and after.covers(part):
             parts.append(part)
     statuses = _spliced(before.statuses, after.statuses, day, digest)
-    return replace(after, statuses=statuses, marks=marks, parts=tuple(parts))
+    return replace(after, statuses=statuses, marks=tuple(marks), parts=tuple(parts))
 
 
-def _joined_mark(before: Mark | None, after: Mark, day: date, digest: str) -> Mark:
-    return replace(after, statuses=_spliced(before.statuses, after.statuses, day, digest)) if before else after
+def _joined_mark(before: Mark, after: Mark | None, day: date, digest: str) -> Mark:
+    if after is None:
+        return replace(before, statuses=_ended(before.statuses, Status.WITHDRAWN, day, digest))
+    return replace(after, statuses=_spliced(before.statuses, after.statuses, day, digest))
 
 
 def _spliced(

@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from services.domain.authorization import change_mark, with_mark
+from services.domain.authorization import change_mark, with_codes, with_mark
 from services.domain.certificate import (
     Basis,
     Certificate,
@@ -21,6 +21,7 @@ from services.domain.certificate import (
     from_state,
     to_state,
 )
+from services.domain.decision import HANDLERS
 from services.domain.errors import (
     BadDates,
     NothingToChange,
@@ -31,7 +32,7 @@ from services.domain.errors import (
     UnknownReason,
 )
 from services.domain.issuance import issued
-from services.domain.lifecycle import change, next_surveillance
+from services.domain.lifecycle import apply, change, next_surveillance
 from services.domain.reasons import REASONS
 from services.domain.said import EventData, Moment, Said
 from services.domain.scheme import SchemeRules, scheme_rules
@@ -136,6 +137,39 @@ STATUSES = [Status.ACTIVE, Status.SUSPENDED, Status.REVOKED, Status.CANCELLED]
 def test_every_other_verb_is_refused(status: Status, verb: Verb) -> None:
     with pytest.raises(TransitionNotAllowed):
         change(a_certificate(status), verb, a_statement(verb), RULES, MOMENT)
+
+
+def test_the_table_speaks_of_every_event_about_a_certificate() -> None:
+    words = {name.split(".")[2] for name in HANDLERS if name.startswith("certmark.certificate.")}
+    assert words == {verb.value for verb in Verb} | {"issued", "corrected"}
+    assert {verb for _, verb in ALLOWED} == set(Verb)
+
+
+@pytest.mark.parametrize("status", [Status.REVOKED, Status.CANCELLED])
+@pytest.mark.parametrize("verb", [Verb.SUSPEND, Verb.RESUME])
+def test_no_part_of_what_has_ended_is_suspended_or_resumed(status: Status, verb: Verb) -> None:
+    with pytest.raises(TransitionNotAllowed):
+        change(a_certificate(status), verb, a_statement(verb, items=[{"model": "A1"}]), RULES, MOMENT)
+
+
+def about(event: str) -> Said:
+    return replace(a_first_event(), type=f"certmark.{event}.v1")
+
+
+@pytest.mark.parametrize("name", sorted(name for name in HANDLERS if name.split(".")[1] in ("certificate", "mark")))
+def test_nothing_happens_to_what_was_never_issued(name: str) -> None:
+    word = name.removeprefix("certmark.").removesuffix(".v1")
+    if word in ("certificate.issued", "certificate.corrected"):
+        return
+    with pytest.raises(TransitionNotAllowed):
+        apply(None, about(word), RULES, MOMENT)
+
+
+@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("event", ["certificate.issued", "declaration.made"])
+def test_nothing_is_issued_twice(event: str, status: Status) -> None:
+    with pytest.raises(TransitionNotAllowed):
+        apply(a_certificate(status), about(event), RULES, MOMENT)
 
 
 def test_suspend_resume_revoke_keeps_all_intervals() -> None:
@@ -338,6 +372,43 @@ def test_a_withdrawn_mark_ends_and_cannot_end_twice() -> None:
     other = replace(said, data={**said.data, "mark_no": "MK-2"})
     with pytest.raises(UnknownMark):
         change_mark(after, "withdrawn", other, RULES, MOMENT)
+
+
+MARK_VERBS = {
+    (Status.ACTIVE, "suspended"): Status.SUSPENDED,
+    (Status.ACTIVE, "withdrawn"): Status.WITHDRAWN,
+    (Status.SUSPENDED, "resumed"): Status.ACTIVE,
+    (Status.SUSPENDED, "withdrawn"): Status.WITHDRAWN,
+}
+
+
+def a_mark_that_is(status: Status) -> Certificate:
+    certificate = a_marked_certificate()
+    (mark,) = certificate.marks
+    later = StatusInterval(status, date(2026, 10, 2), None, None, None, "d5")
+    return replace(certificate, marks=(replace(mark, statuses=(*mark.statuses, later)),))
+
+
+def a_word_about_a_mark(word: str) -> Said:
+    data = {"effective_at": "2026-10-15", "mark_no": "MK-1", "reason": "S03", "until": "2026-12-01"}
+    return replace(an_authorization(), type=f"certmark.mark.{word}.v1", data=cast(EventData, data))
+
+
+@pytest.mark.parametrize("word", ["suspended", "resumed", "withdrawn"])
+@pytest.mark.parametrize("status", [Status.ACTIVE, Status.SUSPENDED, Status.WITHDRAWN])
+def test_a_mark_takes_what_its_table_says_and_nothing_else(status: Status, word: str) -> None:
+    if (status, word) in MARK_VERBS:
+        after = change_mark(a_mark_that_is(status), word, a_word_about_a_mark(word), RULES, MOMENT)
+        assert after.marks[0].status is MARK_VERBS[status, word]
+        return
+    with pytest.raises(TransitionNotAllowed):
+        change_mark(a_mark_that_is(status), word, a_word_about_a_mark(word), RULES, MOMENT)
+
+
+@pytest.mark.parametrize("status", [Status.SUSPENDED, Status.WITHDRAWN])
+def test_no_codes_for_a_mark_that_is_not_active(status: Status) -> None:
+    with pytest.raises(TransitionNotAllowed):
+        with_codes(a_mark_that_is(status), a_word_about_a_mark("codes_issued"))
 
 
 # --- standing ------------------------------------------------------------------------------------------------

@@ -1,0 +1,246 @@
+"""Histories that are folded anew: what an annulment, a correction, a later rule or a leaving class makes of them."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from services.domain.certificate import Certificate
+from services.domain.fold import fold, rules_told
+from services.domain.standing import standing
+from tests.lives import AUTHORITY, BODY, CATALOGUE, OTHER, SCHEMES
+from tests.memory import Memory
+
+TODAY = date(2026, 11, 1)
+NUMBER = "NO-1"
+TWO_GTINS = ("06909900123007", "06909900123014")
+
+
+def day(offset: int) -> str:
+    return (TODAY + timedelta(days=offset)).isoformat()
+
+
+@pytest.fixture
+def memory() -> Memory:
+    """Two bodies, of which the second is approved since yesterday week alone, and one certificate."""
+    made = Memory(TODAY)
+    for source in (BODY, OTHER):
+        made.add_key(source)
+    for scheme, rules in SCHEMES.items():
+        told(made, "scheme.published", scheme, AUTHORITY, **rules)
+    told(made, "catalogue.published", "life-classes", AUTHORITY, **CATALOGUE)
+    competence = [{"scheme": scheme, "from": "2016-01-01"} for scheme in SCHEMES]
+    for body, since in ((BODY, "2016-01-01"), (OTHER, day(-8))):
+        approved = {"effective_at": since, "name": "示范机构", "schemes": competence}
+        told(made, "body.approved", body.rpartition(":")[2], AUTHORITY, **approved)
+    issue(made, NUMBER)
+    return made
+
+
+def told(memory: Memory, short: str, subject: str, source: str = AUTHORITY, **data: Any) -> str:
+    """The digest of what was said and accepted."""
+    entry = memory.say(source, short, subject, data)
+    assert entry.decision == "accepted", (entry.decision, entry.detail)
+    return entry.digest
+
+
+def refused(memory: Memory, short: str, subject: str, source: str = BODY, **data: Any) -> str | None:
+    entry = memory.say(source, short, subject, data)
+    assert entry.decision != "accepted"
+    return entry.detail
+
+
+def issue(memory: Memory, number: str, source: str = BODY, **data: Any) -> str:
+    items = [{"model": "A1", "gtin": gtin} for gtin in TWO_GTINS]
+    first = {
+        "effective_at": day(-100),
+        "scheme": "life-plain",
+        "basis": [{"standard": "GB 1"}],
+        "holder": {"name": "示范公司"},
+        "product": {"name": "电器", "class": "0703", "items": items},
+        "issued_on": day(-100),
+        "valid_from": day(-100),
+        "valid_until": day(300),
+        "approver": "7901-0007",
+    }
+    return told(memory, "certificate.issued", number, source, **(first | data))
+
+
+def suspend(memory: Memory, since: int, **data: Any) -> str:
+    said = {"effective_at": day(since), "reason": "S03", "until": day(60)} | data
+    return told(memory, "certificate.suspended", NUMBER, BODY, **said)
+
+
+def annul(memory: Memory, digest: str, since: int) -> str:
+    return told(memory, "decision.annulled", digest, effective_at=day(since), digest=digest, instrument="判决")
+
+
+def intervals(memory: Memory) -> list[tuple[str, str]]:
+    check_fold(memory)
+    return [(i.status.value, i.since.isoformat()) for i in memory.certificate(NUMBER).statuses]
+
+
+def check_fold(memory: Memory) -> None:
+    assert folded(memory) == memory.certificate(NUMBER)
+
+
+def folded(memory: Memory, at: date | None = None) -> Certificate | None:
+    return fold(memory.told[NUMBER], rules_told(memory.register.told), at).certificate
+
+
+# --- annulments -----------------------------------------------------------------------------------------------------
+
+
+def test_what_is_said_on_the_day_of_an_annulment_keeps_its_own_words(memory: Memory) -> None:
+    revoked = told(memory, "certificate.revoked", NUMBER, BODY, effective_at=day(-20), reason="R05")
+    annul(memory, revoked, -5)
+    own = suspend(memory, -5, determined_on=day(-6))
+    headcount = {"effective_at": day(0), "fields": {"headcount": 7}}
+    amended = told(memory, "certificate.amended", NUMBER, BODY, **headcount)
+    annul(memory, amended, 0)
+    assert intervals(memory)[-1] == ("suspended", day(-5))
+    last = memory.certificate(NUMBER).statuses[-1]
+    assert (last.digest, last.determined_on) == (own, TODAY - timedelta(days=6))
+
+
+def test_an_end_stays_where_it_was_when_something_else_is_annulled(memory: Memory) -> None:
+    """The suspension never stood, so the cancellation could go back before it."""
+    suspended = suspend(memory, -5)
+    amended = told(memory, "certificate.amended", NUMBER, BODY, effective_at=day(0), fields={"headcount": 7})
+    annul(memory, suspended, -5)
+    told(memory, "certificate.cancelled", NUMBER, BODY, effective_at=day(-50), reason="C02")
+    annul(memory, amended, 0)
+    assert intervals(memory) == [("active", day(-100)), ("cancelled", day(-50))]
+
+
+def test_an_annulment_from_a_later_day_survives_one_from_an_earlier(memory: Memory) -> None:
+    suspended = suspend(memory, -40)
+    revoked = told(memory, "certificate.revoked", NUMBER, BODY, effective_at=day(-30), reason="R05")
+    annul(memory, revoked, -10)
+    annul(memory, suspended, -40)
+    turns = [standing(memory.certificate(NUMBER), TODAY + timedelta(days=n)).value for n in (-35, -20, -10, 0)]
+    assert turns == ["valid", "revoked", "valid", "valid"]
+    check_fold(memory)
+
+
+def test_an_issue_that_was_annulled_stays_revoked_from_its_own_day(memory: Memory) -> None:
+    passed = told(memory, "certificate.surveillance_passed", NUMBER, BODY, effective_at=day(-3))
+    annul(memory, memory.told[NUMBER][0].said.digest, -50)
+    annul(memory, passed, -90)
+    assert intervals(memory) == [("active", day(-100)), ("revoked", day(-50))]
+
+
+def test_a_mark_keeps_its_place_and_its_end(memory: Memory) -> None:
+    products = [{"model": "A1", "gtin": TWO_GTINS[0]}]
+    said = {"effective_at": day(-30), "mark": "sample-mark", "products": products, "valid_until": day(200)}
+    first = told(memory, "mark.authorized", NUMBER, BODY, **said, mark_no="MARK-1")
+    annul(memory, first, -20)
+    told(memory, "mark.authorized", NUMBER, BODY, **said, mark_no="MARK-2")
+    annul(memory, suspend(memory, -5), -5)
+    marks = [(mark.mark_no, mark.status.value) for mark in memory.certificate(NUMBER).marks]
+    assert marks == [("MARK-1", "withdrawn"), ("MARK-2", "active")]
+    check_fold(memory)
+
+
+# --- corrections ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"issued_on": day(-9)}, "was not approved"),
+        ({"product": {"name": "电器", "class": "0999", "items": [{"model": "A1"}]}}, "is not in it"),
+        ({"parent_no": "NO-9"}, "is not in the register"),
+    ],
+)
+def test_a_correction_meets_what_its_event_met(memory: Memory, fields: dict[str, Any], why: str) -> None:
+    recent = {name: day(-8) for name in ("effective_at", "issued_on", "valid_from")}
+    digest = issue(memory, "NO-2", OTHER, **recent, scheme="life-implied")
+    detail = refused(memory, "certificate.corrected", "NO-2", OTHER, of=digest, fields=fields)
+    assert detail is not None
+    assert why in detail
+    told(memory, "certificate.corrected", "NO-2", OTHER, of=digest, fields={"issued_on": day(-7)})
+
+
+def test_an_annulled_correction_has_corrected_nothing(memory: Memory) -> None:
+    digest = suspend(memory, -5)
+    mistaken = told(memory, "certificate.corrected", NUMBER, BODY, of=digest, fields={"reason": "S04"})
+    annul(memory, mistaken, -5)
+    told(memory, "certificate.corrected", NUMBER, BODY, of=digest, fields={"until": day(50)})
+    assert memory.certificate(NUMBER).statuses[-1].reason == "S03"
+    check_fold(memory)
+
+
+def test_a_date_that_a_correction_moves_ahead_is_not_there_before(memory: Memory) -> None:
+    digest = suspend(memory, -5)
+    told(memory, "certificate.corrected", NUMBER, BODY, of=digest, fields={"effective_at": day(5)})
+    now, later = folded(memory, TODAY), folded(memory, TODAY + timedelta(days=5))
+    assert now is not None
+    assert later is not None
+    assert (now.status.value, later.status.value) == ("active", "suspended")
+
+
+# --- rules that change ----------------------------------------------------------------------------------------------
+
+
+def test_a_version_that_begins_today_judges_nothing_of_this_morning(memory: Memory) -> None:
+    today = {name: day(0) for name in ("effective_at", "issued_on", "valid_from")}
+    issue(memory, "NO-2", **today)
+    later = SCHEMES["life-plain"] | {"version": 2, "effective_at": day(0), "required": ["grade"]}
+    told(memory, "scheme.published", "life-plain", **later)
+    amended = {"effective_at": day(0), "fields": {"headcount": 7}}
+    digest = told(memory, "certificate.amended", "NO-2", BODY, **amended)
+    told(memory, "certificate.corrected", "NO-2", BODY, of=digest, fields={"fields": {"headcount": 8}})
+    assert memory.certificate("NO-2").headcount == 8
+
+
+# --- a class leaves -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("short", "data", "expected"),
+    [
+        ("suspended", {"reason": "S03", "until": day(40)}, [("cancelled", day(3))]),
+        ("cancelled", {"reason": "C02"}, [("cancelled", day(3))]),
+        ("revoked", {"reason": "R05"}, [("cancelled", day(3)), ("revoked", day(9))]),
+    ],
+)
+def test_what_was_to_begin_after_a_class_left_never_comes_to_be(
+    memory: Memory, short: str, data: dict[str, Any], expected: list[tuple[str, str]]
+) -> None:
+    issue(memory, "NO-2", scheme="life-implied")
+    told(memory, f"certificate.{short}", "NO-2", BODY, effective_at=day(9), **data)
+    said = {"effective_at": day(3), "class": "0703", "instrument": "公告"}
+    told(memory, "catalogue.class_removed", "life-classes", **said)
+    assert [(i.status.value, i.since.isoformat()) for i in memory.certificate("NO-2").statuses[1:]] == expected
+    before = said | {"effective_at": day(-1), "class": "0704"}
+    assert refused(memory, "catalogue.class_removed", "life-classes", AUTHORITY, **before)
+
+
+# --- parts ----------------------------------------------------------------------------------------------------------
+
+
+def parts(memory: Memory) -> dict[str | None, str]:
+    return {part.gtin: part.statuses[-1].status.value for part in memory.certificate(NUMBER).parts}
+
+
+def test_a_model_without_gtin_is_all_that_is_covered_under_it(memory: Memory) -> None:
+    suspend(memory, -5, items=[{"model": "A1"}])
+    assert parts(memory) == dict.fromkeys(TWO_GTINS, "suspended")
+    resumed = {"effective_at": day(0), "verified_on": day(0), "items": [{"model": "A1", "gtin": TWO_GTINS[1]}]}
+    told(memory, "certificate.resumed", NUMBER, BODY, **resumed)
+    assert parts(memory) == {TWO_GTINS[0]: "suspended", TWO_GTINS[1]: "active"}
+    gone = [{"op": "removed", "model": "A1", "gtin": TWO_GTINS[1]}]
+    told(memory, "certificate.amended", NUMBER, BODY, effective_at=day(0), items=gone)
+    assert parts(memory) == {TWO_GTINS[0]: "suspended"}
+
+
+def test_a_part_is_not_suspended_twice_by_one_event(memory: Memory) -> None:
+    said = {"effective_at": day(-5), "reason": "S03", "until": day(60)}
+    twice = [{"model": "A1"}, {"model": "A1", "gtin": TWO_GTINS[0]}]
+    assert refused(memory, "certificate.suspended", NUMBER, **said, items=twice) == "A1 is suspended"
+
+
+def test_a_parents_number_is_known_however_it_is_written(memory: Memory) -> None:
+    issue(memory, "NO-2", parent_no=" no－1".strip())
+    assert memory.certificate("NO-2").parent_no == NUMBER
