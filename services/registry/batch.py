@@ -1,13 +1,14 @@
 """One batch of events, decided in order against the register as it stands, and what is to be saved of it."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any, cast
+
+import orjson
 
 from services.domain.body import KeyState, Purpose
 from services.domain.certificate import Certificate, to_state
@@ -190,25 +191,25 @@ class Batch:
     def _resolve(self, event: Event) -> None:
         """What was put aside is decided now, with the keys that there are now, where the authority asks for that."""
         digest = event.data["digest"]
-        self.register.quarantined.discard(digest)
         redriven = False
         if event.data["action"] == "redriven":
             before = len(self.quarantine)
             self.take(self.again[digest])
             redriven = len(self.quarantine) == before
             del self.quarantine[before:]  # it still lies where it was
+        if redriven:
+            self.register.quarantined.discard(digest)
         self.resolved.append((digest, event.digest, redriven))
 
     def draw(self, cause: Told, jws: str, number: str, after: Certificate) -> None:
         """Enter what a cause brings about for one certificate. It touches no chain."""
-        digest = canonical({"cause": cause.said.digest, "certificate_no": number, "kind": "consequence"}, floats=False)
         state = canonical_state(after)
         self._touch(f"certificate/{number}", cause.said.digest, after, state)
         self._append(
             Entry(
                 seq=self.head.size + len(self.entries),
                 kind="consequence",
-                digest=hashlib.sha256(digest).hexdigest(),
+                digest=consequence_digest(cause.said.digest, number),
                 event_id=None,
                 source=cause.said.source,
                 type=cause.said.type,
@@ -218,7 +219,7 @@ class Batch:
                 detail=cause.said.digest,
                 pointer=None,
                 hint=None,
-                effective_at=_effective_at(cause.said.data),
+                effective_at=effective_at_of(cause.said.data),
                 received_at=None,
                 recorded_at=self.recorded_at,
                 position=None,
@@ -276,7 +277,7 @@ class Batch:
                 detail=refusal.detail if refusal else None,
                 pointer=refusal.pointer if refusal else None,
                 hint=refusal.hint if refusal else None,
-                effective_at=_effective_at(event.data),
+                effective_at=effective_at_of(event.data),
                 received_at=arrived.received_at,
                 recorded_at=self.recorded_at,
                 position=arrived.position,
@@ -301,7 +302,7 @@ class Batch:
             before = self.register.record(key)
             held = before.tokens if before else "[]"
             of_key = before.event if before else None
-            touched = self.touched[key] = Touched(digest, seq, text, json.loads(held), held, of_key)
+            touched = self.touched[key] = Touched(digest, seq, text, orjson.loads(held), held, of_key)
         touched.digest, touched.seq, touched.state = digest, seq, text
         self.new_marks += self.register.put(key, value)
         return touched
@@ -381,7 +382,7 @@ class Batch:
             before = self.register.record(key)
             if key not in self.touched and before and before.under_review is not (subject in under_review):
                 self.touched[key] = Touched(
-                    before.digest, before.seq, before.state, json.loads(before.tokens), before.tokens, before.event
+                    before.digest, before.seq, before.state, orjson.loads(before.tokens), before.tokens, before.event
                 )
         saved: dict[str, StoredRecord] = {}
         for key, touched in self.touched.items():
@@ -393,7 +394,7 @@ class Batch:
                 recorded_at=self.recorded_at,
                 digest=touched.digest,
                 state=touched.state,
-                tokens=touched.tokens_text or json.dumps(touched.tokens, ensure_ascii=False, separators=(",", ":")),
+                tokens=touched.tokens_text or orjson.dumps(touched.tokens).decode(),
                 under_review=key.removeprefix("certificate/") in under_review,
                 event=touched.event,
                 **self._columns(key),
@@ -429,7 +430,13 @@ class Batch:
         }
 
 
-def _effective_at(data: Mapping[str, Any]) -> date | None:
+def consequence_digest(cause: str, number: str) -> str:
+    """What a consequence has for its event's digest: of its cause and its certificate together."""
+    told = {"cause": cause, "certificate_no": number, "kind": "consequence"}
+    return hashlib.sha256(canonical(told, floats=False)).hexdigest()
+
+
+def effective_at_of(data: Mapping[str, Any]) -> date | None:
     text = data.get("effective_at")
     return date.fromisoformat(text) if text else None
 

@@ -8,6 +8,7 @@ from datetime import UTC
 from services.domain.certificate import Certificate
 from services.domain.fold import ANNULLED, CLASS_REMOVED, KEY_COMPROMISED, Told, consequence, fold, rules_told
 from services.domain.identifiers import instant_of
+from services.domain.world import World
 from services.postgres import Cursor
 from services.registry import store
 from services.registry.register import Register
@@ -38,7 +39,7 @@ def affected(cur: Cursor, cause: Told, register: Register, after: str) -> tuple[
     return numbers, numbers[-1] if numbers else ""
 
 
-def drawn(certificate: Certificate, cause: Told, register: Register) -> Certificate:
+def drawn(certificate: Certificate, cause: Told, register: World) -> Certificate:
     """The certificate after the consequence; itself where there is none."""
     if cause.said.type == ANNULLED:
         told = [*register.told(certificate.certificate_no), replace(cause, consequence=True)]

@@ -3,7 +3,6 @@
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence, Set
 from functools import lru_cache
-from types import MappingProxyType
 from typing import cast
 
 import orjson
@@ -60,28 +59,16 @@ class Register:
         self._weight = 0
         self._calendars = None
 
-    def load(
-        self,
-        cur: Cursor,
-        numbers: set[str],
-        mark_nos: set[str],
-        *,
-        unsaved: Set[str] = frozenset(),
-        owners: Mapping[str, str] = MappingProxyType({}),
-    ) -> None:
-        """The certificates and mark numbers that a batch is about, those read that no batch before has left here.
-
-        `unsaved` are the record keys, and `owners` the mark numbers with their certificates', that the batch before has
-        changed and that are still being saved: the database does not show them yet.
-        """
+    def load(self, cur: Cursor, numbers: set[str], mark_nos: set[str]) -> None:
+        """The certificates and mark numbers that a batch is about, those read that no batch before has left here."""
         wanted = {f"certificate/{number}" for number in numbers}
         for key in wanted & self._certificates.keys():
             self._certificates.move_to_end(key)
         if missing := wanted - self._certificates.keys():
             self._keep(store.records_of(cur, missing))
-        self._forget_beyond(KEPT, wanted | unsaved)
+        self._forget_beyond(KEPT, wanted)
         owned = mark_nos | numbers
-        self._mark_owners = (store.mark_owners(cur, owned) if owned else {}) | dict(owners)
+        self._mark_owners = store.mark_owners(cur, owned) if owned else {}
 
     def load_told(self, cur: Cursor, events: Sequence[tuple[Event, str]]) -> None:
         """What the corrections and annulments among (event, subject) pairs may ask about."""

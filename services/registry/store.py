@@ -123,12 +123,6 @@ def head(cur: Cursor) -> Head:
     return Head(*_one(cur))
 
 
-def clock(cur: Cursor) -> datetime:
-    """The server's clock."""
-    cur.execute("SELECT clock_timestamp()")
-    return cast(datetime, _one(cur)[0])
-
-
 def save_head(cur: Cursor, after: Head, leader: str, lease: float) -> None:
     cur.execute(
         "UPDATE head SET size = %s, position = %s, start = %s, recorded_at = %s, revision = %s, status_index = %s,"
@@ -272,6 +266,17 @@ _OF_CERTIFICATES = "(kind = 'consequence' OR split_part(type, '.', 2) IN ('certi
 """A certificate's number may look like another subject's name: which entries are about the certificate."""
 
 
+def state_before(cur: Cursor, number: str, seq: int) -> str | None:
+    """The state of a certificate that the last entry about it before another one left."""
+    cur.execute(
+        f"SELECT state FROM entries WHERE subject = %s AND seq < %s AND state IS NOT NULL AND {_OF_CERTIFICATES}"
+        " ORDER BY seq DESC LIMIT 1",
+        (number, seq),
+    )
+    row = cast("tuple[str] | None", cur.fetchone())
+    return row[0] if row else None
+
+
 def told_by_digest(cur: Cursor, digests: Collection[str]) -> list[tuple[Any, ...]]:
     """Accepted events by their digests; a row as in `told_about`, with the type behind it."""
     cur.execute(
@@ -324,6 +329,16 @@ def quarantined_as(cur: Cursor, digests: Collection[str]) -> dict[str, Quarantin
     return {row.digest: row for row in rows if row.digest is not None}
 
 
+def was_aside(cur: Cursor, digest: str, seq: int, position: int | None) -> bool:
+    """Whether something with this digest lay in quarantine when an entry, read at a position, was decided."""
+    cur.execute(
+        "SELECT EXISTS (SELECT 1 FROM quarantine q WHERE digest = %s AND position < %s AND (NOT redriven OR %s <="
+        " (SELECT seq FROM entries e WHERE e.digest = q.resolved_by AND e.kind = 'event')))",
+        (digest, position, seq),
+    )
+    return bool(_one(cur)[0])
+
+
 def resolve_quarantine(cur: Cursor, resolved: Iterable[tuple[str, str, bool]]) -> None:
     """(digest, the resolving event's digest, whether it was redriven) of what an authority has resolved."""
     for digest, by, redriven in resolved:
@@ -364,7 +379,7 @@ _FIELD: Mapping[type, Callable[[Any], str]] = {
 }
 
 
-_ENTRY = (
+ENTRY = (
     "seq, kind, digest, event_id, source, type, subject, sequence, decision, detail, pointer, hint, effective_at,"
     " received_at, recorded_at, position, state_digest, state, leaf, jws"
 )
@@ -374,7 +389,7 @@ def save_entries(cur: Cursor, entries: Sequence[Entry]) -> None:
     _copy(
         cur,
         "entries",
-        _ENTRY,
+        ENTRY,
         [
             (
                 e.seq,

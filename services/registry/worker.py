@@ -7,14 +7,13 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import FrameType
 from typing import cast
 
 from services import telemetry
 from services.domain.errors import CertmarkError, Fault, LogMisconfigured, LogTruncated, NotConfigured
-from services.domain.fold import ANNULLED, CAUSES, CORRECTED
+from services.domain.fold import ANNULLED, CORRECTED
 from services.domain.identifiers import normalised
 from services.events.envelope import Event, open_envelope, read_event
 from services.events.keys import PrivateKey, load_key
@@ -22,7 +21,7 @@ from services.events.log import Record, Topics, open_log
 from services.postgres import Connection, Cursor, connect, database_url, transaction
 from services.registry import consequences, store
 from services.registry.batch import Batch
-from services.registry.intake import BATCH, Intake, Prepared, prepare, read_checked, spare_the_collector
+from services.registry.intake import Intake, Prepared, prepare, read_checked, spare_the_collector
 from services.registry.register import RESOLVED, Register, public_key_of, subject_of
 from services.registry.store import Head, StoredRecord
 from services.registry.told import ToldRow, told_one
@@ -58,9 +57,6 @@ class Worker:
         self.size: int | None = None  # the register's size after the last batch of ours; None: reload before the next
         self.drawing = False  # an event's consequences are being drawn: nothing is read before that is done
         self._connection: Connection | None = None  # which writes, and holds the lease
-        self._second: Connection | None = None  # which reads while the batch before is being saved
-        self._saver: ThreadPoolExecutor | None = None
-        self._saving: _Saving | None = None
         self._intake: Intake | None = None
         self._asked = 0  # the position from which the batch that comes next was read
         self.stopping = False
@@ -89,34 +85,30 @@ class Worker:
 
     def close(self) -> None:
         """Give the lease back, so that a standby begins at once, and let go of everything."""
-        with contextlib.suppress(CertmarkError):
-            self._settle()
-            with transaction(self._connected()) as cur:
-                store.release_lease(cur, self.name)
+        with contextlib.suppress(CertmarkError), transaction(self._connected()) as cur:
+            store.release_lease(cur, self.name)
         self._drop()
 
     def step(self) -> int:
         """One turn: keep the lease, receive the batch that was read ahead, ask for the next one, apply; how many."""
-        if self._saving is None:
-            if self.size is None:
-                with transaction(self._connected()) as cur:
-                    position = self._lead(cur).position
-                self._teach()
-                self._ask(position)
-            if self.drawing:
-                return self._draw(self._connected())
+        connection = self._connected()
+        if self.size is None:
+            with transaction(connection) as cur:
+                position = self._lead(cur).position
+            self._teach()
+            self._ask(position)
+        if self.drawing:
+            return self._draw(connection)
         records = self._reading().receive(IDLE * 2)
-        if not records:
-            self._settle()
         if records is None:  # the helper is slow to answer: stay leader meanwhile
-            with transaction(self._connected()) as cur:
+            with transaction(connection) as cur:
                 self._lead(cur)
             return 0
         if records:
             read_from = self._asked
             self._ask(records[-1].record.position + 1)
-            return self._apply(records, read_from)
-        with transaction(self._connected()) as cur:
+            return self._apply(connection, records, read_from)
+        with transaction(connection) as cur:
             self._ask(self._lead(cur).position)
         return 0
 
@@ -148,68 +140,36 @@ class Worker:
             self.drawing = bool(head.cause)
         return head
 
-    def _apply(self, records: list[Prepared], read_from: int) -> int:
-        """Decide a batch; a full one is saved while the next is being decided, any other at once."""
+    def _apply(self, connection: Connection, records: list[Prepared], read_from: int) -> int:
         started = time.perf_counter()
-        ready = self._readable(records)
-        if self._saving is not None and (self._saving.alone or any(_asks_around(r) for r in ready)):
-            self._settle()
-        before = self._saving
-        with transaction(self._reader() if before else self._connected()) as cur:
-            if before is None:
-                expected = self.size
-                head = self._head(cur)
-                self.size = None  # unknown until a commit is known to have happened
-                if expected != head.size or read_from != head.position:
-                    return 0  # somebody wrote since we read: what was read ahead may lie on either side of it
-            else:
-                head = replace(before.after, now=store.clock(cur))
+        with transaction(connection) as cur:
+            expected = self.size
+            head = self._head(cur)  # the fence: a second writer waits here and then finds itself behind
+            self.size = None  # unknown until a commit is known to have happened
+            if expected != head.size or read_from != head.position:
+                return 0  # somebody wrote since we read: what was read ahead may lie on either side of it
+            ready = self._readable(records)
             aside = store.quarantined_between(cur, ready[0].record.position, ready[-1].record.position)
-            wanted = [r for r in ready if r.record.position not in aside]
-            batch, last = self._decide(cur, head, wanted, before)
-        if last is not None:
-            ready = [r for r in ready if r.record.position <= last]
-        saved = batch.records()
-        self.register.committed(saved)  # or read again, where it then is not
-        self._settle()
-        saving = _Saving(batch, saved, batch.after(ready[-1].record.position + 1, len(saved)), len(ready), started)
-        self.size = None
-        self._saver = self._saver or ThreadPoolExecutor(1, "certmark-save")
-        saving.done = self._saver.submit(self._save, saving)
-        self._saving = saving
+            batch, last = self._decide(cur, head, [r for r in ready if r.record.position not in aside])
+            if last is not None:
+                ready = [r for r in ready if r.record.position <= last]
+            saved = batch.records()
+            after = batch.after(ready[-1].record.position + 1, len(saved))
+            save(cur, batch, saved, after, self.name)
+        # A crash before the commit repeats the batch; after it, the position has moved with it.
+        self._committed(after, saved)
+        for jwk in batch.new_keys:
+            self._reading().learn(jwk)
         if len(ready) < len(records):
             self._ask(ready[-1].record.position + 1)
-        if len(records) < BATCH or saving.alone:
-            self._settle()
+        _BATCH_SECONDS.observe(time.perf_counter() - started)
+        _EVENTS.inc(len(ready))
+        _QUARANTINED.inc(len(batch.quarantine))
         return len(ready)
 
-    def _save(self, saving: "_Saving") -> None:
-        """Save and commit, behind the fence: nobody has written since the batch was decided, or nothing is saved."""
-        with transaction(self._connected()) as cur:
-            head = store.lock_head(cur)  # a second writer waits here and then finds itself behind
-            decided_on = saving.batch.head
-            if (head.size, head.position, head.revision) != (decided_on.size, decided_on.position, decided_on.revision):
-                raise NotLeader(head.leader)
-            save(cur, saving.batch, saving.saved, saving.after, self.name)
-
-    def _settle(self) -> None:
-        """Wait until the batch that is being saved has been committed.
-
-        Raises:
-            NotLeader, Fault: it was not; the register in memory is read again before anything else is decided.
-        """
-        saving, self._saving = self._saving, None
-        if saving is None:
-            return
-        self.size = None
-        saving.done.result()
-        self.size = saving.after.size
-        self.drawing = bool(saving.after.cause)
-        for jwk in saving.batch.new_keys:
-            self._reading().learn(jwk)
-        _BATCH_SECONDS.observe(time.perf_counter() - saving.started)
-        _EVENTS.inc(saving.events)
-        _QUARANTINED.inc(len(saving.batch.quarantine))
+    def _committed(self, after: Head, saved: dict[str, StoredRecord]) -> None:
+        self.size, self.drawing = after.size, bool(after.cause)
+        self.register.committed(saved)
 
     def _draw(self, connection: Connection) -> int:
         """One page of an event's consequences, in the order of the certificates' numbers; how many certificates.
@@ -237,14 +197,13 @@ class Worker:
             saved = batch.records()
             after = batch.after(head.position, len(saved))
             save(cur, batch, saved, after, self.name)
-        self.size, self.drawing = after.size, bool(after.cause)
-        self.register.committed(saved)
+        self._committed(after, saved)
         return len(numbers)
 
     def _readable(self, records: list[Prepared]) -> list[Prepared]:
         """The records up to the first whose key only this batch brings: nothing unverified is ever parsed.
 
-        A resolution waits for the next batch as well: what it redrives may have been signed with that key.
+        A resolution begins a batch: what it is about has then been put aside, and the keys that came before are there.
         Before the register is established, the pinned event alone; its digest vouches for it.
         """
         if not self.register.established:
@@ -263,18 +222,15 @@ class Worker:
                     record = prepare(record.record, {record.kid: public_key_of(state)})
             if record.event is not None and record.event.type in _BRINGS_KEYS:
                 brings_keys = True
-            if record.event is not None and record.event.type == RESOLVED and brings_keys:
+            if record.event is not None and record.event.type == RESOLVED and ready:
                 break
             ready.append(record)
         return ready
 
-    def _decide(
-        self, cur: Cursor, head: Head, records: list[Prepared], before: "_Saving | None"
-    ) -> tuple[Batch, int | None]:
+    def _decide(self, cur: Cursor, head: Head, records: list[Prepared]) -> tuple[Batch, int | None]:
         """Load in a few statements what these records are about, then decide each in order.
 
-        What the batch before has changed, and the database does not show yet, is laid over it. Up to the first event
-        that has consequences: its position is given back, as the batch ends there.
+        Up to the first event that has consequences: its position is given back, as the batch ends there.
         """
         again = self._again(cur, records)
         events = [r.event for r in (*records, *again.values()) if r.event is not None]
@@ -284,9 +240,7 @@ class Worker:
         told = [*events, *parked]
         mark_nos = {normalised(str(e.data["mark_no"])) for e in told if "mark_no" in e.data}
         others = {number for e in told for number in _others_named(e)}
-        unsaved = before.saved.keys() if before else frozenset()
-        owners = dict(before.batch.new_marks) if before else {}
-        self.register.load(cur, subjects | others, mark_nos, unsaved=unsaved, owners=owners)
+        self.register.load(cur, subjects | others, mark_nos)
         self.register.load_told(cur, [(e, subject_of(e)) for e in told])
         self.register.quarantined = set(again)
         ids, sources = {e.id for e in events}, {e.source for e in events}
@@ -295,9 +249,8 @@ class Worker:
             head,
             self.genesis,
             self.mark_key,
-            ids=(store.known_ids(cur, ids) if ids else {}) | (before.batch.ids if before else {}),
-            chains=(store.chains_of(cur, subjects, sources) if subjects else {})
-            | (before.batch.chains if before else {}),
+            ids=store.known_ids(cur, ids) if ids else {},
+            chains=store.chains_of(cur, subjects, sources) if subjects else {},
             pending=pending,
             again=again,
         )
@@ -337,24 +290,8 @@ class Worker:
         for state in self.register.keys().values():
             self._reading().learn(state["key"])
 
-    def _reader(self) -> Connection:
-        if self._second is None or self._second.closed:
-            self._second = connect(database_url(self.settings))
-            with transaction(self._second) as cur:
-                store.ask_by_index(cur)
-        return self._second
-
     def _drop(self) -> None:
-        saving, self._saving = self._saving, None
-        if saving is not None:
-            wait([saving.done])
-        if self._saver is not None:
-            self._saver.shutdown()
-            self._saver = None
         self.size = None
-        if self._second is not None:
-            self._second.close()
-            self._second = None
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -363,35 +300,12 @@ class Worker:
             self._intake = None
 
 
-@dataclass(slots=True)
-class _Saving:
-    """A batch that has been decided and is being saved, and the head that stands after it."""
-
-    batch: Batch
-    saved: dict[str, StoredRecord]
-    after: Head
-    events: int
-    started: float
-    done: "Future[None]" = field(default_factory=Future)
-
-    @property
-    def alone(self) -> bool:
-        """Whether the next batch has to see it in the database: what waits, what is resolved, what has consequences."""
-        batch = self.batch
-        return bool(batch.parked or batch.drained or batch.resolved or batch.cause)
-
-
 def _others_named(event: Event) -> Iterator[str]:
     """The certificates that an event, or what it puts into another one, names beside its subject."""
     said = event.data["fields"] if event.type == CORRECTED else event.data
     for name in ("by", "parent_no"):
         if said.get(name):
             yield normalised(str(said[name]))
-
-
-def _asks_around(prepared: Prepared) -> bool:
-    """Whether an event asks about more than its subject's present state."""
-    return prepared.event is not None and prepared.event.type in (CORRECTED, RESOLVED, *CAUSES)
 
 
 def save(cur: Cursor, batch: Batch, records: dict[str, StoredRecord], after: Head, leader: str) -> None:

@@ -513,7 +513,7 @@ def test_what_a_batch_decided_and_did_not_commit_is_forgotten(
 
 
 @pytest.mark.parametrize("fails_at", [0, 2], ids=["no fault", "one batch is not saved"])
-def test_a_backlog_is_decided_while_the_batch_before_is_saved(
+def test_a_backlog_is_decided_batch_by_batch(
     register: Register, monkeypatch: pytest.MonkeyPatch, fails_at: int
 ) -> None:
     """Every batch is about what the one before it brought; a fault in between costs nothing and doubles nothing."""
