@@ -108,9 +108,10 @@ def is_open(text: str) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
         if address in _NAT64:
             return is_open(str(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)))
-        inside = address.ipv4_mapped or address.sixtofour
-        if inside is not None:
-            return is_open(str(inside))
+        if address.sixtofour is not None:
+            return False  # out of use (RFC 7526), and Python versions differ on whether it is global
+        if address.ipv4_mapped is not None:
+            return is_open(str(address.ipv4_mapped))
     if address is None or not address.is_global or address.is_multicast or address.is_reserved:
         return False
     return not any(address in network for network in _INSIDE if network.version == address.version)
