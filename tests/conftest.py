@@ -3,6 +3,7 @@
 import shutil
 import socket
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -10,11 +11,12 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+from psycopg2.errors import InsufficientPrivilege
 
 from deploy.kafka.broker import Broker
 from services.embedded import EmbeddedPostgres
 from services.events.log import Topics
-from services.postgres import connect
+from services.postgres import Connection, connect
 from services.settings import Settings, settings_from
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -75,8 +77,21 @@ def a_database(postgres_server: EmbeddedPostgres) -> Iterator[str]:
         with connection.cursor() as cur:
             cur.execute(f"CREATE DATABASE {name}")
         yield urlunsplit(urlsplit(postgres_server.url)._replace(path=f"/{name}"))
-        with connection.cursor() as cur:
-            cur.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        _drop(connection, name)
+
+
+def _drop(connection: Connection, name: str) -> None:
+    """Drop a database. One that is just being vacuumed waits: the vacuum is the server's, and not ours to end."""
+    for last_try in (*[False] * 50, True):
+        try:
+            with connection.cursor() as cur:
+                cur.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        except InsufficientPrivilege:
+            if last_try:
+                raise
+            time.sleep(0.2)
+        else:
+            return
 
 
 @pytest.fixture
