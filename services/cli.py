@@ -15,6 +15,7 @@ from services.commands.conform import conform
 from services.commands.decision import decision
 from services.commands.identity import default_key, file_name, load_key_file, source_named
 from services.commands.open_data import dump, indicators
+from services.commands.replay import replay
 from services.commands.sheets import import_, reconcile
 from services.commands.terminal import NO, OUT, Program, as_json, progress, say_json
 from services.commands.tokens import tokens
@@ -368,6 +369,7 @@ main.add_command(import_)
 main.add_command(reconcile)
 main.add_command(decision)
 main.add_command(tokens)
+main.add_command(replay)
 
 if __name__ == "__main__":
     main()

@@ -1,6 +1,6 @@
 """Lives of certificates by chance: what bodies, a declarant, an alliance and an authority may come to say, and when."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
@@ -57,6 +57,20 @@ class Saying:
     short: str
     subject: str
     data: Mapping[str, Any]
+
+
+def beginnings(today: date, also: Sequence[str] = ()) -> Iterator[Saying]:
+    """What an authority says before these lives begin, where both bodies and the alliance are there already.
+
+    `also` are the schemes that the bodies are competent for besides.
+    """
+    for scheme, rules in SCHEMES.items():
+        yield Saying(AUTHORITY, "scheme.published", scheme, rules)
+    yield Saying(AUTHORITY, "catalogue.published", "life-classes", CATALOGUE)
+    competence = [{"scheme": scheme, "from": "2016-01-01"} for scheme in (*SCHEMES, *also)]
+    for body in (BODY, OTHER):
+        data = {"effective_at": today.isoformat(), "schemes": competence}
+        yield Saying(AUTHORITY, "body.scope_changed", body.rpartition(":")[2], data)
 
 
 @dataclass

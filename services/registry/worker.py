@@ -13,7 +13,7 @@ from typing import cast
 
 from services import telemetry
 from services.domain.errors import CertmarkError, Fault, LogMisconfigured, LogTruncated, NotConfigured
-from services.domain.fold import ANNULLED, CORRECTED
+from services.domain.fold import ANNULLED, CAUSES, CORRECTED
 from services.domain.identifiers import normalised
 from services.events.envelope import Event, open_envelope, read_event
 from services.events.keys import PrivateKey, load_key
@@ -106,7 +106,8 @@ class Worker:
             return 0
         if records:
             read_from = self._asked
-            self._ask(records[-1].record.position + 1)
+            if not any(_may_end_a_batch(record) for record in records[:-1]):
+                self._ask(records[-1].record.position + 1)
             return self._apply(connection, records, read_from)
         with transaction(connection) as cur:
             self._ask(self._lead(cur).position)
@@ -160,8 +161,8 @@ class Worker:
         self._committed(after, saved)
         for jwk in batch.new_keys:
             self._reading().learn(jwk)
-        if len(ready) < len(records):
-            self._ask(ready[-1].record.position + 1)
+        if self._asked != after.position:
+            self._ask(after.position)
         _BATCH_SECONDS.observe(time.perf_counter() - started)
         _EVENTS.inc(len(ready))
         _QUARANTINED.inc(len(batch.quarantine))
@@ -298,6 +299,11 @@ class Worker:
         if self._intake is not None:
             self._intake.close()
             self._intake = None
+
+
+def _may_end_a_batch(record: Prepared) -> bool:
+    """Whether what lies behind may have to be read again: then the helper is not sent beyond it, only to wait there."""
+    return record.event is None or record.event.type in (RESOLVED, *CAUSES, *_BRINGS_KEYS)
 
 
 def _others_named(event: Event) -> Iterator[str]:

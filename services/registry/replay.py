@@ -1,0 +1,255 @@
+"""Decides every entry anew, from the first one on, and compares what that leaves with what is written down."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import orjson
+
+from services.domain.body import AllianceState, AuthorityState, BodyState, KeyState
+from services.domain.calendar import Calendars, CalendarState, calendar_from_state
+from services.domain.catalogue import CatalogueState
+from services.domain.certificate import Certificate, CertificateState, from_state
+from services.domain.decision import decide
+from services.domain.errors import CHAIN_REFUSALS, CertmarkError, Refusal
+from services.domain.fold import ANNULLED, CAUSES, Told
+from services.domain.identifiers import civil_day
+from services.domain.said import Moment
+from services.domain.scheme import SchemeState
+from services.domain.world import Changes, Value
+from services.events.envelope import Event, open_envelope, read_event
+from services.events.event_types import check_form
+from services.events.keys import public_key
+from services.postgres import Connection, Cursor, snapshot, stream
+from services.registry import consequences, store
+from services.registry.batch import canonical_state, consequence_digest, effective_at_of, leaf_of
+from services.registry.register import subject_of
+from services.registry.store import Entry
+from services.registry.told import ToldRow, said_of, told_one
+
+HELD = 20_000
+"""Certificates that stay in memory; of any other the state is read back that was compared before."""
+
+_CHAIN_CODES = frozenset(f"refused:{refusal.slug}" for refusal in CHAIN_REFUSALS)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The first entry that does not come out as it is written down: in `what`, and both sides of it."""
+
+    seq: int
+    what: str
+    stored: str | None
+    computed: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """How many entries were decided anew, and the first that came out otherwise."""
+
+    entries: int
+    difference: Difference | None
+
+
+def replay(connection: Connection, begin: Callable[[int], Callable[[int], None]]) -> Replayed:
+    """Decide all entries of one snapshot anew, in order of seq.
+
+    `begin` is told how many there are and gives back what is called as they are done.
+    """
+    with snapshot(connection) as cur:
+        size = store.head(cur).size
+        advance, world, done = begin(size), _World(cur), 0
+        for entry in _entries(cur, size):
+            if entry.seq != done:
+                return Replayed(done, Difference(done, "seq", None if entry.seq > done else str(entry.seq), str(done)))
+            found = _difference(entry, world)
+            if found is not None:
+                return Replayed(done, Difference(entry.seq, *found))
+            done += 1
+            if done % 100 == 0:
+                advance(100)
+        if done != size:
+            return Replayed(done, Difference(done, "seq", None, str(done)))
+        return Replayed(done, _stray_record(cur))
+
+
+def _entries(cur: Cursor, size: int) -> Iterator[Entry]:
+    query = f"SELECT {store.ENTRY} FROM entries WHERE seq < %(size)s ORDER BY seq"
+    return (Entry(*row) for row in stream(cur, query, {"size": size}))
+
+
+_Sides = tuple[str, str | None, str | None]
+
+
+def _difference(entry: Entry, world: "_World") -> _Sides | None:
+    """What of an entry is not as it comes out, as stored and as computed; else the world moves on past it."""
+    leaf = leaf_of(entry)
+    if leaf != entry.leaf:
+        return "leaf", _hash(entry.leaf), _hash(leaf)
+    if entry.state is not None and _hash(entry.state) != entry.state_digest:
+        return "state", entry.state_digest, _hash(entry.state)
+    if entry.kind == "token":
+        return None  # what a mark says of itself; its signature is checked where it is read
+    if entry.jws is None:
+        return "jws", None, entry.digest
+    world.seq = entry.seq
+    told_anew = _drawn_anew if entry.kind == "consequence" else _decided_anew
+    return told_anew(entry, entry.jws, world)
+
+
+def _decided_anew(entry: Entry, jws: str, world: "_World") -> _Sides | None:
+    event = _event(jws)
+    if event is None or event.digest != entry.digest:
+        return "digest", entry.digest, event.digest if event else None
+    told = (event.id, event.source, event.type, subject_of(event), event.sequence, effective_at_of(event.data))
+    stored = (entry.event_id, entry.source, entry.type, entry.subject, entry.sequence, entry.effective_at)
+    if told != stored:
+        return "event", _words(stored), _words(told)
+    if entry.decision in _CHAIN_CODES:
+        return None  # the place in its chain was judged, not what it says
+    moment = Moment(entry.received_at or entry.recorded_at, civil_day(entry.recorded_at))
+    said = said_of(event, entry.subject)
+    changes: Changes = {}
+    world.position = entry.position
+    try:
+        changes = decide(said, world, moment)
+        decision = "accepted"
+    except Refusal as refusal:
+        decision = f"refused:{refusal.slug}"
+    if decision != entry.decision:
+        return "decision", entry.decision, decision
+    for key, value in changes.items():
+        world.put(key, value)
+    if decision == "accepted" and event.type in CAUSES:
+        world.causes[event.digest] = Told(entry.seq, False, said, moment)
+    return _state_difference(entry, next(iter(changes.values()), None))
+
+
+def _drawn_anew(entry: Entry, jws: str, world: "_World") -> _Sides | None:
+    event = _event(jws)
+    cause, certificate = world.causes.get(event.digest if event else ""), world.certificate(entry.subject)
+    if cause is None or certificate is None or entry.detail != cause.said.digest:
+        return "cause", entry.detail, event.digest if event else None
+    digest = consequence_digest(cause.said.digest, entry.subject)
+    if entry.digest != digest:
+        return "digest", entry.digest, digest
+    after = consequences.drawn(certificate, cause, world)
+    world.put(f"certificate/{entry.subject}", after)
+    return _state_difference(entry, after)
+
+
+def _event(jws: str) -> Event | None:
+    """The event that is written down; None where it cannot be read any more."""
+    try:
+        return read_event(open_envelope(jws.encode()))
+    except CertmarkError:
+        return None
+
+
+def _words(values: Sequence[object]) -> str:
+    return " ".join(str(value) for value in values)
+
+
+def _state_difference(entry: Entry, value: Value | None) -> _Sides | None:
+    computed = _hash(canonical_state(value)) if value is not None else None
+    return ("state", entry.state_digest, computed) if computed != entry.state_digest else None
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _stray_record(cur: Cursor) -> Difference | None:
+    """The first certificate whose record is not the state that the entry behind it left."""
+    cur.execute(
+        "SELECT e.seq, r.state, e.state FROM records r LEFT JOIN entries e ON e.seq = r.seq"
+        " WHERE r.key >= 'certificate/' AND r.key < 'certificate0' AND r.state IS DISTINCT FROM e.state"
+        " ORDER BY e.seq LIMIT 1"
+    )
+    row = cast("tuple[int | None, str, str | None] | None", cur.fetchone())
+    if row is None:
+        return None
+    seq, stored, left = row
+    return Difference(seq or 0, "record", _hash(stored), _hash(left) if left is not None else None)
+
+
+class _World:
+    """The register before an entry, as the entries before it have left it. Implements `domain.world.World`."""
+
+    def __init__(self, cur: Cursor) -> None:
+        self._cur = cur
+        self._certificates: OrderedDict[str, Certificate] = OrderedDict()
+        self._values: dict[str, Value] = {}
+        self.causes: dict[str, Told] = {}
+        self.seq = 0
+        self.position: int | None = None
+
+    def put(self, key: str, value: Value) -> None:
+        if isinstance(value, Certificate):
+            self._hold(value)
+        else:
+            self._values[key] = value
+
+    def _hold(self, certificate: Certificate) -> None:
+        self._certificates[certificate.certificate_no] = certificate
+        self._certificates.move_to_end(certificate.certificate_no)
+        if len(self._certificates) > HELD:
+            self._certificates.popitem(last=False)
+
+    def certificate(self, number: str) -> Certificate | None:
+        found = self._certificates.get(number)
+        if found is None:
+            state = store.state_before(self._cur, number, self.seq)
+            if state is not None:  # equal to what this run came to when it passed the entry
+                found = from_state(cast(CertificateState, orjson.loads(state)))
+                self._hold(found)
+        return found
+
+    def mark_owner(self, mark_no: str) -> str | None:
+        number = store.mark_owners(self._cur, [mark_no]).get(mark_no)
+        certificate = self.certificate(number) if number is not None else None
+        return number if certificate is not None and certificate.mark(mark_no) is not None else None
+
+    def body(self, approval_no: str) -> BodyState | None:
+        return cast(BodyState | None, self._values.get(f"body/{approval_no}"))
+
+    def alliance(self, alliance_id: str) -> AllianceState | None:
+        return cast(AllianceState | None, self._values.get(f"alliance/{alliance_id}"))
+
+    def authority(self, authority_id: str) -> AuthorityState | None:
+        return cast(AuthorityState | None, self._values.get(f"authority/{authority_id}"))
+
+    def scheme(self, scheme_id: str) -> SchemeState | None:
+        return cast(SchemeState | None, self._values.get(f"scheme/{scheme_id}"))
+
+    def key(self, kid: str) -> KeyState | None:
+        return cast(KeyState | None, self._values.get(f"key/{kid}"))
+
+    def catalogue(self, catalogue_id: str) -> CatalogueState | None:
+        return cast(CatalogueState | None, self._values.get(f"catalogue/{catalogue_id}"))
+
+    def calendars(self) -> Calendars:
+        states = [cast(CalendarState, v) for key, v in self._values.items() if key.startswith("calendar/")]
+        return {state["year"]: calendar_from_state(state) for state in states}
+
+    def told(self, subject: str) -> Sequence[Told]:
+        rows = cast(list[ToldRow], store.told_about(self._cur, [subject]))
+        return [told_one(row) for row in rows if row[1] < self.seq]
+
+    def entry(self, digest: str) -> Told | None:
+        rows = [row[:-1] for row in store.told_by_digest(self._cur, [digest]) if row[1] < self.seq]
+        return told_one(cast(ToldRow, rows[0])) if rows else None
+
+    def is_annulled(self, digest: str) -> bool:
+        return any(one.said.type == ANNULLED for one in self.told(digest))
+
+    def is_quarantined(self, digest: str) -> bool:
+        return store.was_aside(self._cur, digest, self.seq, self.position)
+
+    def check_data(self, event_type: str, data: Mapping[str, object]) -> None:
+        check_form(event_type, data)
+
+    def thumbprint(self, jwk: Mapping[str, str]) -> str:
+        return public_key(jwk).kid

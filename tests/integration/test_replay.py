@@ -1,0 +1,335 @@
+"""The log read from zero gives the same register, and every entry decided anew comes out as it is written down."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from random import Random
+from typing import Any, cast
+
+import pytest
+from click.testing import CliRunner
+
+from services.cli import main
+from services.domain.certificate import Certificate, CertificateState, from_state
+from services.domain.identifiers import instant_text
+from services.embedded import EmbeddedPostgres
+from services.events.drafts import Signer
+from services.events.envelope import open_envelope
+from services.events.event_types import EVENT_TYPES
+from services.events.keys import new_key
+from services.events.log import Topics
+from services.migrate import migrate
+from services.postgres import Connection, connect, execute_values, transaction
+from services.registry.replay import Replayed, replay
+from services.registry.worker import Worker
+from services.settings import settings_from
+from tests.conftest import a_database
+from tests.lives import AUTHORITY, BODY, DECLARANT, OTHER, Saying, Writer, beginnings
+from tests.register import SERVICES, TODAY, Register, a_first_event, a_number, accepted, ago, ahead
+
+SEED, EVENTS = 7, 700
+
+
+@pytest.fixture(scope="module")
+def register(postgres_server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Register]:
+    """A register that has accepted every type of event, with refused ones, quarantine, holes and consequences."""
+    with a_database(postgres_server) as url:
+        made = Register.begin(
+            settings_from(
+                {
+                    "CERTMARK_DATA": str(tmp_path_factory.mktemp("replay")),
+                    "CERTMARK_DATABASE_URL": url,
+                    "CERTMARK_TOPIC_PREFIX": f"t{uuid.uuid4().hex[:12]}",
+                }
+            )
+        )
+        for said in beginnings(TODAY, ("sample",)):
+            assert accepted(made.say(said.source, said.short, said.subject, dict(said.data)))
+        the_rest_of_the_types(made)
+        lives(made)
+        yield made
+        made.close()
+
+
+def lives(register: Register) -> None:
+    """Some certificates and what comes to pass with them; ten sayings at a time, as a worker meets them."""
+    writer = Writer(Random(SEED), lambda number: certificate_of(register, number), a_number, TODAY, most=25)
+    for _ in range(EVENTS // 10):
+        said = [writer.next() for _ in range(10)]
+        signed = [register.sign(s.source, s.short, s.subject, dict(s.data)) for s in said]
+        register.append(*signed)
+        settle(register)
+        for jws, one in zip(signed, said, strict=True):
+            digest = open_envelope(jws).digest
+            decision = register.decision(digest)
+            if decision is not None and accepted(decision):
+                writer.accepted(digest, one)
+
+
+def certificate_of(register: Register, number: str) -> Certificate:
+    return from_state(cast(CertificateState, register.state(number)))
+
+
+def settle(register: Register) -> None:
+    """Decide what is on the log, consequences and all."""
+    register.decide_all()
+    while register.head().cause:
+        register.worker.step()
+
+
+def the_rest_of_the_types(register: Register) -> None:
+    """What no life by chance says."""
+    approval_no = "CNCA-R-2019-8041"
+    body = f"urn:certmark:body:{approval_no}"
+    competence = [{"scheme": "sample", "from": ago(500)}]
+    said = [
+        Saying(AUTHORITY, "authority.established", "another", established()),
+        Saying(AUTHORITY, "body.approved", approval_no, approved := {"effective_at": ago(500), "name": "示范机构",
+                                                                     "schemes": competence}),
+        Saying(AUTHORITY, "alliance.member_admitted", "test-alliance", {"effective_at": ago(9), "body": approval_no}),
+        Saying(AUTHORITY, "alliance.member_left", "test-alliance", {"effective_at": ago(1), "body": approval_no}),
+        Saying(AUTHORITY, "backfill.opened", approval_no, {"body": approval_no, "until": ahead(9)}),
+        Saying(AUTHORITY, "body.suspended", approval_no, {"effective_at": ago(1), "instrument": "决定"}),
+        Saying(AUTHORITY, "body.approved", approval_no, approved | {"effective_at": ago(0)}),
+        Saying(AUTHORITY, "calendar.published", str(TODAY.year), {"effective_at": ago(0), "days_off": [],
+                                                                  "working_days": [], "instrument": "安排"}),
+        Saying(AUTHORITY, "catalogue.class_mode_changed", "life-classes", {"effective_at": ago(0), "class": "0704",
+               "mode": "self_declaration", "transition_until": ahead(30), "instrument": "公告"}),
+    ]  # fmt: skip
+    for one in said:
+        assert accepted(register.say(one.source, one.short, one.subject, dict(one.data))), one
+    early, late = new_key(), new_key()
+    register.add_key(body, early, "event")
+    register.issue(source=body)
+    since = instant_text(datetime.now(UTC))
+    register.issue(source=body)
+    assert accepted(register.say(AUTHORITY, "key.compromised", early.public.kid, {"since": since}))
+    settle(register)
+    register.signers[body] = Signer(body, late, "T-1", lambda source, subject: (0, None))
+    unknown = register.tell(body, "certificate.issued", a_number(), a_first_event())
+    assert register.decided(unknown)["decision"] == "quarantined"
+    added = {"owner": body, "purpose": "event", "key": dict(late.public.jwk), "from": ago(500)}
+    digest = open_envelope(unknown).digest
+    resolved = {"effective_at": ago(0), "digest": digest, "note": "晚到"}
+    register.append(
+        register.sign(AUTHORITY, "quarantine.resolved", digest, resolved | {"action": "dismissed"}),
+        register.sign(AUTHORITY, "key.added", late.public.kid, added),
+        register.sign(AUTHORITY, "quarantine.resolved", digest, resolved | {"action": "redriven"}),
+        register.sign(AUTHORITY, "quarantine.resolved", digest, resolved | {"action": "redriven"}),
+    )
+    settle(register)
+    assert accepted(register.say(AUTHORITY, "key.retired", late.public.kid, {"effective_at": ahead(9)}))
+    disqualified = {"effective_at": ago(0), "instrument": "撤销批准"}
+    gone = register.tell(AUTHORITY, "body.disqualified", approval_no, disqualified)
+    assert accepted(register.decided(gone))
+    annulled = {"effective_at": ago(0), "digest": open_envelope(gone).digest, "instrument": "判决"}
+    assert accepted(register.say(AUTHORITY, "decision.annulled", open_envelope(gone).digest, annulled))
+    a_whole_life(register)
+    in_disorder(register)
+
+
+def a_whole_life(register: Register) -> None:
+    """Every event about certificates, marks and declarations, whatever chance brings besides."""
+    number, new, mark_no = register.issue(), register.issue(source=OTHER), a_number()
+    products = [{"model": "A1", "gtin": "06909900123007"}]
+    authorized = {"mark_no": mark_no, "mark": "sample-mark", "products": products, "valid_until": ahead(90)}
+    codes = {"product": "A1", "quantity": 5, "rule_version": "2024", "digest": "7" * 64}
+    suspended = {"effective_at": ago(20), "reason": "S03", "until": ahead(60)}
+    resumed = {"effective_at": ago(10), "verified_on": ago(11)}
+    renewed = {"effective_at": ago(5), "issued_on": ago(5), "valid_until": ahead(700), "approver": "7901-0007"}
+    life: list[tuple[str, dict[str, Any]]] = [
+        ("certificate.surveillance_passed", {"effective_at": ago(50)}),
+        ("certificate.amended", {"effective_at": ago(40), "items": [{"op": "added", "model": "A2"}]}),
+        ("mark.authorized", {"effective_at": ago(30)} | authorized),
+        ("mark.codes_issued", {"effective_at": ago(29), "mark_no": mark_no} | codes),
+        ("mark.suspended", suspended | {"mark_no": mark_no}),
+        ("mark.resumed", resumed | {"mark_no": mark_no}),
+        ("mark.withdrawn", {"effective_at": ago(9), "mark_no": mark_no}),
+        ("certificate.suspended", suspended),
+        ("certificate.resumed", resumed),
+        ("certificate.renewed", renewed),
+    ]
+    digest = ""
+    for event, data in life:
+        told = register.tell(BODY, event, number, data)
+        assert accepted(register.decided(told)), event
+        digest = open_envelope(told).digest
+    corrected = {"of": digest, "fields": {"valid_until": ahead(600)}}
+    assert accepted(register.say(BODY, "certificate.corrected", number, corrected))
+    given = register.tell(BODY, "certificate.transferred", number, {"effective_at": ago(3), "to": OTHER[-16:]})
+    assert accepted(register.decided(given))
+    taken = {"effective_at": ago(2), "of": open_envelope(given).digest}
+    assert accepted(register.say(OTHER, "certificate.received", number, taken))
+    assert accepted(register.say(OTHER, "certificate.superseded", number, {"effective_at": ago(1), "by": new}))
+    for event, reason in (("revoked", "R05"), ("cancelled", "C02")):
+        ended = {"effective_at": ago(0), "reason": reason}
+        assert accepted(register.say(BODY, f"certificate.{event}", register.issue(), ended))
+    declared = a_number()
+    assert accepted(register.say(DECLARANT, "declaration.made", declared, a_first_event("declared")))
+    withdrawn = {"effective_at": ago(0), "reason": "C02"}
+    assert accepted(register.say(DECLARANT, "declaration.withdrawn", declared, withdrawn))
+    removed = {"effective_at": ago(0), "class": "0703", "instrument": "公告"}
+    gone = register.tell(AUTHORITY, "catalogue.class_removed", "life-classes", removed)
+    assert accepted(register.decided(gone))
+    settle(register)
+    again = {"effective_at": ago(0), "digest": open_envelope(gone).digest, "instrument": "更正"}
+    assert accepted(register.say(AUTHORITY, "decision.annulled", open_envelope(gone).digest, again))
+    settle(register)
+
+
+def established() -> dict[str, Any]:
+    return {"name": "另一局", "key": dict(new_key().public.jwk), "demonstration": True, "effective_at": ago(9)}
+
+
+def in_disorder(register: Register) -> None:
+    """A hole that is filled, one that is not, a stale sequence, a duplicate, and what nobody can read."""
+    number = register.issue()
+    second, third = (
+        register.sign(BODY, "certificate.surveillance_passed", number, {"effective_at": ago(n)}) for n in (9, 8)
+    )
+    ninth = {"sequence": 9, "previous": "sha256:" + "0" * 64}
+    waits = register.sign(BODY, "certificate.surveillance_passed", number, {"effective_at": ago(7)}, **ninth)
+    stale = register.sign(BODY, "certificate.surveillance_passed", number, {"effective_at": ago(6)}, sequence=1)
+    register.append(third, second, second, waits, stale, b"nonsense")
+    settle(register)
+
+
+def differences(register: Register) -> Replayed:
+    with closing(connect(register.settings.database_url)) as connection:
+        return replay(connection, lambda size: lambda done: None)
+
+
+def test_every_type_of_event_is_in_it(register: Register) -> None:
+    rows = register.rows("SELECT DISTINCT type FROM entries WHERE decision = 'accepted' AND kind = 'event'")
+    assert {row[0] for row in rows} == set(EVENT_TYPES)
+    kinds = dict(register.rows("SELECT kind, count(*) FROM entries GROUP BY kind"))
+    assert kinds.keys() == {"event", "consequence", "token"}
+    assert min(kinds.values()) > 10
+    assert register.counts()["quarantined"] > 0
+    assert register.counts()["pending"] > 0
+
+
+def test_every_entry_comes_out_as_it_is_written_down(register: Register) -> None:
+    assert differences(register) == Replayed(register.head().size, None)
+
+
+EVERYTHING = (
+    "SELECT seq, kind, digest, event_id, source, type, subject, sequence, decision, detail, pointer, hint,"
+    " effective_at, received_at, position, state_digest, state, jws FROM entries ORDER BY seq",
+    "SELECT key, seq, digest, state, tokens, under_review, event, responsible, product_class, due FROM records"
+    " ORDER BY key",
+    "SELECT mark_no, certificate_no FROM marks ORDER BY mark_no",
+    "SELECT source, subject, sequence, digest FROM chains ORDER BY source, subject",
+    "SELECT digest, source, subject, sequence, event_id, position, received_at, jws FROM pending ORDER BY digest",
+    "SELECT position, digest, code, detail, pointer, received_at, record_key, value, resolved_by, redriven"
+    " FROM quarantine ORDER BY position",
+    "SELECT size, position, start, status_index, duplicates, cause FROM head",
+)
+"""All that a register comes to, but for when it decided and how often it wrote a record."""
+
+
+def test_a_second_register_on_the_same_log_is_the_same(register: Register, postgres_server: EmbeddedPostgres) -> None:
+    with a_database(postgres_server) as url:
+        settings = replace(register.settings, database_url=url)
+        with closing(connect(url)) as connection:
+            for part in ("events", "registry"):
+                migrate(connection, SERVICES / part / "migrations")
+            copy_log(register, connection)
+            again = Register(settings, register.log, Worker(settings, name="again"), connection)
+            settle(again)
+            for query in EVERYTHING:
+                assert plain(again.rows(query)) == plain(register.rows(query)), query
+            assert leaves(again) == leaves(register)
+            again.worker.close()
+
+
+def copy_log(register: Register, connection: Connection) -> None:
+    """The same records at the same positions, appended at the same instants, in another database."""
+    topic = Topics.under(register.settings.topic_prefix).events.name
+    for table, condition in (("topic", "name = %s"), ("record", "topic = (SELECT id FROM log.topic WHERE name = %s)")):
+        with transaction(register.connection) as cur:
+            cur.execute(f"SELECT * FROM log.{table} WHERE {condition}", (topic,))
+            rows, columns = cur.fetchall(), [column.name for column in cur.description or ()]
+        with transaction(connection) as cur:
+            names = ", ".join(columns)
+            execute_values(cur, f"INSERT INTO log.{table} ({names}) OVERRIDING SYSTEM VALUE VALUES %s", rows)
+
+
+def plain(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    return [tuple(bytes(value) if isinstance(value, memoryview) else value for value in row) for row in rows]
+
+
+def leaves(register: Register) -> list[dict[str, Any]]:
+    found = [json.loads(leaf) for (leaf,) in register.rows("SELECT leaf FROM entries ORDER BY seq")]
+    return [{name: value for name, value in leaf.items() if name != "recorded_at"} for leaf in found]
+
+
+# --- what was tampered with ------------------------------------------------------------------------------------------
+
+
+TAMPERED = (
+    ("state", "UPDATE entries SET state = replace(state, '示范公司', '另一公司') WHERE seq = {seq}"),
+    (
+        "state",
+        "UPDATE entries SET state = replace(state, '示范公司', '另一公司'), state_digest = encode(sha256(convert_to("
+        "replace(state, '示范公司', '另一公司'), 'UTF8')), 'hex'), leaf = replace(leaf, state_digest, encode(sha256("
+        "convert_to(replace(state, '示范公司', '另一公司'), 'UTF8')), 'hex')) WHERE seq = {seq}",
+    ),
+    ("leaf", "UPDATE entries SET decision = 'refused:scheme-rule' WHERE seq = {seq}"),
+    (
+        "decision",
+        "UPDATE entries SET decision = 'refused:scheme-rule', leaf = replace(leaf, '\"accepted\"',"
+        " '\"refused:scheme-rule\"') WHERE seq = {seq}",
+    ),
+    ("event", "UPDATE entries SET event_id = 'another' WHERE seq = {seq}"),
+    ("digest", "UPDATE entries SET jws = (SELECT jws FROM entries WHERE seq = 0) WHERE seq = {seq}"),
+    ("seq", "DELETE FROM entries WHERE seq = {seq}"),
+    ("record", "UPDATE records SET state = replace(state, '示范公司', '另一公司') WHERE key = 'certificate/{number}'"),
+)
+
+
+@pytest.mark.parametrize(("what", "statement"), TAMPERED, ids=lambda value: str(value)[:30])
+def test_what_was_tampered_with_is_found(register: Register, what: str, statement: str) -> None:
+    number, seq = register.rows(
+        "SELECT subject, seq FROM entries WHERE type = 'certmark.certificate.issued.v1' AND decision = 'accepted'"
+        " AND seq = (SELECT seq FROM records WHERE key = 'certificate/' || subject) ORDER BY seq DESC LIMIT 1"
+    )[0]
+    with tampered(register, seq, number, statement):
+        found = differences(register)
+    assert found.difference is not None
+    assert (found.difference.seq, found.difference.what) == (seq, what)
+    assert found.difference.stored != found.difference.computed
+
+
+@contextmanager
+def tampered(register: Register, seq: int, number: str, statement: str) -> Iterator[None]:
+    """Something is changed behind the register's back, and put back as it was."""
+    kept = (("entries", f"seq = {seq}"), ("records", f"key = 'certificate/{number}'"))
+    with transaction(register.connection) as cur:
+        for table, condition in kept:
+            cur.execute(f"CREATE TABLE kept_{table} AS SELECT * FROM {table} WHERE {condition}")
+        cur.execute(statement.format(seq=seq, number=number))
+        assert cur.rowcount == 1
+    try:
+        yield
+    finally:
+        with transaction(register.connection) as cur:
+            for table, condition in kept:
+                cur.execute(f"DELETE FROM {table} WHERE {condition}")
+                cur.execute(f"INSERT INTO {table} SELECT * FROM kept_{table}")
+                cur.execute(f"DROP TABLE kept_{table}")
+
+
+def test_the_command_says_so(register: Register, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CERTMARK_DATABASE_URL", register.settings.database_url)
+    monkeypatch.setenv("CERTMARK_DATA", str(register.settings.data))
+    size = register.head().size
+    good = CliRunner().invoke(main, ["replay", "--json"])
+    assert (good.exit_code, json.loads(good.output)) == (0, {"good": True, "entries": size, "difference": None})
+    with tampered(register, 3, "", "UPDATE entries SET leaf = replace(leaf, digest, subject) WHERE seq = {seq}"):
+        bad = CliRunner().invoke(main, ["replay"])
+    assert bad.exit_code == 1
+    assert "✗ entry 3: leaf" in bad.output
