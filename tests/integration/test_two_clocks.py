@@ -1,0 +1,87 @@
+"""Ten thousand answers (certificate, at, known_at) are asked again when much more is known, and are the same bytes."""
+
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+from typing import Any, cast
+
+import orjson
+import pytest
+
+from services.domain.certificate import Certificate, CertificateState, from_state
+from services.embedded import EmbeddedPostgres
+from services.events.envelope import open_envelope
+from services.postgres import Cursor, transaction
+from services.registry.as_of import as_of
+from services.settings import settings_from
+from tests.conftest import a_database
+from tests.lives import Writer, beginnings
+from tests.register import TODAY, Register, a_number, accepted
+
+CERTIFICATES, TRIPLES, ROUNDS, SAID = 60, 10_000, 80, 10
+"""In each round so much is said and decided, and then a part of the triples asked."""
+
+Triple = tuple[str, date, datetime]
+
+
+@pytest.fixture(scope="module")
+def register(postgres_server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Register]:
+    with a_database(postgres_server) as url:
+        made = Register.begin(
+            settings_from(
+                {
+                    "CERTMARK_DATA": str(tmp_path_factory.mktemp("clocks")),
+                    "CERTMARK_DATABASE_URL": url,
+                    "CERTMARK_TOPIC_PREFIX": f"t{uuid.uuid4().hex[:12]}",
+                }
+            )
+        )
+        for said in beginnings(TODAY):
+            assert accepted(made.say(said.source, said.short, said.subject, dict(said.data)))
+        yield made
+        made.close()
+
+
+def test_what_was_answered_then_is_answered_again_byte_for_byte(register: Register) -> None:
+    chance = Random(11)
+    writer = Writer(chance, lambda n: certificate_of(register, n), a_number, TODAY, most=CERTIFICATES, calm=0.2)
+    answers: dict[Triple, bytes] = {}
+    while len(writer.numbers) < CERTIFICATES or len(answers) < TRIPLES:
+        say_something(register, writer)
+        now = datetime.now(UTC)
+        days = [TODAY + timedelta(days=chance.randint(-150, 40)) for _ in range(TRIPLES // ROUNDS)]
+        with transaction(register.connection) as cur:
+            for day in days:
+                number = chance.choice(writer.numbers)
+                answers[number, day, now] = answer(cur, number, day, None)
+    said = Counter(one.short for _, one in writer.heard)
+    assert {"certificate.corrected", "decision.annulled", "certificate.renewed", "scheme.published"} <= said.keys()
+    with transaction(register.connection) as cur:
+        assert [asked for asked, then in answers.items() if answer(cur, *asked) != then] == []
+        some = chance.sample(sorted(answers.items()), 500)
+        assert sum(answer(cur, number, day, None) != then for (number, day, _), then in some) > 50
+
+
+def say_something(register: Register, writer: Writer) -> None:
+    said = [writer.next() for _ in range(SAID)]
+    signed = [register.sign(one.source, one.short, one.subject, dict(one.data)) for one in said]
+    register.append(*signed)
+    register.decide_all()
+    while register.head().cause:
+        register.worker.step()
+    for jws, one in zip(signed, said, strict=True):
+        digest = open_envelope(jws).digest
+        decision = register.decision(digest)
+        if decision is not None and accepted(decision):
+            writer.accepted(digest, one)
+
+
+def certificate_of(register: Register, number: str) -> Certificate:
+    return from_state(cast(CertificateState, register.state(number)))
+
+
+def answer(cur: Cursor, number: str, day: date, known_at: datetime | None) -> bytes:
+    told: dict[str, Any] = as_of(cur, number, day, known_at)
+    return orjson.dumps(told | {"known_at": None})
