@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from bench import apply, imports, latency, lookup, mark, up
+from bench import apply, as_of, imports, latency, lookup, mark, up
 from bench.figures import Figure, chart, row
 from bench.stage import busy
 from deploy.kafka.broker import BrokerFailed
@@ -23,6 +23,7 @@ from services.domain.errors import CertmarkError
 FIGURES: dict[str, Callable[..., list[Figure]]] = {
     "apply": apply.measure,
     "lookup": lookup.measure,
+    "as_of": as_of.measure,
     "latency": latency.measure,
     "mark": mark.measure,
     "imports": imports.measure,

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, cast
 
 import orjson
 
 from services.domain.certificate import Certificate, CertificateState, from_state, to_state
 from services.domain.errors import NotFound
-from services.domain.fold import Told, fold, rules_told
+from services.domain.fold import CORRECTED, Told, fold, rules_told
 from services.domain.identifiers import instant_text
 from services.domain.standing import interval_on, mark_standing, part_standing, standing, standing_under, worse
 from services.postgres import Cursor
@@ -83,16 +84,13 @@ def folded(cur: Cursor, number: str, day: date, known_at: datetime | None) -> As
     Where none of them takes effect later, that is the state which the last of them left, to which its leaf commits.
     Otherwise, and where a correction may have moved a date, they are folded anew.
     """
-    last = store.last_state(cur, number, known_at)
-    if last is None:
+    rows = store.known_of(cur, number, known_at)
+    if not rows:
         return None
-    state, seq, recorded_at, latest, corrected = last
-    stored = orjson.loads(state)
-    if stored["kind"] != "certificate":
-        return None
-    if not corrected and (latest is None or latest <= day):
-        return AsOf(from_state(cast(CertificateState, stored)), seq, recorded_at)
-    told = told_of(cast(list[ToldRow], store.told_about(cur, [number], known_at)))
+    seq, recorded_at, state = rows[-1][1], rows[-1][5], rows[-1][-1]
+    if all(kind != CORRECTED and (effective_at is None or effective_at <= day) for *_, kind, effective_at, _ in rows):
+        return AsOf(from_state(cast(CertificateState, orjson.loads(state))), seq, recorded_at)
+    told = told_of([cast(ToldRow, row[:6]) for row in rows])
     certificate = fold(told, rules_told(_schemes(cur, told)), day).certificate
     return AsOf(certificate, seq, recorded_at) if certificate else None
 
@@ -102,5 +100,9 @@ def _schemes(cur: Cursor, told: list[Told]) -> Callable[[str], Sequence[Told]]:
     named = {one.said.data["scheme"] for one in told if "scheme" in one.said.data}
     about: dict[str, list[Told]] = {}
     for row in cast(list[ToldRow], store.told_about(cur, named)):
-        about.setdefault(row[0], []).append(told_one(row))
+        about.setdefault(row[0], []).append(_told_of_scheme(row))
     return lambda scheme_id: about.get(scheme_id, ())
+
+
+_told_of_scheme = lru_cache(maxsize=256)(told_one)
+"""Kept, as the same few versions judge every certificate. A row says all about itself, whatever register it is of."""

@@ -244,22 +244,16 @@ def told_about(cur: Cursor, subjects: Collection[str], known_at: datetime | None
     return cur.fetchall()
 
 
-def last_state(
-    cur: Cursor, number: str, known_at: datetime | None
-) -> tuple[str, int, datetime, date | None, bool] | None:
-    """The last state of a certificate among what was recorded by an instant, its seq and when it was recorded.
-
-    Then the latest day on which any of the accepted entries up to it takes effect, and whether one is a correction.
-    """
+def known_of(cur: Cursor, number: str, known_at: datetime | None) -> list[tuple[Any, ...]]:
+    """What had been accepted about a certificate by an instant, in order of seq: rows as in `told_about`, then the
+    type, the day from which it takes effect, and in the last row the state that it left."""
     cur.execute(
-        f"SELECT e.state, e.seq, e.recorded_at, past.latest, past.corrected FROM entries e, LATERAL (SELECT"
-        " max(effective_at) AS latest, bool_or(type = 'certmark.certificate.corrected.v1') AS corrected FROM entries"
-        f" WHERE subject = e.subject AND seq <= e.seq AND decision = 'accepted' AND {_OF_CERTIFICATES}) past"
-        f" WHERE e.subject = %s AND e.state IS NOT NULL AND {_OF_CERTIFICATES}"
-        " AND (%s::timestamptz IS NULL OR e.recorded_at <= %s) ORDER BY e.seq DESC LIMIT 1",
+        f"SELECT {_TOLD}, type, effective_at, CASE WHEN lead(seq) OVER (ORDER BY seq) IS NULL THEN state END"
+        f" FROM entries WHERE subject = %s AND decision = 'accepted' AND {_OF_CERTIFICATES}"
+        " AND (%s::timestamptz IS NULL OR recorded_at <= %s) ORDER BY seq",
         (number, known_at, known_at),
     )
-    return cast("tuple[str, int, datetime, date | None, bool] | None", cur.fetchone())
+    return cur.fetchall()
 
 
 _OF_CERTIFICATES = "(kind = 'consequence' OR split_part(type, '.', 2) IN ('certificate', 'mark', 'declaration'))"
