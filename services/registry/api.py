@@ -221,11 +221,11 @@ def _known_at(text: str) -> datetime:
             end = datetime.combine(date.fromisoformat(text) + timedelta(days=1), time(), CHINA)
             return end - timedelta(milliseconds=1)
         instant = datetime.fromisoformat(text)
-    except ValueError:
+        if instant.tzinfo is None:
+            raise BadRequest(f"{text!r} names no time zone", pointer="/known_at")
+        return instant.astimezone(UTC)  # PostgreSQL knows no offset beyond ±15:59
+    except (ValueError, OverflowError):
         raise BadRequest(f"{text!r} is neither a date nor an RFC 3339 instant", pointer="/known_at") from None
-    if instant.tzinfo is None:
-        raise BadRequest(f"{text!r} names no time zone", pointer="/known_at")
-    return instant
 
 
 def _instant(instant: datetime | None) -> str | None:

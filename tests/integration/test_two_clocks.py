@@ -14,6 +14,7 @@ from services.domain.certificate import Certificate, CertificateState, from_stat
 from services.embedded import EmbeddedPostgres
 from services.events.envelope import open_envelope
 from services.postgres import Cursor, transaction
+from services.registry import api
 from services.registry.as_of import as_of
 from services.settings import settings_from
 from tests.conftest import a_database
@@ -85,3 +86,27 @@ def certificate_of(register: Register, number: str) -> Certificate:
 def answer(cur: Cursor, number: str, day: date, known_at: datetime | None) -> bytes:
     told: dict[str, Any] = as_of(cur, number, day, known_at)
     return orjson.dumps(told | {"known_at": None})
+
+
+@pytest.mark.parametrize(
+    ("known_at", "status"),
+    [
+        ("2999-01-01T00:00:00+23:59", 200),
+        ("2999-01-01T00:00:00Z", 200),
+        ("9999-12-30", 200),
+        ("9999-12-31", 400),
+        ("9999-12-31T23:59:59-12:00", 400),
+        ("0001-01-01T00:00:00+14:00", 400),
+        ("0001-01-01T00:00:00Z", 404),
+        ("2026-11-01T00:00:00", 400),
+        ("yesterday", 400),
+    ],
+)
+def test_any_instant_is_understood_or_refused(
+    register: Register, monkeypatch: pytest.MonkeyPatch, known_at: str, status: int
+) -> None:
+    monkeypatch.setenv("CERTMARK_DATABASE_URL", register.settings.database_url)
+    monkeypatch.setenv("CERTMARK_DATA", str(register.settings.data))
+    number = register.issue("life-plain")
+    answered = api.create_app().test_client().get(f"/v1/certificates/{number}", query_string={"known_at": known_at})
+    assert answered.status_code == status, answered.text
