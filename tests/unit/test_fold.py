@@ -130,6 +130,22 @@ def test_an_issue_that_was_annulled_stays_revoked_from_its_own_day(memory: Memor
     assert intervals(memory) == [("active", day(-100)), ("revoked", day(-50))]
 
 
+def test_an_annulment_is_reported_when_it_has_taken_effect(memory: Memory) -> None:
+    digest = suspend(memory, -5)
+    said = {"effective_at": day(1), "digest": digest, "instrument": "判决"}
+    assert "has taken effect" in str(refused(memory, "decision.annulled", digest, AUTHORITY, **said))
+
+
+def test_a_renewal_does_not_close_the_gap_before_it(memory: Memory) -> None:
+    issue(memory, "NO-2", valid_until=day(-10))
+    said = {"effective_at": day(0), "issued_on": day(0), "valid_until": day(300), "approver": "7901-0007"}
+    detail = refused(memory, "certificate.renewed", "NO-2", BODY, **said, valid_from=day(-9))
+    assert "was not valid" in str(detail)
+    told(memory, "certificate.renewed", "NO-2", BODY, **said)
+    turns = [standing(memory.certificate("NO-2"), TODAY + timedelta(days=n)).value for n in (-10, -9, 0)]
+    assert turns == ["valid", "expired", "valid"]
+
+
 def test_a_mark_keeps_its_place_and_its_end(memory: Memory) -> None:
     products = [{"model": "A1", "gtin": TWO_GTINS[0]}]
     said = {"effective_at": day(-30), "mark": "sample-mark", "products": products, "valid_until": day(200)}
