@@ -14,6 +14,7 @@ from services.domain.catalogue import CatalogueState, class_of, modes_on
 from services.domain.certificate import Certificate
 from services.domain.errors import (
     BadCorrection,
+    BadDates,
     Malformed,
     NotCompetent,
     NothingToChange,
@@ -336,7 +337,8 @@ def _annul(said: Said, world: World, moment: Moment) -> Changes:
         raise SchemeRule("the subject is the digest of what is annulled", pointer="/subject")
     if target is None:
         raise UnknownSubject(f"no accepted event {digest}", pointer="/data/digest")
-    check_ahead(date.fromisoformat(said.data["effective_at"]), moment)
+    if date.fromisoformat(said.data["effective_at"]) > moment.today:
+        raise BadDates("an annulment is reported when it has taken effect", pointer="/data/effective_at")
     if world.is_annulled(digest):
         raise NothingToChange(f"{digest} is annulled already", pointer="/data/digest")
     if is_about_a_certificate(target.said):

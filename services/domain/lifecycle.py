@@ -170,6 +170,8 @@ def _renewed(certificate: Certificate, said: Said, rules: SchemeRules, moment: M
         raise BadDates(f"a renewal ends after {end}", pointer="/data/valid_until")
     if not certificate.valid_from <= valid_from <= valid_until or issued_on > moment.today:
         raise BadDates("the dates of the new period contradict each other", pointer="/data/valid_from")
+    if valid_from < effective_at and end < effective_at:
+        raise BadDates(f"it expired on {end}: until {effective_at} it was not valid", pointer="/data/valid_from")
     months = rules["validity_months"]
     if months is not None and valid_until > add_months(max(valid_from, end + timedelta(days=1)), months) - timedelta(1):
         raise SchemeRule(
