@@ -130,9 +130,14 @@ class Register:
         """Keep a new value; the mark numbers that it brings, each with its certificate's."""
         new: list[tuple[str, str]] = []
         if isinstance(value, Certificate):
-            before = self.certificate(value.certificate_no)
+            before, number = self.certificate(value.certificate_no), value.certificate_no
             held = {mark.mark_no for mark in before.marks} if before else set()
-            new = [(m.mark_no, value.certificate_no) for m in value.marks if m.mark_no not in held]
+            # One that a correction took away and another brings back has its row already.
+            new = [
+                (m.mark_no, number)
+                for m in value.marks
+                if m.mark_no not in held and self._mark_owners.get(m.mark_no) != number
+            ]
             self._mark_owners.update(new)
         self._values[key] = value
         if key.startswith("calendar/"):

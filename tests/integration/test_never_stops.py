@@ -149,6 +149,30 @@ def test_a_scheme_that_changes_on_the_day_of_an_issue_judges_only_what_comes_aft
     assert register.state(number)["headcount"] == 8
 
 
+def test_a_mark_that_goes_and_comes_back_with_a_correction(register: Register) -> None:
+    rules = {"effective_at": "2016-01-01", "version": 1, "name": {"zh": "例", "en": "x"}, "class": "product"}
+    rules |= {"mandatory": False, "declaration": False, "mark_authorizer": "none", "mark": A_MARK}
+    rules |= {"coverage": {"complete": False, "zh": "例", "en": "x"}}
+    later = rules | {"version": 2, "effective_at": ago(0), "mark_authorizer": "implied"}
+    for version in (rules, later):
+        assert accepted(register.say(AUTHORITY, "scheme.published", "marked-since", version))
+    competent = {
+        "effective_at": ago(0),
+        "schemes": [{"scheme": s, "from": ago(500)} for s in ("sample", "marked-since")],
+    }
+    assert accepted(register.say(AUTHORITY, "body.scope_changed", BODY.rpartition(":")[2], competent))
+    today = {name: ago(0) for name in ("effective_at", "issued_on", "valid_from")}
+    number = a_number()
+    issued = register.tell(BODY, "certificate.issued", number, a_first_event("marked-since", **today))
+    assert accepted(register.decided(issued))
+    marks = []
+    for day in (ago(1), ago(0)):
+        corrected = {"of": open_envelope(issued).digest, "fields": {"issued_on": day}}
+        assert accepted(register.say(BODY, "certificate.corrected", number, corrected))
+        marks.append(len(register.state(number)["marks"]))
+    assert marks == [0, 1]
+
+
 def test_the_log_is_read_to_its_end(register: Register) -> None:
     counts = register.counts()
     assert counts["read"] == sum(
