@@ -52,6 +52,10 @@ class SignatureRefused(TokenRefused):
     code = "bad_signature"
 
 
+class TokenTooLong(ValueError):
+    """The numbers leave more digits than a verifier accepts: such a mark cannot be printed as a code."""
+
+
 class PublicKey(Protocol):
     """What a verifier needs of a key; `services.events.keys.PublicKey` is one."""
 
@@ -167,14 +171,14 @@ def sign_token(claims: MarkClaims, path: MarkPath, key: PrivateKey) -> bytes:
     """The token of these claims at this address.
 
     Raises:
-        ValueError: the claims do not fit: model over 24 bytes, numbers too long for 501 digits, negative counts.
+        TokenTooLong: the numbers are too long for 501 digits. ValueError: model over 24 bytes, negative counts.
     """
     payload = _encode(claims)
     version = VERSIONS[key.public.alg]
     kid = mark_kid(key.public)
     token = bytes((version,)) + kid + payload + key.sign(_to_be_signed(version, kid, path, payload))
     if not _DECIMAL.fullmatch(decimal(token)):
-        raise ValueError(f"a token of {len(token)} bytes has more digits than a verifier accepts")
+        raise TokenTooLong(f"a token of {len(token)} bytes has more digits than a verifier accepts")
     return token
 
 

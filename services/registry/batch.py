@@ -34,6 +34,7 @@ from services.domain.world import Changes, Value
 from services.events.canonical import canonical, canonical_text
 from services.events.envelope import Event, check_signature, check_source, open_envelope, read_event
 from services.events.keys import PrivateKey, public_key
+from services.marks.token import TokenTooLong
 from services.registry.intake import Prepared
 from services.registry.register import RESOLVED, Register, subject_of
 from services.registry.store import Entry, Head, Pending, Quarantined, StoredRecord
@@ -314,7 +315,10 @@ class Batch:
             mark_key = self._valid_mark_key()
             if mark_key is None:
                 return
-            token, digest = sign(certificate, due, self.status_index, self.today, mark_key)
+            try:
+                token, digest = sign(certificate, due, self.status_index, self.today, mark_key)
+            except TokenTooLong:
+                continue  # it stands as it is, and is never printed
             self.status_index += 1
             touched.tokens.append(token)
             touched.tokens_text = None

@@ -45,13 +45,22 @@ def tokens_due(certificate: Certificate, present: Sequence[TokenRecord], day: da
             if (mark.mark_no, item and item.gtin, item and item.model) not in held
         ]
         # Most events find every token there: the standing is only asked for where one is missing.
-        if missing and mark_standing(certificate, mark, day) in PRINTABLE:
+        if missing and mark_standing(certificate, mark, day) in PRINTABLE and not _is_over(certificate, mark, day):
             for item in missing:
                 yield Due(mark, item)
 
 
+def _is_over(certificate: Certificate, mark: Mark, day: date) -> bool:
+    """Whether a last day is past, which also what has not begun yet may say of itself."""
+    return any(end is not None and end < day for end in (mark.valid_until, certificate.valid_until))
+
+
 def sign(certificate: Certificate, due: Due, index: int, day: date, key: PrivateKey) -> tuple[TokenRecord, str]:
-    """The signed token under its status list index, and the hex SHA-256 that its log entry names."""
+    """The signed token under its status list index, and the hex SHA-256 that its log entry names.
+
+    Raises:
+        TokenTooLong: the numbers are too long for a code.
+    """
     mark, item = due.mark, due.item
     ends = [end for end in (mark.valid_until, certificate.valid_until) if end is not None]
     claims = MarkClaims(

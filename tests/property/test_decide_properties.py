@@ -208,3 +208,23 @@ def test_whatever_passes_its_schema_is_decided(event_type: str, data: st.DataObj
         for number in memory.numbers():
             kept: Certificate = memory.certificate(number)
             assert from_state(to_state(kept)) == kept
+
+
+@pytest.mark.parametrize("number", ["沪〔2026〕第3号" + "证" * 50, "1" * 64, "A/1+*#_:B9"])
+@pytest.mark.parametrize("model", ["名" * 200, "𠀀x", "A1"])
+def test_a_number_too_long_for_a_code_is_a_number_like_others(number: str, model: str) -> None:
+    memory = BUSY.fork()
+    first = a_first_event("implied", product={"name": "电器", "class": "0703", "items": [{"model": model}]})
+    assert memory.say(BODY, "certificate.issued", number, first).decision == "accepted"
+    assert ("token" in {entry.kind for entry in memory.entries[-2:]}) is (len(number) < 20)
+
+
+def test_what_has_ended_before_it_begins_gets_no_token() -> None:
+    memory = BUSY.fork()
+    ended = {"effective_at": day(20), "issued_on": day(-40), "valid_from": day(-40), "valid_until": day(-1)}
+    assert memory.say(BODY, "certificate.issued", "TT-8", a_first_event("implied", **ended)).decision == "accepted"
+    mark = {"mark": "sample-mark", "mark_no": "MM-8", "products": [{"model": "A2"}], "effective_at": day(20)}
+    said = mark | {"valid_from": day(-40), "valid_until": day(-1)}
+    assert memory.say(BODY, "certificate.issued", "TT-9", a_first_event()).decision == "accepted"
+    assert memory.say(BODY, "mark.authorized", "TT-9", said).decision == "accepted"
+    assert memory.entries[-1].kind == "event"
