@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages behind the given needs (java maven chromium fonts jdk go node) where they are missing,
+# Installs the Debian packages behind the given needs (java maven chromium fonts pango jdk go node) where they are missing,
 # as root or by sudo.
 set -eu
 missing=
@@ -14,6 +14,9 @@ for need in "$@"; do
     maven) command -v mvn >/dev/null 2>&1 || missing="$missing maven" ;;
     chromium) command -v chromium >/dev/null 2>&1 || missing="$missing chromium" ;;
     fonts) fc-list ':lang=zh-cn' 2>/dev/null | grep -q . || missing="$missing fontconfig fonts-noto-cjk" ;;
+    pango) # what weasyprint draws its PDF files with
+        /sbin/ldconfig -p | grep -q libpangoft2-1.0.so.0 && /sbin/ldconfig -p | grep -q libharfbuzz-subset.so.0 ||
+            missing="$missing libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0" ;;
     jdk) java_is_new_enough && java_compiles || missing="$missing openjdk-17-jdk-headless" ;;
     go)
         command -v go >/dev/null 2>&1 || {

@@ -26,10 +26,13 @@ LAYERS = (
     Layer("unit and property", ("tests/unit", "tests/property"), PARALLEL),
     Layer("contract", ("tests/contract",)),
     Layer(
-        "integration", ("tests/integration",), (*PARALLEL, "--dist", "loadfile"), needs=("kafka", "chromium", "fonts")
+        "integration",
+        ("tests/integration",),
+        (*PARALLEL, "--dist", "loadfile"),
+        needs=("kafka", "chromium", "fonts", "pango"),
     ),
     Layer("fault", ("tests/fault",), needs=("kafka",)),
-    Layer("e2e", ("tests/e2e",), needs=("kafka", "chromium", "fonts")),
+    Layer("e2e", ("tests/e2e",), needs=("kafka", "chromium", "fonts", "pango")),
     Layer("clients", ("tests/clients",), needs=("jdk", "go", "node")),
 )
 LINTERS = (
