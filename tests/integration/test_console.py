@@ -25,8 +25,8 @@ from services.embedded import EmbeddedPostgres
 from services.events.drafts import drafts_in
 from services.events.envelope import open_envelope
 from services.postgres import transaction
-from services.registry import api
-from services.registry.console import asked, door, routes, submissions
+from services.registry import api, door
+from services.registry.console import asked, routes, submissions
 from services.registry.console.asked import Wanted
 from services.settings import Settings, settings_from
 from tests.conftest import a_database

@@ -11,14 +11,16 @@ from services.auth import Caller, NotPermitted, Role
 from services.domain.body import Key, Purpose
 from services.domain.errors import Refusal, Untrusted, every_error
 from services.events.keys import new_key
-from services.registry.console import door, handed_in, inbox, keys
+from services.registry import door
+from services.registry.console import handed_in, inbox, keys
 from services.registry.console.asked import Seen
 from services.registry.console.chart import Bar, bar_chart
-from services.registry.console.door import FormNotOurs, Knocks, Visit, Visitor, check_form, form_token
 from services.registry.console.pages import Frame, place_of, source_at
 from services.registry.console.submissions import STATES_OF_WORK
+from services.registry.console.visits import Visit, Visitor, visitor_of
 from services.registry.console.wording import TEXTS, TO_DO
 from services.registry.decision_feed import Place
+from services.registry.door import FormNotOurs, Knocks, check_form, form_token
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 BODY = "urn:certmark:body:CNCA-R-2019-7901"
@@ -77,8 +79,8 @@ def test_a_form_shows_the_token_of_its_own_cookie() -> None:
 
 
 def test_a_source_sees_and_does_its_own_things_and_a_regulator_only_looks() -> None:
-    source = door.visitor_of(Caller("1", Role.SOURCE, BODY, None))
-    regulator = door.visitor_of(Caller("2", Role.REGULATOR, "somebody", None))
+    source = visitor_of(Caller("1", Role.SOURCE, BODY, None))
+    regulator = visitor_of(Caller("2", Role.REGULATOR, "somebody", None))
     other = "urn:certmark:body:CNCA-R-2019-7902"
     assert (source.may_see(BODY), source.may_act_for(BODY)) == (True, True)
     assert (source.may_see(other), source.may_act_for(other)) == (False, False)
@@ -88,7 +90,7 @@ def test_a_source_sees_and_does_its_own_things_and_a_regulator_only_looks() -> N
 @pytest.mark.parametrize("role", [role for role in Role if role not in (Role.SOURCE, Role.REGULATOR)])
 def test_other_roles_have_nothing_to_do_in_the_console(role: Role) -> None:
     with pytest.raises(NotPermitted):
-        door.visitor_of(Caller("1", role, role.value, None))
+        visitor_of(Caller("1", role, role.value, None))
 
 
 # --- words -------------------------------------------------------------------------------------------------------

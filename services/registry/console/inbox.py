@@ -10,8 +10,9 @@ from typing import Any
 from services.domain.errors import every_error
 from services.registry.console.asked import Seen, members_of
 from services.registry.console.chart import Bar, bar_chart
-from services.registry.console.pages import Frame, beijing
+from services.registry.console.pages import Frame
 from services.registry.console.wording import TO_DO
+from services.registry.rooms import beijing
 
 DECISIONS = ("accepted", "refused", "pending", "quarantined")
 WHICH = ("open", "refused", "pending", "quarantined", "accepted", "all")

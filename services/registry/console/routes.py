@@ -7,13 +7,12 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
-from flask import Blueprint, Response, g, redirect, request
+from flask import Blueprint, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from services import telemetry
@@ -24,13 +23,14 @@ from services.domain.identifiers import certificate_number, civil_day, normalise
 from services.events.templates import write_template
 from services.postgres import Cursor
 from services.problems import InternalError, MethodNotAllowed
-from services.registry import overdue
-from services.registry.console import asked, certificates, door, handed_in, inbox, keys, submissions
-from services.registry.console.door import FormNotOurs, LockedOut, Visitor
-from services.registry.console.pages import ROOT, Frame, page, place_of, source_at
+from services.registry import door, overdue
+from services.registry.console import asked, certificates, handed_in, inbox, keys, submissions, visits
+from services.registry.console.pages import ROOM, ROOT, Frame, place_of, source_at
 from services.registry.console.submissions import Kind, Submission
-from services.registry.console.wording import HTML_LANG
+from services.registry.console.visits import Visitor
 from services.registry.decision_feed import place_of as place_of_cursor
+from services.registry.door import FormNotOurs, LockedOut
+from services.registry.rooms import attached, back_to, go, language_kept, language_now, other_href
 from services.settings import Settings
 
 T = TypeVar("T")
@@ -123,7 +123,7 @@ class _Console:
         g.fresh = not 20 <= len(g.cookie) <= 100
         if g.fresh:
             g.cookie = secrets.token_urlsafe(32)
-        visit = None if g.fresh else self.read(lambda cur: door.visit_of(cur, g.cookie, g.now))
+        visit = None if g.fresh else self.read(lambda cur: visits.visit_of(cur, g.cookie, g.now))
         g.visitor = visit.visitor if visit else None
         g.directory = self.read(asked.directory)
         if request.method == "POST":
@@ -132,8 +132,8 @@ class _Console:
             return None
         if g.visitor is None:
             back = request.full_path.rstrip("?") if request.method == "GET" else ""
-            words = {"to": back, "over": "" if g.fresh else "1", **_language_kept()}
-            return _go(f"{ROOT}/sign-in?" + urlencode({k: v for k, v in words.items() if v}))
+            words = {"to": back, "over": "" if g.fresh else "1", **language_kept()}
+            return go(f"{ROOT}/sign-in?" + urlencode({k: v for k, v in words.items() if v}))
         arguments = request.view_args or {}
         if "kind" in arguments:
             source = source_at(arguments.pop("kind"), arguments.pop("name"))
@@ -156,37 +156,25 @@ class _Console:
         """After every page: nothing of it stays in a cache; and a stranger gets the cookie that a form goes with."""
         response.headers.setdefault("Cache-Control", "no-store")
         if g.get("fresh"):
-            self._set_cookie(response, g.cookie)
+            door.set_cookie(response, COOKIE, g.cookie, ROOT, self.settings)
         return response
 
-    def _set_cookie(self, response: Response, value: str) -> None:
-        """For our own pages alone: no script reads it, no other site's form sends it, and no line without TLS where
-        there is one."""
-        secure = self.settings.production or request.is_secure or request.headers.get("X-Forwarded-Proto") == "https"
-        response.set_cookie(COOKIE, value, httponly=True, samesite="Strict", secure=secure, path=ROOT)
-
     def frame(self) -> Frame:
-        explicit = g.language in HTML_LANG
-        language = g.language if explicit else _accepted_language()
-        other = "zh" if language == "en" else "en"
-        href = ""
-        if request.method == "GET":
-            kept = [(name, value) for name, value in request.args.items(multi=True) if name != "lang"]
-            href = "?" + urlencode([*kept, ("lang", other)])
+        language, explicit = language_now()
         known: asked.Directory = g.directory
         return Frame(
             language,
             explicit,
             door.form_token(g.cookie),
-            href,
+            other_href(language),
+            known.demonstration,
             g.visitor,
             g.source,
             known.names.get(g.source or "", ""),
-            known.demonstration,
         )
 
     def show(self, template: str, section: str, title: str, frame: Frame, **content: Any) -> Response:
-        return page(template, frame, title, sections=_sections(frame), section=section, **content)
+        return ROOM.page(template, frame, title, sections=_sections(frame), section=section, **content)
 
     # --- errors ------------------------------------------------------------------------------------------------
 
@@ -194,22 +182,14 @@ class _Console:
         if error.status >= 503:
             telemetry.warning("request failed", code=error.slug, detail=error.detail, path=request.path)
         frame = self.frame()
-        more: list[str] = []
-        if isinstance(error, NotFound):
-            title, told = frame.say("nothing_here"), frame.say("nothing_here_text")
-        elif error.status >= 500:
-            title, told = frame.say("trouble"), frame.say("trouble_text")
-        else:
-            title, (told, *more) = frame.say("error"), [error.zh, error.title, error.detail, error.hint]
-            if frame.language == "en":
-                told, more = error.title, [error.zh, error.detail, error.hint]
-        response = page(
+        title, told, more = ROOM.told(error, frame.language)
+        response = ROOM.page(
             "error",
             frame,
             title,
             error.status,
             told=told,
-            more=[line for line in more if line],
+            more=more,
             code=error.slug,
             sections=_sections(frame),
             section="",
@@ -237,10 +217,10 @@ class _Console:
 
     def start(self) -> Response:
         visitor: Visitor = g.visitor
-        return _go(self.frame().link("/sources") if visitor.source is None else self._home(visitor))
+        return go(self.frame().link("/sources") if visitor.source is None else self._home(visitor))
 
     def _home(self, visitor: Visitor) -> str:
-        kept = _language_kept()
+        kept = language_kept()
         place = f"{ROOT}/{place_of(visitor.source)}/inbox" if visitor.source else f"{ROOT}/sources"
         return place + (f"?{urlencode(kept)}" if kept else "")
 
@@ -248,10 +228,10 @@ class _Console:
         if request.method == "GET":
             told = "visit_over" if request.args.get("over") else "signed_out" if request.args.get("out") else ""
             return self._sign_in_page(told)
-        address = _address()
+        address = door.address()
         self.read(lambda cur: door.require_unlocked(cur, address, g.now))
         try:
-            visitor = door.visitor_of(self.gate.holder_of(request.form.get("token", "").strip()))
+            visitor = visits.visitor_of(self.gate.holder_of(request.form.get("token", "").strip()))
         except (NotAuthenticated, NotPermitted) as error:
             self.read(lambda cur: door.remember_knock(cur, address, g.now))
             telemetry.warning("console: not let in", address=address, code=error.slug)
@@ -260,28 +240,27 @@ class _Console:
 
         def come_in(cur: Cursor) -> None:
             door.forget_knocks(cur, address)
-            door.begin_visit(cur, cookie, visitor, g.now)
+            visits.begin_visit(cur, cookie, visitor, g.now)
 
         self.read(come_in)
         telemetry.info("console: signed in", role=visitor.role.value, source=visitor.source)
         to = request.form.get("to", "")
-        # Only back to a page of ours: an address with a host in it would send the visitor elsewhere.
-        response = _go(to if to.startswith(f"{ROOT}/") and "\\" not in to else self._home(visitor))
+        response = back_to(ROOT, to, self._home(visitor))
         g.fresh = False
-        self._set_cookie(response, cookie)
+        door.set_cookie(response, COOKIE, cookie, ROOT, self.settings)
         return response
 
     def _sign_in_page(self, told: str, status: int = 200) -> Response:
         frame = self.frame()
         said = frame.say(told) if told else ""
         to = request.values.get("to", "")
-        return page(
+        return ROOM.page(
             "sign_in", frame, frame.say("sign_in_title"), status, told=said, wrong=status >= 400, to=to, section=""
         )
 
     def sign_out(self) -> Response:
-        self.read(lambda cur: door.end_visit(cur, g.cookie))
-        response = _go(f"{ROOT}/sign-in?" + urlencode({"out": "1", **_language_kept()}))
+        self.read(lambda cur: visits.end_visit(cur, g.cookie))
+        response = go(f"{ROOT}/sign-in?" + urlencode({"out": "1", **language_kept()}))
         response.delete_cookie(COOKIE, path=ROOT, httponly=True, samesite="Strict")
         return response
 
@@ -385,15 +364,15 @@ class _Console:
             self.read(lambda cur: asked.unsettle(cur, source, digest))
         elif not self.read(lambda cur: asked.settle(cur, source, digest, g.now)):
             raise NotFound("no refusal of this source has this digest")
-        return _go(self.frame().link("inbox"))
+        return go(self.frame().link("inbox"))
 
     def fix_list(self) -> Response:
         refusals = self._to_fix()
-        return _file(inbox.fix_list(refusals), "text/csv; charset=utf-8", "fix.csv")
+        return attached(inbox.fix_list(refusals), "text/csv; charset=utf-8", "fix.csv")
 
     def fix_drafts(self) -> Response:
         refusals = self._to_fix()
-        return _file(inbox.drafts_of(refusals), "application/x-ndjson", "fix.ndjson")
+        return attached(inbox.drafts_of(refusals), "application/x-ndjson", "fix.ndjson")
 
     def _to_fix(self) -> list[tuple[asked.Seen, bytes]]:
         source = g.source
@@ -420,7 +399,7 @@ class _Console:
             mapping.save(one.mapping)
         submissions.announce(one)
         submissions.begin(one)
-        return _go(self.frame().link(f"submissions/{one.id}"))
+        return go(self.frame().link(f"submissions/{one.id}"))
 
     def _upload_page(self, problem: str, status: int = 200) -> Response:
         frame = self.frame()
@@ -436,7 +415,7 @@ class _Console:
         with TemporaryDirectory() as folder:
             path = Path(folder) / f"template.{form}"
             write_template(path)
-            return _file(path.read_bytes(), kind, path.name)
+            return attached(path.read_bytes(), kind, path.name)
 
     def submissions(self) -> Response:
         source, frame = self._acting(), self.frame()
@@ -494,14 +473,14 @@ class _Console:
         source = self._acting()
         one = submissions.submission(self.folder, source, id_)
         if one.about.kind is Kind.SIGNED:
-            return _file(inbox.fix_list(self._refused_of(one)), "text/csv; charset=utf-8", "fix.csv")
+            return attached(inbox.fix_list(self._refused_of(one)), "text/csv; charset=utf-8", "fix.csv")
         if not one.fix_file.exists():
             raise NotFound("nothing is wrong in this submission, or it is not yet done")
-        return _file(one.fix_file.read_bytes(), "text/csv; charset=utf-8", handed_in.fix_name(one))
+        return attached(one.fix_file.read_bytes(), "text/csv; charset=utf-8", handed_in.fix_name(one))
 
     def fix_file_drafts(self, id_: str) -> Response:
         one = submissions.submission(self.folder, self._acting(), id_)
-        return _file(inbox.drafts_of(self._refused_of(one)), "application/x-ndjson", "fix.ndjson")
+        return attached(inbox.drafts_of(self._refused_of(one)), "application/x-ndjson", "fix.ndjson")
 
     def _refused_of(self, one: Submission) -> list[tuple[asked.Seen, bytes]]:
         digests = submissions.digests_of(one)
@@ -631,47 +610,7 @@ def _forms(subject: str) -> tuple[str, ...]:
         return (subject,)
 
 
-def _address() -> str:
-    """Who knocks: as the proxy before us says, which is asked only where one stands before us at all."""
-    peer = request.remote_addr or ""
-    told = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-    return (told or peer)[:64] if _is_inside(peer) else peer[:64]
-
-
-def _is_inside(peer: str) -> bool:
-    try:
-        return ip_address(peer).is_private
-    except ValueError:
-        return not peer
-
-
-def _accepted_language() -> str:
-    """The first language that we have; Chinese where none is named, English for those who read neither."""
-    for tag, quality in request.accept_languages:
-        if quality > 0 and tag.lower().partition("-")[0] in ("*", *HTML_LANG):
-            return "en" if tag.lower().startswith("en") else "zh"
-    return "en" if request.accept_languages else "zh"
-
-
-def _language_kept() -> dict[str, str]:
-    return {"lang": g.language} if g.language in HTML_LANG else {}
-
-
 def _short(source: str) -> str:
     """A source as the commands name it."""
     _, _, kind, name = source.split(":", 3)
     return name if kind in ("body", "declarant") else f"{kind}:{name}"
-
-
-def _go(where: str) -> Response:
-    response = redirect(where, 303)
-    assert isinstance(response, Response)
-    return response
-
-
-def _file(content: bytes, kind: str, name: str) -> Response:
-    response = Response(content, content_type=kind)
-    plain = name if name.isascii() and name.replace("-", "").replace(".", "").isalnum() else "fix.csv"
-    named = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
-    response.headers["Content-Disposition"] = named
-    return response

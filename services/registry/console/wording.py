@@ -1,19 +1,6 @@
 """Every sentence of the console in both languages."""
 
-from typing import NamedTuple
-
-HTML_LANG = {"zh": "zh-CN", "en": "en"}
-
-
-class Text(NamedTuple):
-    """One saying in both languages; `{names}` are filled in by the page."""
-
-    zh: str
-    en: str
-
-    def on(self, language: str) -> str:
-        return self.en if language == "en" else self.zh
-
+from services.registry.rooms import Text
 
 TEXTS: dict[str, Text] = {
     # --- every page ---------------------------------------------------------------------------------------------
@@ -411,9 +398,3 @@ TO_DO: dict[str, Text] = {
     "id-conflict": Text("换一个新的 UUID 作为 id。", "Use a new UUID as id."),
 }
 """What its source can do about a refusal or a quarantine, by slug; what is malformed is told by its pointer alone."""
-
-
-def text(name: str, language: str, **named: object) -> str:
-    """A saying in one language, its names filled in."""
-    said = TEXTS[name].on(language)
-    return said.format(**named) if named else said

@@ -1,13 +1,16 @@
-"""The console's door: who is inside and for how long, how often a stranger may knock, and what a form has to show."""
+"""The door of pages behind a sign-in: how long a visit lasts, how often one may knock, what a form has to show."""
 
 import hashlib
 import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 
-from services.auth import Caller, NotPermitted, Role, counts_still
+from flask import Response, request
+
 from services.domain.errors import CertmarkError, TooManyRequests
 from services.postgres import Cursor
+from services.settings import Settings
 
 IDLE = timedelta(minutes=30)
 """Without a request for so long, a visit is over."""
@@ -18,7 +21,8 @@ STRIKES = 5
 LOCKED = timedelta(minutes=15)
 """How long it waits, and how long its wrong tokens are remembered."""
 
-_SEEN_EVERY = timedelta(minutes=1)
+SEEN_EVERY = timedelta(minutes=1)
+"""How often a visit that goes on is noted."""
 _FORM = b"certmark console form"
 
 
@@ -39,39 +43,13 @@ class LockedOut(TooManyRequests):
         self.retry_after = seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Visitor:
-    """Who came in, by which token. A source (`source` is its URN) sees and does its own things; a regulator, who has
-    none, sees every source's and does nothing."""
-
-    token: str
-    role: Role
-    source: str | None
-
-    def may_see(self, source: str) -> bool:
-        return self.role is Role.REGULATOR or self.source == source
-
-    def may_act_for(self, source: str) -> bool:
-        return self.role is Role.SOURCE and self.source == source
+def is_over(begun_at: datetime, seen_at: datetime, now: datetime) -> bool:
+    return now >= seen_at + IDLE or now >= begun_at + LONGEST
 
 
-def visitor_of(caller: Caller) -> Visitor:
-    """Raises NotPermitted where the token's role has nothing to do here."""
-    if caller.role not in (Role.SOURCE, Role.REGULATOR):
-        raise NotPermitted(f"a token of the role {caller.role}; the console is for sources and regulators")
-    return Visitor(caller.id, caller.role, caller.holder if caller.role is Role.SOURCE else None)
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """A visitor's stay, from the right token on."""
-
-    visitor: Visitor
-    begun_at: datetime
-    seen_at: datetime
-
-    def is_over(self, now: datetime) -> bool:
-        return now >= self.seen_at + IDLE or now >= self.begun_at + LONGEST
+def digest_of(cookie: str) -> str:
+    """What is kept of a cookie, so that reading the tables lets nobody in."""
+    return hashlib.sha256(cookie.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,41 +80,31 @@ def check_form(cookie: str, shown: str) -> None:
         raise FormNotOurs("the form's token is missing or another visit's", hint="load the page again")
 
 
-# --- what is kept; of cookies only the digest, so that reading the table lets nobody in --------------------------
+# --- the cookie, and who knocks ------------------------------------------------------------------------------------
 
 
-def _digest(cookie: str) -> str:
-    return hashlib.sha256(cookie.encode()).hexdigest()
+def set_cookie(response: Response, name: str, value: str, root: str, settings: Settings) -> None:
+    """For the pages below a root alone: no script reads it, no other site's form sends it, and no line without TLS
+    where there is one."""
+    secure = settings.production or request.is_secure or request.headers.get("X-Forwarded-Proto") == "https"
+    response.set_cookie(name, value, httponly=True, samesite="Strict", secure=secure, path=root)
 
 
-def visit_of(cur: Cursor, cookie: str, now: datetime) -> Visit | None:
-    """The visit that a cookie belongs to, noting that it goes on; None where it, or its token, has ended."""
-    cur.execute(
-        "SELECT token, role, source, begun_at, seen_at FROM console_visits WHERE digest = %s",
-        (_digest(cookie),),
-    )
-    row = cur.fetchone()
-    if row is None:
-        return None
-    token, role, source, begun_at, seen_at = row
-    visit = Visit(Visitor(token, Role(role), source), begun_at, seen_at)
-    if visit.is_over(now) or not counts_still(cur, token):
-        return None
-    if now - seen_at >= _SEEN_EVERY:
-        cur.execute("UPDATE console_visits SET seen_at = %s WHERE digest = %s", (now, _digest(cookie)))
-    return visit
+def address() -> str:
+    """Who knocks: as the proxy before us says, which is asked only where one stands before us at all."""
+    peer = request.remote_addr or ""
+    told = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    return (told or peer)[:64] if _is_inside(peer) else peer[:64]
 
 
-def begin_visit(cur: Cursor, cookie: str, visitor: Visitor, now: datetime) -> None:
-    cur.execute("DELETE FROM console_visits WHERE seen_at <= %s OR begun_at <= %s", (now - IDLE, now - LONGEST))
-    cur.execute(
-        "INSERT INTO console_visits (digest, token, role, source, begun_at, seen_at) VALUES (%s, %s, %s, %s, %s, %s)",
-        (_digest(cookie), visitor.token, visitor.role.value, visitor.source, now, now),
-    )
+def _is_inside(peer: str) -> bool:
+    try:
+        return ip_address(peer).is_private
+    except ValueError:
+        return not peer
 
 
-def end_visit(cur: Cursor, cookie: str) -> None:
-    cur.execute("DELETE FROM console_visits WHERE digest = %s", (_digest(cookie),))
+# --- wrong knocks, by address ---------------------------------------------------------------------------------------
 
 
 def require_unlocked(cur: Cursor, address: str, now: datetime) -> None:

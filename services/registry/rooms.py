@@ -1,0 +1,193 @@
+"""How pages behind a sign-in are made: one style named by its hash, no script, nothing from elsewhere."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlencode
+
+from flask import Response, g, redirect, request
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from services.domain.errors import CertmarkError, NotFound
+from services.domain.identifiers import CHINA
+
+HTML_LANG = {"zh": "zh-CN", "en": "en"}
+TEMPLATES = Path(__file__).parent / "templates"
+
+_CHINESE = re.compile("[\u3400-\u9fff]")
+_ENGLISH = re.compile("[A-Za-z]{2,} [A-Za-z]{2,}")
+
+
+class Text(NamedTuple):
+    """One saying in both languages; `{names}` are filled in by the page."""
+
+    zh: str
+    en: str
+
+    def on(self, language: str) -> str:
+        return self.en if language == "en" else self.zh
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What a page needs beside its content.
+
+    `explicit` means that the address names the language; `form` is the token that this visit's forms show;
+    `other_href` the address of the same page in the other language.
+    """
+
+    language: str
+    explicit: bool
+    form: str
+    other_href: str = ""
+    demonstration: bool = False
+
+    @property
+    def form_and_language(self) -> Markup:
+        """The hidden fields of every form that is posted: its token, and the language where the address named it."""
+        kept = Markup('<input type="hidden" name="lang" value="{}">').format(self.language) if self.explicit else ""
+        return Markup('<input type="hidden" name="form" value="{}">').format(self.form) + kept
+
+    def address(self, path: str, query: Mapping[str, object]) -> str:
+        """A path with what is asked of it, and the language where the address named it."""
+        kept = {name: value for name, value in query.items() if value not in (None, "")}
+        if self.explicit:
+            kept["lang"] = self.language
+        return path + (f"?{urlencode(kept)}" if kept else "")
+
+
+class Room:
+    """The pages below one root: their templates (a folder of `templates/`), style and sentences."""
+
+    def __init__(self, root: str, folder: str, styles: Sequence[str], texts: Mapping[str, Text]) -> None:
+        self.root = root
+        self.texts = texts
+        css = "".join((TEMPLATES / style).read_text(encoding="utf-8").replace("\n", "") for style in styles)
+        digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode("ascii")
+        self._css = Markup(css)  # noqa: S704  # our own file, not anybody's input
+        self.headers = {
+            "Content-Security-Policy": (
+                f"default-src 'none'; style-src 'sha256-{digest}'; img-src 'self' data:; "
+                "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+            ),
+            "Vary": "Cookie, Accept-Language",
+        }
+        self._environment = Environment(
+            loader=FileSystemLoader([TEMPLATES / folder, TEMPLATES / "rooms"]),
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            undefined=StrictUndefined,
+        )
+        self._environment.filters |= {
+            "said": _said,
+            "beijing": beijing,
+            "step": lambda words: quote(str(words), safe=""),
+        }
+        self._said = {
+            language: SimpleNamespace(**{name: text.on(language) for name, text in texts.items()})
+            for language in HTML_LANG
+        }
+
+    def say(self, name: str, language: str, **named: object) -> str:
+        """A saying in one language, its names filled in."""
+        text = self.texts[name].on(language)
+        return text.format(**named) if named else text
+
+    def page(self, template: str, frame: Frame, title: str, status: int = 200, **content: Any) -> Response:
+        """A page. `title` is the headline, and what the window's title begins with."""
+        language = frame.language
+        context: Mapping[str, Any] = {
+            "f": frame,
+            "t": self._said[language],
+            "language": language,
+            "html_lang": HTML_LANG[language],
+            "other_lang": HTML_LANG["zh" if language == "en" else "en"],
+            "css": self._css,
+            "title": title,
+            **content,
+        }
+        html = self._environment.get_template(f"{template}.html").render(**context)
+        response = Response(html, status, content_type="text/html; charset=utf-8")
+        response.headers.update(self.headers)
+        response.headers["Content-Language"] = HTML_LANG[language]
+        return response
+
+    def told(self, error: CertmarkError, language: str) -> tuple[str, str, list[str]]:
+        """(headline, sentence, further lines) of an error: nothing of our own trouble but that there is some."""
+        if isinstance(error, NotFound):
+            return self.say("nothing_here", language), self.say("nothing_here_text", language), []
+        if error.status >= 500:
+            return self.say("trouble", language), self.say("trouble_text", language), []
+        first, second = (error.title, error.zh) if language == "en" else (error.zh, error.title)
+        return self.say("error", language), first, [line for line in (second, error.detail, error.hint) if line]
+
+
+def _said(words: object, language: str) -> str:
+    """Data that is in the other language than the page, marked as such for screen readers."""
+    plain = str(words)
+    if language == "en" and _CHINESE.search(plain):
+        return Markup('<span lang="zh-CN">{}</span>').format(plain)
+    if language == "zh" and _ENGLISH.search(plain) and not _CHINESE.search(plain):
+        return Markup('<span lang="en">{}</span>').format(plain)
+    return plain
+
+
+def beijing(instant: datetime | None) -> str:
+    return instant.astimezone(CHINA).strftime("%Y-%m-%d %H:%M:%S") if instant else ""
+
+
+# --- the request in hand, whose language is in `g.language` ----------------------------------------------------
+
+
+def language_now() -> tuple[str, bool]:
+    """The page's language, and whether the address names it."""
+    explicit = g.language in HTML_LANG
+    return (g.language if explicit else _accepted_language()), explicit
+
+
+def _accepted_language() -> str:
+    """The first language that we have; Chinese where none is named, English for those who read neither."""
+    for tag, quality in request.accept_languages:
+        if quality > 0 and tag.lower().partition("-")[0] in ("*", *HTML_LANG):
+            return "en" if tag.lower().startswith("en") else "zh"
+    return "en" if request.accept_languages else "zh"
+
+
+def other_href(language: str) -> str:
+    """The address of the page in hand in the other language; empty where there is none to give."""
+    if request.method != "GET":
+        return ""
+    kept = [(name, value) for name, value in request.args.items(multi=True) if name != "lang"]
+    return "?" + urlencode([*kept, ("lang", "zh" if language == "en" else "en")])
+
+
+def language_kept() -> dict[str, str]:
+    return {"lang": g.language} if g.language in HTML_LANG else {}
+
+
+def go(where: str) -> Response:
+    response = redirect(where, 303)
+    assert isinstance(response, Response)
+    return response
+
+
+def back_to(root: str, wanted: str, otherwise: str) -> Response:
+    """Only back to a page below our root: an address with a host in it would send the visitor elsewhere."""
+    return go(wanted if wanted.startswith(f"{root}/") and "\\" not in wanted else otherwise)
+
+
+def attached(content: bytes, kind: str, name: str, plain: str = "file") -> Response:
+    """A file to keep; `plain` is its name for those who cannot read the real one."""
+    response = Response(content, content_type=kind)
+    plain = name if name.isascii() and name.replace("-", "").replace(".", "").isalnum() else plain
+    named = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+    response.headers["Content-Disposition"] = named
+    return response
