@@ -14,7 +14,6 @@ from services.events.keys import new_key
 from services.registry import door
 from services.registry.console import handed_in, inbox, keys
 from services.registry.console.asked import Seen
-from services.registry.console.chart import Bar, bar_chart
 from services.registry.console.pages import Frame, place_of, source_at
 from services.registry.console.submissions import STATES_OF_WORK
 from services.registry.console.visits import Visit, Visitor, visitor_of
@@ -230,21 +229,6 @@ def test_the_counts_of_what_was_passed_on_are_those_of_the_decisions() -> None:
         "accepted": 1,
         "undecided": 1,
     }
-
-
-# --- the chart ---------------------------------------------------------------------------------------------------
-
-
-def test_a_chart_is_read_aloud_and_lets_nothing_in() -> None:
-    svg = str(
-        bar_chart([Bar("<b>", 100000, "accepted"), Bar("x", 1, "refused"), Bar("y", 0, "pending")], "标题", "<i>")
-    )
-    assert "<title" in svg
-    assert "100,000" in svg
-    assert "<b>" not in svg
-    assert "<i>" not in svg
-    widths = [int(width) for width in re.findall(r'<rect[^>]* width="(\d+)"', svg)]
-    assert widths[0] > widths[1] > widths[2] == 0
 
 
 # --- keys --------------------------------------------------------------------------------------------------------

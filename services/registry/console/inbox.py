@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from services.chart import Bar, bar_chart
 from services.domain.errors import every_error
 from services.registry.console.asked import Seen, members_of
-from services.registry.console.chart import Bar, bar_chart
 from services.registry.console.pages import Frame
 from services.registry.console.wording import TO_DO
 from services.registry.rooms import beijing
