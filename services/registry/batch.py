@@ -38,7 +38,7 @@ from services.marks.token import TokenTooLong
 from services.registry.intake import Prepared
 from services.registry.register import RESOLVED, Register, subject_of
 from services.registry.store import Entry, Head, Pending, Quarantined, StoredRecord
-from services.registry.tokens import TokenRecord, sign, tokens_due
+from services.registry.tokens import TokenRecord, sign, tokens_due, with_token
 from services.registry.told import said_of
 
 AHEAD = 64
@@ -204,8 +204,8 @@ class Batch:
 
     def draw(self, cause: Told, jws: str, number: str, after: Certificate) -> None:
         """Enter what a cause brings about for one certificate. It touches no chain."""
-        state = canonical_state(after)
-        self._touch(f"certificate/{number}", cause.said.digest, after, state)
+        key, state = f"certificate/{number}", canonical_state(after)
+        self._touch(key, cause.said.digest, after, state)
         self._append(
             Entry(
                 seq=self.head.size + len(self.entries),
@@ -230,6 +230,7 @@ class Batch:
                 jws=jws,
             )
         )
+        self._sign_tokens(key, after)
 
     def _drain(self, source: str, subject: str) -> None:
         """Decide what was parked behind the event that has just filled the hole.
@@ -316,11 +317,12 @@ class Batch:
             if mark_key is None:
                 return
             try:
-                token, digest = sign(certificate, due, self.status_index, self.today, mark_key)
+                index = self.status_index if due.index is None else due.index
+                token, digest = sign(certificate, due, index, self.today, mark_key)
             except TokenTooLong:
                 continue  # it stands as it is, and is never printed
-            self.status_index += 1
-            touched.tokens.append(token)
+            self.status_index += due.index is None
+            touched.tokens = with_token(touched.tokens, token)
             touched.tokens_text = None
             self._append(
                 Entry(

@@ -1,5 +1,6 @@
 """Which mark tokens are due after a change, and their signing."""
 
+import base64
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,13 +10,16 @@ from typing import TypedDict
 from services.domain.certificate import Certificate, Item, Mark
 from services.domain.standing import Standing, mark_standing
 from services.events.keys import PrivateKey, b64u
-from services.marks.token import MarkClaims, MarkPath, short_model, sign_token, valid_days
+from services.marks.token import MarkClaims, MarkPath, last_day_said, short_model, sign_token, valid_days
 
 LIST_SIZE = 2**20
 """Entries of one status list (qr-mark.md)."""
 
 PRINTABLE = (Standing.VALID, Standing.NOT_YET_VALID, Standing.SUSPENDED)
 """An authorization that has ended gets no token."""
+
+KEPT = 300
+"""Tokens that a record holds, those that were replaced among them; more only where more are current."""
 
 
 class TokenRecord(TypedDict):
@@ -31,28 +35,60 @@ class TokenRecord(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Due:
+    """A token to sign; `index` is the place in the status lists of the one that it replaces, None where it is new."""
+
     mark: Mark
     item: Item | None
+    index: int | None
 
 
 def tokens_due(certificate: Certificate, present: Sequence[TokenRecord], day: date) -> Iterator[Due]:
-    """The authorizations (each with each of its products) that may be printed and have no token yet."""
-    held = {(t["mark_no"], t["gtin"], t["model"]) for t in present}
+    """The authorizations (each with each of its products) that may be printed and whose token is missing.
+
+    One whose last day has moved since, by a renewal, a correction or an annulment, is signed anew. What was printed
+    before stays valid for what it says, and its place in the status lists is the same.
+    """
+    current: dict[tuple[str, str | None, str | None], TokenRecord] = {}
+    for token in present:
+        current.setdefault(_name(token), token)  # the newest comes first
     for mark in certificate.marks:
-        missing = [
-            item
-            for item in mark.products or (None,)
-            if (mark.mark_no, item and item.gtin, item and item.model) not in held
-        ]
-        # Most events find every token there: the standing is only asked for where one is missing.
-        if missing and mark_standing(certificate, mark, day) in PRINTABLE and not _is_over(certificate, mark, day):
-            for item in missing:
-                yield Due(mark, item)
+        last = _last_day(certificate, mark)
+        due: list[Due] = []
+        for item in mark.products or (None,):
+            held = current.get((mark.mark_no, item.gtin if item else None, item.model if item else None))
+            if held is None or last_day_said(_raw(held["token"])) != last:
+                due.append(Due(mark, item, held["list"] * LIST_SIZE + held["index"] if held else None))
+        # Most events find every token there: the standing is only asked for where one is due.
+        if due and mark_standing(certificate, mark, day) in PRINTABLE and (last is None or day <= last):
+            yield from due
 
 
-def _is_over(certificate: Certificate, mark: Mark, day: date) -> bool:
-    """Whether a last day is past, which also what has not begun yet may say of itself."""
-    return any(end is not None and end < day for end in (mark.valid_until, certificate.valid_until))
+def with_token(present: Sequence[TokenRecord], new: TokenRecord) -> list[TokenRecord]:
+    """The tokens of a record with one more: the current ones in their order, then the replaced ones, the last first.
+
+    Replaced ones are kept, so that a verifier still knows what was printed when a key turns out to be compromised; the
+    oldest of them are forgotten beyond `KEPT`.
+    """
+    current: dict[tuple[str, str | None, str | None], TokenRecord] = {}
+    earlier = [held for held in present if current.setdefault(_name(held), held) is not held]
+    replaced = current.get(_name(new))
+    current[_name(new)] = new
+    behind = [held for held in (replaced, *earlier) if held is not None and held["token"] != new["token"]]
+    return [*current.values(), *behind[: max(0, KEPT - len(current))]]
+
+
+def _name(token: TokenRecord) -> tuple[str, str | None, str | None]:
+    return token["mark_no"], token["gtin"], token["model"]
+
+
+def _last_day(certificate: Certificate, mark: Mark) -> date | None:
+    """The mark's last day or its certificate's, whichever comes first: also what has not begun yet may have one."""
+    ends = [end for end in (mark.valid_until, certificate.valid_until) if end is not None]
+    return min(ends) if ends else None
+
+
+def _raw(token: str) -> bytes:
+    return base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
 
 
 def sign(certificate: Certificate, due: Due, index: int, day: date, key: PrivateKey) -> tuple[TokenRecord, str]:
@@ -62,10 +98,9 @@ def sign(certificate: Certificate, due: Due, index: int, day: date, key: Private
         TokenTooLong: the numbers are too long for a code.
     """
     mark, item = due.mark, due.item
-    ends = [end for end in (mark.valid_until, certificate.valid_until) if end is not None]
     claims = MarkClaims(
         issued_on=day,
-        valid_days=valid_days(day, min(ends) if ends else None),
+        valid_days=valid_days(day, _last_day(certificate, mark)),
         mark_no=mark.mark_no,
         certificate_no=certificate.certificate_no,
         list_id=index // LIST_SIZE,

@@ -615,7 +615,7 @@ def _qr(node: Node, mark_no: str, form: str, gtin: str | None) -> Response:
 
 
 def _token_for(found: Found, mark_no: str, gtin: str | None) -> Token:
-    tokens = [token for token in found.tokens if token.mark_no == mark_no]
+    tokens = found.tokens_of(mark_no)
     mark = found.certificate.mark(mark_no)
     if gtin is not None:
         if mark is None or all(product.gtin != gtin for product in mark.products):

@@ -566,11 +566,10 @@ def _qr_lines(answer: Answer, mark: Mark, frame: Frame) -> Iterable[Line]:
     """Links to the QR images of a mark that stands."""
     if answer.found is None or mark_standing(answer.found.certificate, mark, answer.day) is not Standing.VALID:
         return
-    for token in answer.found.tokens:
-        if token.mark_no == mark.mark_no:
-            query = f"?gtin={token.gtin}" if token.gtin else ""
-            text = token.model or token.gtin or mark.mark_no
-            yield Line(text, href=f"/qr/{quote(mark.mark_no, safe='')}.svg{query}")
+    for token in answer.found.tokens_of(mark.mark_no):
+        query = f"?gtin={token.gtin}" if token.gtin else ""
+        text = token.model or token.gtin or mark.mark_no
+        yield Line(text, href=f"/qr/{quote(mark.mark_no, safe='')}.svg{query}")
 
 
 def _scheme_name(answer: Answer, language: str) -> str:

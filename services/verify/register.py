@@ -41,6 +41,14 @@ class Found:
     parent: Certificate | None = None
     """The certificate that this one is a part of, and falls with."""
 
+    def tokens_of(self, mark_no: str) -> list[Token]:
+        """The tokens of a mark to print from: of each product the newest, which comes first in the record."""
+        newest: dict[tuple[str | None, str], Token] = {}
+        for token in self.tokens:
+            if token.mark_no == mark_no:
+                newest.setdefault((token.gtin, token.model), token)
+        return list(newest.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Signer:

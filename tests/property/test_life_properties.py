@@ -1,6 +1,7 @@
 """A register that lives by chance: whatever is said in whatever order, what stands is what the entries make of it."""
 
 import json
+from base64 import urlsafe_b64decode
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
@@ -16,9 +17,11 @@ from services.domain.certificate import Certificate, Status, StatusInterval, fro
 from services.domain.errors import Malformed
 from services.domain.fold import ANNULLED, CORRECTED, Told, fold, rules_told
 from services.domain.said import Said
-from services.domain.standing import PRECEDENCE, Standing, interval_on, standing
+from services.domain.standing import PRECEDENCE, Standing, interval_on, mark_standing, standing
 from services.events.event_types import EVENT_TYPES, SCHEMAS, check_data, compile_schema
+from services.marks.token import open_token
 from services.registry.batch import canonical_state
+from services.registry.tokens import PRINTABLE, TokenRecord
 from tests.lives import ALLIANCE, AUTHORITY, BODY, CATALOGUE, DECLARANT, OTHER, SCHEMES, Saying, Writer
 from tests.memory import Memory
 from tests.sayings import data_of
@@ -112,9 +115,22 @@ class Lives(RuleBasedStateMachine):
         if self.decision != "accepted" or self.last is None:
             assert self.states == before
             return
+        self._check_dates_said()
         for number, state in self.states.items():
             if before.get(number) != state:
                 self._check(number, before.get(number))
+
+    def _check_dates_said(self) -> None:
+        """What was accepted undoes nothing from a day to come, and makes no expired certificate valid for past days."""
+        assert self.last is not None
+        if self.last.short == "decision.annulled":
+            assert self.last.data["effective_at"] <= self.memory.today.isoformat()
+        if self.last.short == "certificate.renewed":
+            renewed = self.memory.certificate(self.last.subject)
+            effective_at = date.fromisoformat(self.last.data["effective_at"])
+            ended = renewed.periods[-1].until
+            assert ended is not None
+            assert ended >= effective_at or renewed.valid_from >= effective_at
 
     def _check(self, number: str, before: str | None) -> None:
         told = self.memory.told[number]
@@ -125,6 +141,7 @@ class Lives(RuleBasedStateMachine):
         assert canonical_state(kept) == canonical_state(folded.certificate) == self.memory.last(number).state
         assert from_state(to_state(kept)) == kept
         assert from_state(json.loads(self.states[number])) == kept
+        self._check_tokens(kept)
         has_published_form(json.loads(self.states[number]))
         for statuses in rows(kept):
             assert all(one.since <= other.since for one, other in pairwise(statuses))
@@ -140,6 +157,24 @@ class Lives(RuleBasedStateMachine):
                 assert ending_alike(standing(then, day)) is ending_alike(standing(kept, day))
             elif not kept.periods and not then.periods:  # what a renewal said has no day of its own to be undone from
                 assert status_on(then, day) in (status_on(kept, day), None)  # nor has the beginning
+
+    def _check_tokens(self, kept: Certificate) -> None:
+        """What may be printed says the last day of its mark; what replaced another has its place in the lists."""
+        record = self.memory.register.record(f"certificate/{kept.certificate_no}")
+        assert record is not None
+        found: dict[tuple[str, str | None, str | None], list[TokenRecord]] = {}
+        for token in json.loads(record.tokens):
+            found.setdefault((token["mark_no"], token["gtin"], token["model"]), []).append(token)
+        for tokens in found.values():
+            assert len({(token["list"], token["index"]) for token in tokens}) == 1
+            assert len({token["token"] for token in tokens}) == len(tokens)
+        for mark in kept.marks:
+            last = min((end for end in (mark.valid_until, kept.valid_until) if end), default=None)
+            if mark_standing(kept, mark, self.memory.today) not in PRINTABLE or (last or date.max) < self.memory.today:
+                continue
+            for item in mark.products or (None,):
+                (newest, *_) = found[mark.mark_no, item.gtin if item else None, item.model if item else None]
+                assert open_token(urlsafe_b64decode(newest["token"] + "==")).claims.last_valid_day == last
 
     def _undoes(self) -> bool:
         assert self.last is not None
