@@ -50,6 +50,7 @@ OURS = (
     "import",
     "feeds",
     "verification",
+    "offline",
     "operations",
     "log-and-leaf",
     "events",
@@ -245,7 +246,7 @@ def test_errors_and_documentation_name_the_same() -> None:
             importlib.import_module(module.name)
     slugs = {slug for slug, error in every_error().items() if error.__module__.startswith("services.")}
     listed: set[str] = set()
-    for name in ("connect.md", "verification.md", "operations.md", "feeds.md", "console.md"):
+    for name in ("connect.md", "verification.md", "operations.md", "feeds.md", "console.md", "offline.md"):
         for row in table(DOCS / name, "code"):
             listed |= set(SPAN.findall(row[0]))
     assert slugs - listed == set(), "errors that no page explains"
