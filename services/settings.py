@@ -1,5 +1,6 @@
 """The settings of a process: one frozen dataclass, read from the environment and checked together at start."""
 
+import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -47,6 +48,9 @@ class Settings:
     stale_after_hours: int
     rate_per_second: int
     streams: int
+    trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+    searches_per_minute: int
+    lookups_per_second: int
 
     @property
     def keys(self) -> Path:
@@ -146,6 +150,9 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         stale_after_hours=number("CERTMARK_STALE_AFTER_HOURS", 24),
         rate_per_second=number("CERTMARK_RATE_PER_SECOND", 5000),
         streams=number("CERTMARK_STREAMS", 100),
+        trusted_proxies=_networks(env.get("CERTMARK_TRUSTED_PROXIES", "")),
+        searches_per_minute=number("CERTMARK_SEARCHES_PER_MINUTE", 120),
+        lookups_per_second=number("CERTMARK_LOOKUPS_PER_SECOND", 0),
     )
     return settings.over_kafka(bootstrap) if log == "kafka" else settings
 
@@ -176,6 +183,13 @@ def _way_to_kafka(env: Mapping[str, str]) -> tuple[str, str, Path | None, str, P
     if security == "sasl_plaintext" and mechanism == "PLAIN":
         raise NotConfigured(f"{said} would send the password readable with CERTMARK_KAFKA_MECHANISM={mechanism!r}")
     return security, user, _path(password_file), mechanism, _path(ca_file)
+
+
+def _networks(text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(one.strip()) for one in text.split(",") if one.strip())
+    except ValueError as error:
+        raise NotConfigured(f"CERTMARK_TRUSTED_PROXIES={text!r}: {error}") from None
 
 
 def _path(text: str) -> Path | None:

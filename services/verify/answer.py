@@ -166,7 +166,7 @@ def _looked_up(blank: Answer, claims: MarkClaims | None, register: Register, dir
 
 
 def _unknown(blank: Answer, directory: Directory) -> Answer:
-    return replace(blank, code=Code.UNKNOWN_NUMBER, coverage=_coverage(blank.question, directory, blank.day))
+    return replace(blank, code=Code.UNKNOWN_NUMBER, coverage=coverage(blank.question.number, directory, blank.day))
 
 
 def _of_certificate(blank: Answer, found: Found, directory: Directory, gtin: str | None = None) -> Answer:
@@ -283,16 +283,26 @@ def _item(certificate: Certificate, gtin: str | None) -> Item | None:
     return next((item for item in certificate.product.items if item.gtin == gtin), None)
 
 
-def _coverage(question: Question, directory: Directory, day: date) -> tuple[tuple[Words, Coverage], ...]:
+def coverage(number: str | None, directory: Directory, day: date) -> tuple[tuple[Words, Coverage], ...]:
     """For what kinds of certificate the register is complete: of those whose numbers look like this one, or of all."""
-    schemes = [(scheme, directory.scheme_on(scheme.id, day)) for scheme in directory.schemes.values()]
-    alike = [
-        rules
-        for scheme, rules in schemes
-        if rules and rules["number_pattern"] and question.number and scheme.number_fits(question.number, day)
-    ]
-    chosen = alike or [rules for _, rules in schemes if rules]
-    return tuple((rules["name"], rules["coverage"]) for rules in chosen)
+    alike = schemes_alike(number, directory, day) if number else ()
+    if not alike:
+        return coverage_of_all(directory, day)
+    rules = (directory.scheme_on(scheme, day) for scheme in alike)
+    return tuple((one["name"], one["coverage"]) for one in rules if one)
+
+
+def schemes_alike(number: str, directory: Directory, day: date) -> tuple[str, ...]:
+    """The schemes whose certificates have numbers of this form on a day."""
+    found = ((scheme, directory.scheme_on(scheme.id, day)) for scheme in directory.schemes.values())
+    return tuple(
+        scheme.id for scheme, rules in found if rules and rules["number_pattern"] and scheme.number_fits(number, day)
+    )
+
+
+def coverage_of_all(directory: Directory, day: date) -> tuple[tuple[Words, Coverage], ...]:
+    schemes = (directory.scheme_on(scheme, day) for scheme in directory.schemes)
+    return tuple((rules["name"], rules["coverage"]) for rules in schemes if rules)
 
 
 def _hints(directory: Directory, day: date) -> tuple[Words, ...]:

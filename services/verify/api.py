@@ -2,7 +2,8 @@
 
 import base64
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -15,7 +16,7 @@ from werkzeug.datastructures import LanguageAccept
 
 from services import telemetry
 from services.domain.consequence import Act, Allowed
-from services.domain.errors import BadRequest, CertmarkError, Fault, NotFound, TooLarge
+from services.domain.errors import BadRequest, CertmarkError, NotFound, TooLarge
 from services.domain.identifiers import certificate_number, civil_day, gtin14, normalised
 from services.domain.standing import Standing, mark_standing
 from services.marks import qr
@@ -25,13 +26,15 @@ from services.settings import Settings, settings_from
 from services.verify import pages
 from services.verify.answer import Answer, decide
 from services.verify.as_json import as_json, code_on, dumps
+from services.verify.clients import AskedTooOften, Clients, may_pass
 from services.verify.pages import SILENT, Frame
 from services.verify.permits import Deed, answer_about, permit_json
 from services.verify.products import product_json, same_products
-from services.verify.quick import QuickPath, cache_control, etag, shared_seconds
+from services.verify.quick import COUNTED, QuickPath, cache_control, etag, shared_seconds
 from services.verify.read_model import Unreadable
 from services.verify.recognise import Question, of_certificate, of_gtin, of_mark, recognise
-from services.verify.register import Found, Register, Token
+from services.verify.register import CannotSay, Found, Register, Token
+from services.verify.search_routes import add_search, as_document, as_page, found, is_a_name
 from services.verify.wording import HTML_LANG, LANGUAGES, Code, Note
 from services.web import SECURITY_HEADERS, Blueprint, service_app
 
@@ -40,6 +43,7 @@ MANY = 1000
 _HSTS = ("Strict-Transport-Security", "max-age=31536000")
 _MACHINE = ("/v1/", "/qr/", "/healthz", "/readyz", "/metrics")
 """Addresses that programs ask: their problems stay problem documents, whatever is said to be accepted."""
+_OPERATORS = ("/healthz", "/readyz", "/metrics")
 _RETRY_S = 10
 _ENDED = (Standing.REVOKED, Standing.CANCELLED, Standing.SUPERSEDED, Standing.EXPIRED)
 _EXAMPLES = (Code.VALID, Code.SUSPENDED, Code.REVOKED, Code.EXPIRED)
@@ -57,12 +61,6 @@ class NotYetSigned(CertmarkError):
     title = "There is no signed token for this mark and product"
     zh = "该标志与产品尚无已签名的标志码"
     status = 409
-
-
-class CannotSay(Fault):
-    slug = "status-unknown"
-    title = "This node's data is missing, incomplete or too old to answer from"
-    zh = "本节点的数据缺失、不完整或过旧，无法答复"
 
 
 # --- what the documentation says -----------------------------------------------------------------------------
@@ -237,10 +235,11 @@ def app_for(settings: Settings, clock: Callable[[], datetime]) -> Flask:
     node = Node(settings, clock)
     app, api = service_app("verify", "certmark verify", ready=node.why_not_ready)
     _add_routes(api, node)
+    app.before_request(node.admit)
     app.after_request(node.finish)
     headers = [*SECURITY_HEADERS.items(), _HSTS, ("Vary", "Accept, Accept-Language")]
     app.wsgi_app = QuickPath(  # type: ignore[method-assign]
-        app.wsgi_app, settings.data / "verify", node.stale_after, headers, node.clock
+        app.wsgi_app, settings.data / "verify", node.stale_after, headers, node.clock, node.has_to_wait
     )
     return app
 
@@ -256,6 +255,7 @@ class Node:
         self.settings = settings
         self.clock = clock
         self.stale_after = timedelta(hours=settings.stale_after_hours)
+        self.clients = Clients(settings.trusted_proxies, time.monotonic)
         self._mine = threading.local()
         self._examples: tuple[tuple[int, date], list[tuple[str, Code, tuple[Note, ...]]]] | None = None
 
@@ -269,6 +269,17 @@ class Node:
 
     def decide(self, question: Question) -> Answer:
         return decide(question, self.register, self.clock(), self.stale_after)
+
+    def has_to_wait(self, environ: Mapping[str, Any]) -> bool:
+        """Whether a look-up of this client is over the limit that the settings set, if they set one."""
+        limit = self.settings.lookups_per_second
+        return limit > 0 and bool(self.clients.wait(environ, "look-up", limit * 60, 2 * limit))
+
+    def admit(self) -> None:
+        """Refuses look-ups over the limit; health and figures are asked by the operator's own programs."""
+        limit = self.settings.lookups_per_second
+        if limit > 0 and request.path not in _OPERATORS and COUNTED not in request.environ:
+            may_pass(self.clients.wait(request.environ, "look-up", limit * 60, 2 * limit))
 
     def why_not_ready(self) -> str | None:
         try:
@@ -495,6 +506,7 @@ def _add_routes(api: Api, node: Node) -> None:
     def qr_image(arguments: dict[str, Any], mark_no: str, form: str) -> Response:
         return _qr(node, mark_no, form, arguments["gtin"])
 
+    add_search(public, node, HeadSchema)
     api.register_blueprint(public)
 
 
@@ -519,6 +531,9 @@ def _typed(node: Node, typed: str) -> Response:
     """What was put into the field: on to the page that has an address of its own, or the verdict in place."""
     question = recognise(typed, node.settings.hosts)
     answer = node.decide(question)
+    named = _by_name(node, typed, answer)
+    if named is not None:
+        return named
     path = ""
     if question.path is not None and question.token is not None and question.token.isascii():
         path = f"{question.path.url_path}?m={quote(question.token, safe='')}"
@@ -539,6 +554,22 @@ def _typed(node: Node, typed: str) -> Response:
     response.headers["Cache-Control"] = "no-store"
     assert isinstance(response, Response)
     return response
+
+
+def _by_name(node: Node, typed: str, answer: Answer) -> Response | None:
+    """What is no number of the register may be a name in it."""
+    unknown = answer.code is Code.UNKNOWN_NUMBER and not answer.question.mark_only
+    if not (unknown or answer.code is Code.MALFORMED_NUMBER) or not is_a_name(typed) or answer.question.gtin:
+        return None
+    try:
+        hits = found(node, typed, None)
+    except AskedTooOften:
+        if unknown:
+            return None  # a look-up is answered, whatever the limit on searches
+        raise
+    if not hits.items and (unknown or any(c.isdigit() for c in typed)):
+        return None
+    return as_page(node, hits, None) if _wanted() == HTML else as_document(node, hits)
 
 
 def _many(node: Node, texts: list[str]) -> Response:

@@ -9,7 +9,8 @@ from services.domain.certificate import Certificate, Mark, StatusInterval, to_st
 from services.domain.identifiers import instant_text
 from services.domain.reasons import REASONS
 from services.domain.standing import Standing
-from services.verify.answer import Answer, Judgement, body_on, judge
+from services.verify.answer import Answer, Judgement, body_on, coverage, judge, schemes_alike
+from services.verify.recognise import Question
 from services.verify.register import Directory, Found
 from services.verify.wording import EXPECTED, SEVERAL, Code, Note, Text, wording
 
@@ -186,10 +187,50 @@ def spliced(
     )
 
 
+class UnknownParts:
+    """The answer to a number that nobody has, by what kinds of certificate have numbers like it."""
+
+    def __init__(self) -> None:
+        self._directory: Directory | None = None
+        self._day = date.min
+        self._parts: dict[tuple[str, ...], bytes] = {}
+
+    def use(self, directory: Directory, day: date) -> None:
+        if directory is not self._directory or day != self._day:
+            self._directory, self._day, self._parts = directory, day, {}
+
+    def spliced(self, number: str, as_of: datetime, seq: int, checked_at: datetime) -> bytes:
+        """Equal to `dumps(as_json(...))` byte for byte, as `spliced` below."""
+        assert self._directory is not None
+        alike = schemes_alike(number, self._directory, self._day)
+        part = self._parts.get(alike)
+        if part is None:
+            told = coverage(number, self._directory, self._day)
+            blank = Answer(Code.UNKNOWN_NUMBER, Question(number, number=number), self._day, checked_at, coverage=told)
+            whole = dumps(as_json(blank))
+            part = self._parts[alike] = whole[: whole.rindex(b'"as_of":')]
+        return part + b'"as_of":"%s","seq":%d,"checked_at":"%s"}' % (
+            instant_text(as_of).encode(),
+            seq,
+            instant_text(checked_at).encode(),
+        )
+
+
 def code_on(timeline: bytes, day: date) -> tuple[Code, tuple[Note, ...]]:
     """The answer's code and notes on a day, from the stored timeline."""
-    head = json.loads(_line_on(timeline, day) + b"]}")
+    head = head_on(timeline, day)
     return Code(head["code"]), tuple(Note(note) for note in head["notes"])
+
+
+def head_on(timeline: bytes, day: date) -> dict[str, Any]:
+    """The answer's members up to its notes on a day, from the stored timeline."""
+    head: dict[str, Any] = json.loads(_line_on(timeline, day) + b"]}")
+    return head
+
+
+def head_of(judged: Judgement) -> dict[str, Any]:
+    """The same of a certificate that was judged just now."""
+    return _head(judged.code, judged.standing, judged.interval, judged.notes)
 
 
 def _line_on(timeline: bytes, day: date) -> bytes:

@@ -18,6 +18,7 @@ from services.domain.certificate import Certificate, Mark, Party, Status, Status
 from services.domain.consequence import WITHOUT, Allowed
 from services.domain.identifiers import CHINA, instant_text
 from services.domain.reasons import REASONS
+from services.domain.scheme import Coverage, Words
 from services.domain.standing import Standing, interval_on, mark_standing, part_standing, standing
 from services.verify.answer import Answer
 from services.verify.permits import permits_today
@@ -199,9 +200,23 @@ def front_page(frame: Frame, as_of: datetime | None, examples: Sequence[tuple[st
     ).encode()
 
 
+def rendered(template: str, view: object, title: str, frame: Frame, robots: str = "noindex") -> bytes:
+    """A page of another module's view in the frame that all pages share."""
+    site = LABELS["site"][frame.language]
+    return (
+        _environment.get_template(template)
+        .render(v=view, title=f"{title} – {site}", robots=robots, **_frame(frame))
+        .encode()
+    )
+
+
+def body_word(status: str, language: str) -> str:
+    return BODY_WORD[status][language]
+
+
 def error_page(status: int, frame: Frame) -> bytes:
     """A page for when something is wrong with the request or with us; it needs no data."""
-    kind = "error_404" if status == 404 else "error_500" if status >= 500 else "error_400"
+    kind = "error_500" if status >= 500 else f"error_{status}" if status in (404, 413, 429) else "error_400"
     heading = LABELS[kind][frame.language]
     return _error.render(
         title=f"{heading} – {LABELS['site'][frame.language]}",
@@ -377,13 +392,16 @@ def _notes(answer: Answer, facts: _Facts) -> list[str]:
 
 
 def _coverage(answer: Answer, language: str) -> list[str]:
-    if answer.code is not Code.UNKNOWN_NUMBER:
-        return []
+    return coverage_lines(answer.coverage, language) if answer.code is Code.UNKNOWN_NUMBER else []
+
+
+def coverage_lines(told_of: Iterable[tuple[Words, Coverage]], language: str) -> list[str]:
+    """For what kinds of certificate the register is complete, kinds with the same to say in one line."""
     kinds: dict[tuple[bool, str], list[str]] = {}
-    for name, coverage in answer.coverage:
+    for name, coverage in told_of:
         told = (coverage["complete"], coverage["en" if language == "en" else "zh"])
         kinds.setdefault(told, []).append(name["en" if language == "en" else "zh"])
-    if not any(complete for complete, _ in kinds):
+    if kinds and not any(complete for complete, _ in kinds):
         return [*(text for _, text in kinds), LABELS["coverage_unknown"][language]]
     return [
         LABELS["complete" if complete else "incomplete"][language].format(
@@ -410,7 +428,9 @@ def _candidate(answer: Answer, frame: Frame) -> dict[str, str]:
         "href": frame.link(certificate_path(certificate.certificate_no)),
         "title": worded.title[language],
         "family": worded.family.value,
-        "product": certificate.product.name if certificate.product else certificate.service_scope or "",
+        "product": certificate.product.name
+        if certificate.product
+        else f"{LABELS['service_scope'][language]}{LABELS['colon'][language]}{certificate.service_scope or ''}",
         "scheme": _scheme_name(answer, language),
         "holder": certificate.holder.name,
         "body": _body_name(answer),

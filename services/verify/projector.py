@@ -19,6 +19,7 @@ from services.events.log import Log, Record, Topic, Topics, open_log
 from services.events.record import SealedRecord
 from services.settings import Settings, settings_from
 from services.verify.as_json import stored_certificate, stored_timeline
+from services.verify.name_index import last_day_in_force, names_of
 from services.verify.read_model import LINK, REBUILD_WANTED, ModelWriter, Row, Unreadable
 from services.verify.register import found_in_record
 
@@ -214,6 +215,8 @@ def _row(record: SealedRecord, value: bytes) -> Row:
         marks=[mark.mark_no for mark in certificate.marks],
         gtins=[item.gtin for item in items if item.gtin],
         usccs=[party.uscc for party in parties if party and party.uscc],
+        names=names_of(certificate),
+        until=last_day_in_force(certificate).toordinal(),
     )
 
 

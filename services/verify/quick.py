@@ -10,13 +10,21 @@ from typing import Any
 
 from services import telemetry
 from services.domain.identifiers import CHINA
-from services.verify.as_json import BodyParts, spliced
+from services.verify.as_json import BodyParts, UnknownParts, spliced
 from services.verify.read_model import Unreadable
 from services.verify.register import Register
 
 _Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 _PLAIN = re.compile(r"q=([0-9A-Z][0-9A-Z-]{3,63})", re.ASCII)
 """Numbers that are canonical as they stand; everything else takes the long way, with the same answer."""
+
+_MAY_BE_A_CODE = re.compile(r"[0-9]{8}|[0-9]{12,14}|[0-9]{17,18}", re.ASCII)
+"""Digits that may be a bar code or a unit's code: the long way looks at more than certificates for them."""
+
+_DIGIT = re.compile("[0-9]", re.ASCII)
+
+COUNTED = "certmark.counted"
+"""In the environ of a look-up that is within its client's limit."""
 
 _CHECKED_AT = len(',"checked_at":"2026-11-22T03:40:00.123Z"}')
 SHARED_S = 30
@@ -35,12 +43,14 @@ class QuickPath:
         stale_after: timedelta,
         headers: Iterable[tuple[str, str]],
         clock: Callable[[], datetime],
+        has_to_wait: Callable[[dict[str, Any]], bool] = lambda environ: False,
     ) -> None:
         self._wsgi = wsgi
         self._folder = folder
         self._stale_after = stale_after
         self._headers = [("Content-Type", "application/json"), *headers]
         self._clock = clock
+        self._has_to_wait = has_to_wait
         self._mine = threading.local()
         self._counted = telemetry.counter(
             "certmark_requests_total", "Requests answered", "service", "endpoint", "status"
@@ -49,7 +59,7 @@ class QuickPath:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/v1/verify" and environ["REQUEST_METHOD"] == "GET":
             asked = _PLAIN.fullmatch(environ["QUERY_STRING"])
-            if asked and "HTTP_IF_NONE_MATCH" not in environ:
+            if asked and "HTTP_IF_NONE_MATCH" not in environ and not self._has_to_wait(environ):
                 body, lifetime = self._answer(asked[1], self._clock())
                 if body:
                     headers = [
@@ -61,26 +71,32 @@ class QuickPath:
                     self._counted.inc()
                     start_response("200 OK", headers)
                     return (body,)
+                environ[COUNTED] = True
         return self._wsgi(environ, start_response)
 
     def _answer(self, number: str, now: datetime) -> tuple[bytes, int]:
         """The answer and the seconds that others may keep it; nothing where the long way has to decide."""
         try:
-            register, bodies = self._mine.parts
+            register, bodies, unknown = self._mine.parts
         except AttributeError:
-            register, bodies = self._mine.parts = Register(self._folder), BodyParts()
+            register, bodies, unknown = self._mine.parts = Register(self._folder), BodyParts(), UnknownParts()
         try:
             meta = register.meta()
             if not meta.complete or meta.as_of is None or now - meta.as_of > self._stale_after:
                 return b"", 0
+            day = now.astimezone(CHINA).date()
             row = register.model.quick(number)
             if row is None:
-                return b"", 0
-            day = now.astimezone(CHINA).date()
-            bodies.use(register.directory(meta), day)
+                # As quick as the others: who measures the time learns nothing that the answer does not say.
+                if _MAY_BE_A_CODE.fullmatch(number) or not _DIGIT.search(number) or register.model.knows(number):
+                    return b"", 0
+                unknown.use(register.directory(meta), day)
+                body = unknown.spliced(number, meta.as_of, meta.seq, now)
+            else:
+                bodies.use(register.directory(meta), day)
+                body = spliced(row[0], row[1], day, bodies, meta.as_of, meta.seq, now)
         except Unreadable:
             return b"", 0
-        body = spliced(row[0], row[1], day, bodies, meta.as_of, meta.seq, now)
         return body, shared_seconds(now, meta.as_of, self._stale_after)
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from services.domain.identifiers import instant_of
+from services.verify import name_index
+from services.verify.name_index import NAME_TABLES
 
 LINK = "register.sqlite"
 """The name under which readers find the file in service: a link, so that a rebuilt file takes over in one step."""
@@ -21,24 +23,33 @@ LINK = "register.sqlite"
 REBUILD_WANTED = "rebuild-wanted"
 """A reader that meets a damaged row leaves a file of this name; the projector then builds a new file."""
 
-_FORMAT = 2
-_SCHEMA = """
+_FORMAT = 3
+_SCHEMA = (
+    """
 CREATE TABLE meta (
     only INTEGER PRIMARY KEY CHECK (only = 1), format INTEGER NOT NULL, topic TEXT NOT NULL, genesis TEXT NOT NULL,
     position INTEGER NOT NULL, seq INTEGER NOT NULL, revision INTEGER NOT NULL, as_of TEXT, complete INTEGER NOT NULL,
     directory INTEGER NOT NULL);
 CREATE TABLE record (
     key TEXT PRIMARY KEY, revision INTEGER NOT NULL, seq INTEGER NOT NULL, sealed BLOB NOT NULL,
-    checksum BLOB NOT NULL);
+    checksum BLOB NOT NULL, found_by TEXT);
 CREATE TABLE quick (
     number TEXT PRIMARY KEY, timeline BLOB NOT NULL, shown BLOB NOT NULL, checksum INTEGER NOT NULL);
 CREATE TABLE mark (mark_no TEXT NOT NULL, certificate TEXT NOT NULL, PRIMARY KEY (mark_no, certificate)) WITHOUT ROWID;
-CREATE TABLE gtin (gtin TEXT NOT NULL, certificate TEXT NOT NULL, PRIMARY KEY (gtin, certificate)) WITHOUT ROWID;
-CREATE TABLE uscc (uscc TEXT NOT NULL, certificate TEXT NOT NULL, PRIMARY KEY (uscc, certificate)) WITHOUT ROWID;
-CREATE INDEX mark_of ON mark (certificate);
-CREATE INDEX gtin_of ON gtin (certificate);
-CREATE INDEX uscc_of ON uscc (certificate);
+CREATE TABLE gtin (
+    gtin TEXT NOT NULL, until INTEGER NOT NULL, certificate TEXT NOT NULL,
+    PRIMARY KEY (gtin, until DESC, certificate)) WITHOUT ROWID;
+CREATE TABLE uscc (
+    uscc TEXT NOT NULL, until INTEGER NOT NULL, certificate TEXT NOT NULL,
+    PRIMARY KEY (uscc, until DESC, certificate)) WITHOUT ROWID;
 """
+    + NAME_TABLES
+)
+
+_KNOWS = (
+    "SELECT EXISTS (SELECT 1 FROM record WHERE key = ?) OR EXISTS (SELECT 1 FROM mark WHERE mark_no = ?) "
+    "OR EXISTS (SELECT 1 FROM uscc WHERE uscc = ?)"
+)
 
 
 class Unreadable(Exception):
@@ -89,7 +100,9 @@ class Row:
     """What the projector writes for one state record.
 
     `timeline` and `shown` are the stored bytes of the hot path (`quick.py`), None for records that are not
-    certificates or that this version cannot read.
+    certificates or that this version cannot read. The rest is what a certificate is found by: `names` are of
+    (kind, folded) as in `name_index.py`, `until` is the last day in force as declared (a day's ordinal), by which
+    what stands comes before what has ended.
     """
 
     key: str
@@ -101,6 +114,8 @@ class Row:
     marks: Sequence[str] = ()
     gtins: Sequence[str] = ()
     usccs: Sequence[str] = ()
+    names: Sequence[tuple[str, str]] = ()
+    until: int = 0
 
 
 def certificate_key(number: str) -> str:
@@ -196,6 +211,12 @@ class ReadModel:
             raise DamagedRow(number)
         return timeline, shown
 
+    def knows(self, number: str) -> bool:
+        """Whether any certificate has, or is found by, a canonical number that no bar code can be."""
+        assert self._connection is not None
+        with _damage_told(self._folder):
+            return bool(self._connection.execute(_KNOWS, (certificate_key(number), number, number)).fetchone()[0])
+
     def first_timelines(self, limit: int) -> list[tuple[str, bytes]]:
         """(number, timeline) of some certificates, for the examples of the front page."""
         self.meta()
@@ -204,16 +225,29 @@ class ReadModel:
             return self._connection.execute("SELECT number, timeline FROM quick LIMIT ?", (limit,)).fetchall()
 
     def certificates_with(self, kind: str, name: str, limit: int = 50) -> list[str]:
-        """The numbers of the certificates that name a `mark`, `gtin` or `uscc`, in order of number."""
+        """The numbers of the certificates that name a `mark`, `gtin` or `uscc`, the longest in force first."""
         sql = {
             "mark": "SELECT certificate FROM mark WHERE mark_no = ? ORDER BY certificate LIMIT ?",
-            "gtin": "SELECT certificate FROM gtin WHERE gtin = ? ORDER BY certificate LIMIT ?",
-            "uscc": "SELECT certificate FROM uscc WHERE uscc = ? ORDER BY certificate LIMIT ?",
+            "gtin": "SELECT certificate FROM gtin WHERE gtin = ? ORDER BY until DESC, certificate LIMIT ?",
+            "uscc": "SELECT certificate FROM uscc WHERE uscc = ? ORDER BY until DESC, certificate LIMIT ?",
         }[kind]
         self.meta()
         assert self._connection is not None
         with _damage_told(self._folder):
             return [number for (number,) in self._connection.execute(sql, (name, limit))]
+
+    def names_like(self, kind: str, folded: str) -> tuple[list[list[int]], bool]:
+        """The names that are, begin with or contain a text; see `name_index.names_like`."""
+        self.meta()
+        assert self._connection is not None
+        with _damage_told(self._folder):
+            return name_index.names_like(self._connection, kind, folded)
+
+    def certificates_named(self, name: int, day: int, limit: int, *, in_force: bool) -> list[str]:
+        """Certificates of a name that are in force on a day as declared, or that are not, the longest first."""
+        assert self._connection is not None
+        with _damage_told(self._folder):
+            return name_index.certificates_named(self._connection, name, day, limit, in_force=in_force)
 
     def close(self) -> None:
         if self._connection is not None:
@@ -399,23 +433,17 @@ def _companions(path: Path) -> tuple[Path, Path]:
     return path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")
 
 
-_INDEXES = {
-    "mark": ("DELETE FROM mark WHERE certificate = ?", "INSERT OR IGNORE INTO mark VALUES (?, ?)"),
-    "gtin": ("DELETE FROM gtin WHERE certificate = ?", "INSERT OR IGNORE INTO gtin VALUES (?, ?)"),
-    "uscc": ("DELETE FROM uscc WHERE certificate = ?", "INSERT OR IGNORE INTO uscc VALUES (?, ?)"),
-}
-
-
 def _save(cur: sqlite3.Cursor, row: Row) -> bool:
-    cur.execute(
-        "INSERT INTO record VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET revision = excluded.revision, "
-        "seq = excluded.seq, sealed = excluded.sealed, checksum = excluded.checksum WHERE excluded.revision > revision",
-        (row.key, row.revision, row.seq, row.sealed, _checksum(row.key, row.revision, row.seq, row.sealed)),
-    )
-    if cur.rowcount == 0:
+    before = cur.execute("SELECT revision, found_by FROM record WHERE key = ?", (row.key,)).fetchone()
+    if before is not None and row.revision <= before[0]:
         return False  # an older revision, or the same again: the relay repeats itself after a crash
     kind, _, number = row.key.partition("/")
+    found_by = None
     if kind == "certificate":
+        # What a certificate was found by is kept with it: looking that up by indexes would cost every first load.
+        found_by = json.dumps([row.until, *map(list, (row.marks, row.gtins, row.usccs, row.names))], ensure_ascii=False)
+        if before is None or before[1] != found_by:
+            _index(cur, number, before[1] if before else None, row)
         if row.timeline is None or row.shown is None:
             cur.execute("DELETE FROM quick WHERE number = ?", (number,))
         else:
@@ -423,8 +451,24 @@ def _save(cur: sqlite3.Cursor, row: Row) -> bool:
                 "INSERT OR REPLACE INTO quick VALUES (?, ?, ?, ?)",
                 (number, row.timeline, row.shown, quick_checksum(number, row.timeline, row.shown)),
             )
-        for index, names in (("mark", row.marks), ("gtin", row.gtins), ("uscc", row.usccs)):
-            delete, insert = _INDEXES[index]
-            cur.execute(delete, (number,))
-            cur.executemany(insert, [(name, number) for name in names])
+    checksum = _checksum(row.key, row.revision, row.seq, row.sealed)
+    cur.execute(
+        "INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?)",
+        (row.key, row.revision, row.seq, row.sealed, checksum, found_by),
+    )
     return True
+
+
+def _index(cur: sqlite3.Cursor, number: str, before: str | None, row: Row) -> None:
+    if before is not None:
+        until, marks, gtins, usccs, names = json.loads(before)
+        cur.executemany("DELETE FROM mark WHERE mark_no = ? AND certificate = ?", [(mark, number) for mark in marks])
+        gone = [(gtin, until, number) for gtin in gtins]
+        cur.executemany("DELETE FROM gtin WHERE gtin = ? AND until = ? AND certificate = ?", gone)
+        gone = [(uscc, until, number) for uscc in usccs]
+        cur.executemany("DELETE FROM uscc WHERE uscc = ? AND until = ? AND certificate = ?", gone)
+        name_index.remove(cur, names, until, number)
+    cur.executemany("INSERT OR IGNORE INTO mark VALUES (?, ?)", [(mark, number) for mark in row.marks])
+    cur.executemany("INSERT OR IGNORE INTO gtin VALUES (?, ?, ?)", [(gtin, row.until, number) for gtin in row.gtins])
+    cur.executemany("INSERT OR IGNORE INTO uscc VALUES (?, ?, ?)", [(uscc, row.until, number) for uscc in row.usccs])
+    name_index.add(cur, row.names, row.until, number)

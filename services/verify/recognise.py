@@ -21,7 +21,7 @@ _ELEMENTS = re.compile(r"\(01\)([0-9]{14})(?:\(21\)([!-z]{1,20}))?")
 _SERIAL = re.compile(r"[!-\"%-?A-Z_a-z]{1,20}")
 """GS1's character set 82, as a serial (AI 21) may use it."""
 
-_USCC = re.compile(r"[0-9A-HJ-NPQRTUWXY]{2}[0-9]{6}[0-9A-HJ-NPQRTUWXY]{10}")
+USCC = re.compile(r"[0-9A-HJ-NPQRTUWXY]{2}[0-9]{6}[0-9A-HJ-NPQRTUWXY]{10}")
 _FEWEST_DIGITS_OF_A_NUMBER = 6
 
 
@@ -70,7 +70,7 @@ def of_number(text: str) -> Question:
     except MalformedNumber:
         return Question(text, decided=Code.MALFORMED_NUMBER, expected=_resembles(text))
     if not number.isdigit() or len(number) not in (8, 12, 13, 14):
-        uscc = number if _USCC.fullmatch(number) else None
+        uscc = number if USCC.fullmatch(number) else None
         return Question(text, number=number, uscc=uscc)
     try:
         return Question(text, number=number, gtin=gtin14(number))

@@ -7,13 +7,19 @@ from typing import cast
 
 from services.domain.body import AllianceState, AuthorityState, BodyState, KeyState, Purpose, key_from_state
 from services.domain.certificate import Certificate, CertificateState, from_state
-from services.domain.errors import Malformed
+from services.domain.errors import Fault, Malformed
 from services.domain.identifiers import instant_of
 from services.domain.scheme import Scheme, SchemeRules, SchemeState, scheme_from_state
 from services.events.keys import b64u, public_key
 from services.events.record import SealedRecord
 from services.marks.token import MarkKey, mark_kid
 from services.verify.read_model import DamagedRow, Meta, ReadModel, Stored, certificate_key
+
+
+class CannotSay(Fault):
+    slug = "status-unknown"
+    title = "This node's data is missing, incomplete or too old to answer from"
+    zh = "本节点的数据缺失、不完整或过旧，无法答复"
 
 
 @dataclass(frozen=True, slots=True)

@@ -398,7 +398,8 @@ LABELS: dict[str, Text] = {
     "look_up": Text("查询", "Look up"),
     "look_up_another": Text("查询其他编号", "Look up another number"),
     "field": Text(
-        "证书编号、标志编号、商品条码或二维码网址", "Certificate or mark number, bar code, or the QR's address"
+        "证书编号、标志编号、商品条码、二维码网址，或企业、产品名称",
+        "Certificate or mark number, bar code, the QR's address, or the name of a company or product",
     ),
     "hint": Text(
         "印在证书、包装或铭牌上；全角数字和空格可以照常输入。",
@@ -484,6 +485,7 @@ LABELS: dict[str, Text] = {
     "expected": Text("可识别的内容", "What can be looked up"),
     "problem": Text("您的输入有问题", "There is a problem with what was typed"),
     "candidates": Text("相关证书", "Certificates concerned"),
+    "several": Text("请选择", "Choose one"),
     "error_404": Text("没有这个页面", "Page not found"),
     "error_404_text": Text(
         "请检查网址，或在首页输入编号查询。", "Check the address, or look up a number on the front page."
@@ -491,6 +493,14 @@ LABELS: dict[str, Text] = {
     "error_500": Text("系统出错", "Something went wrong here"),
     "error_500_text": Text(
         "故障已记录。不表示商品有问题，也不表示没有问题。", "It has been logged. This says nothing about any item."
+    ),
+    "error_413": Text("内容过大", "Too large"),
+    "error_413_text": Text(
+        "请发送较小的图片，或输入编号查询。", "Send a smaller picture, or look up the number beside the code."
+    ),
+    "error_429": Text("查询过于频繁", "Too many at once"),
+    "error_429_text": Text(
+        "请稍候片刻再试；按编号查询不受影响。", "Wait a moment and try again; looking up a number still works."
     ),
     "error_400": Text("请求无法理解", "The request cannot be understood"),
     "error_400_text": Text("请在首页输入编号查询。", "Look up a number on the front page."),

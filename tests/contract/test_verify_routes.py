@@ -17,6 +17,8 @@ PROMISED = {
     ("POST", "/v1/verify"),
     ("GET", "/v1/certificates/{number}/permits"),
     ("GET", "/v1/products"),
+    ("GET", "/v1/search"),
+    ("GET", "/search"),
     ("GET", "/qr/{mark_no}.{form}"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),

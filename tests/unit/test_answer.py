@@ -127,8 +127,8 @@ def test_a_gtin_in_several_certificates_is_a_list_without_a_yes(ask: Ask) -> Non
     answer = ask("06909900126701")
     assert answer.code is None
     assert [one.certificate.certificate_no for one in answer.candidates if one.certificate] == [
-        "GP-7904-2024-00045",
         "GP-7907-2024-00102",
+        "GP-7904-2024-00045",
     ]
 
 

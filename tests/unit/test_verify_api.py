@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import zxingcpp
-from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
 
@@ -19,43 +18,14 @@ from services.settings import settings_from
 from services.verify.answer import decide
 from services.verify.api import AnswerSchema, AnswersSchema, app_for
 from services.verify.as_json import BodyParts, as_json, dumps, spliced, stored_certificate, stored_timeline
-from services.verify.projector import Projector
 from services.verify.recognise import recognise
 from services.verify.register import Register
 from services.verify.wording import ANSWERS, Code
-from tests.sealed_register import DEMONSTRATION, NOW, STATE, ListLog, SealedRegister, demonstration
+from tests.sealed_register import DEMONSTRATION, NOW, SealedRegister, demonstration
+from tests.verify_service import Service
 
 NUMBER = "2022990201000204"
 NUMBERS = [row["number"] for row in DEMONSTRATION["certificates"]]
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-class Service:
-    """The application over a register, with a clock to set."""
-
-    def __init__(self, data: Path, register: SealedRegister) -> None:
-        self.clock = Clock()
-        self.folder = data / "verify"
-        self.register = register
-        self.log = ListLog(register.values)
-        self.projector = Projector(self.log, STATE, register.genesis, data / "verify")
-        self.publish()
-        self.app: Flask = app_for(settings_from({"CERTMARK_DATA": str(data)}), self.clock)
-
-    def publish(self) -> None:
-        while self.projector.step():
-            pass
-
-    @property
-    def client(self) -> FlaskClient:
-        return self.app.test_client()
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +77,7 @@ def test_a_linkset_is_one_by_its_rfc(client: FlaskClient) -> None:
     (entry,) = json.loads(response.data)["linkset"]
     assert entry["anchor"].endswith("/01/06909900126701")
     targets = entry["https://ref.gs1.org/voc/certificationInfo"]
-    assert [link["href"].rpartition("/")[2] for link in targets] == ["GP-7904-2024-00045", "GP-7907-2024-00102"]
+    assert [link["href"].rpartition("/")[2] for link in targets] == ["GP-7907-2024-00102", "GP-7904-2024-00045"]
 
 
 @pytest.mark.parametrize(
@@ -238,6 +208,16 @@ def test_the_hot_path_says_byte_for_byte_what_the_long_way_says(shared: Service)
             for header in ("ETag", "Cache-Control", "Content-Type", "Vary", "Content-Security-Policy"):
                 assert quick.headers[header] == long.headers[header]
     shared.clock.now = NOW
+
+
+@pytest.mark.parametrize("number", ["2023990703999999", "GP-7904-2099-00001", "NOSUCH-1", "9131011599XX001114"])
+def test_a_number_that_nobody_has_is_answered_by_the_hot_path_too(shared: Service, number: str) -> None:
+    shared.clock.now = NOW
+    quick, long = (shared.client.get(f"/v1/verify?q={q}") for q in (number, f"{number}%20"))
+    assert quick.get_json()["code"] == "unknown_number"
+    assert quick.get_json()["coverage"]
+    assert quick.data == long.data
+    assert quick.headers["ETag"] == long.headers["ETag"]
 
 
 def test_the_stored_timeline_agrees_with_the_decision_on_every_day(shared: Service) -> None:

@@ -1,0 +1,127 @@
+"""Names in the read model: each name once, found by the pairs of characters in it, with the certificates that bear it.
+
+Names repeat (ten thousand certificates are for a 房间空调器), so the text index holds names and not certificates: a
+common word is then as quick as a rare one.
+"""
+
+import sqlite3
+import unicodedata
+from collections.abc import Iterable
+from datetime import date, timedelta
+
+from services.domain.certificate import Certificate, Status
+
+HOLDER, PRODUCT = "holder", "product"
+
+NAME_TABLES = """
+CREATE TABLE name (
+    id INTEGER PRIMARY KEY, kind TEXT NOT NULL, folded TEXT NOT NULL, UNIQUE (kind, folded));
+CREATE TABLE named (
+    name INTEGER NOT NULL, until INTEGER NOT NULL, certificate TEXT NOT NULL,
+    PRIMARY KEY (name, until DESC, certificate)) WITHOUT ROWID;
+CREATE VIRTUAL TABLE holder_text USING fts5 (pairs, content = '', columnsize = 0, tokenize = 'ascii');
+CREATE VIRTUAL TABLE product_text USING fts5 (pairs, content = '', columnsize = 0, tokenize = 'ascii');
+"""
+
+FEWEST, LONGEST = 2, 100
+"""Characters of a name that are looked for, and that are kept of one."""
+
+MOST_NAMES = 100
+"""Names that one search looks at. Who meets more of them is told to write more of the name."""
+
+_ADD = {
+    HOLDER: "INSERT INTO holder_text (rowid, pairs) VALUES (?, ?)",
+    PRODUCT: "INSERT INTO product_text (rowid, pairs) VALUES (?, ?)",
+}
+_REMOVE = {
+    HOLDER: "INSERT INTO holder_text (holder_text, rowid, pairs) VALUES ('delete', ?, ?)",
+    PRODUCT: "INSERT INTO product_text (product_text, rowid, pairs) VALUES ('delete', ?, ?)",
+}
+_CONTAIN = {
+    HOLDER: "SELECT rowid FROM holder_text WHERE pairs MATCH ? ORDER BY rowid LIMIT ?",
+    PRODUCT: "SELECT rowid FROM product_text WHERE pairs MATCH ? ORDER BY rowid LIMIT ?",
+}
+_OF = {
+    True: "SELECT certificate FROM named WHERE name = ? AND until >= ? ORDER BY until DESC, certificate LIMIT ?",
+    False: "SELECT certificate FROM named WHERE name = ? AND until < ? ORDER BY until DESC, certificate LIMIT ?",
+}
+
+
+def folded(name: str) -> str:
+    """The letters, digits and Chinese characters of a name in one width and case: what two spellings share."""
+    plain = unicodedata.normalize("NFKC", name[: 2 * LONGEST]).upper()
+    return "".join(c for c in plain if unicodedata.category(c)[0] in "LN")[:LONGEST]
+
+
+def pairs(text: str) -> str:
+    """Each two characters that stand side by side, with spaces between: 房间空调 is 房间 间空 空调."""
+    return " ".join(text[at : at + 2] for at in range(len(text) - 1))
+
+
+def names_of(certificate: Certificate) -> list[tuple[str, str]]:
+    """(kind, folded) of what a certificate can be found by: its holder; its product, trademark or service."""
+    product = certificate.product
+    named = [(HOLDER, certificate.holder.name)]
+    if product is not None:
+        named += [(PRODUCT, product.name), (PRODUCT, product.trademark or "")]
+    if certificate.service_scope:
+        named.append((PRODUCT, certificate.service_scope))
+    told = ((kind, folded(name)) for kind, name in named)
+    return list(dict.fromkeys((kind, text) for kind, text in told if len(text) >= FEWEST))
+
+
+def last_day_in_force(certificate: Certificate) -> date:
+    """The last day on which it is in force as far as is declared: of a suspended one the day before that."""
+    last = certificate.statuses[-1] if certificate.statuses else None
+    if last is not None and last.status is not Status.ACTIVE and last.since > date.min:
+        declared = last.since - timedelta(days=1)
+        return min(declared, certificate.valid_until or declared)
+    return certificate.valid_until or date.max
+
+
+def add(cur: sqlite3.Cursor, names: Iterable[tuple[str, str]], until: int, certificate: str) -> None:
+    for kind, text in names:
+        found = cur.execute("SELECT id FROM name WHERE kind = ? AND folded = ?", (kind, text)).fetchone()
+        if found is None:
+            cur.execute("INSERT INTO name (kind, folded) VALUES (?, ?)", (kind, text))
+            found = (cur.lastrowid,)
+            cur.execute(_ADD[kind], (*found, pairs(text)))
+        cur.execute("INSERT OR IGNORE INTO named VALUES (?, ?, ?)", (*found, until, certificate))
+
+
+def remove(cur: sqlite3.Cursor, names: Iterable[tuple[str, str]], until: int, certificate: str) -> None:
+    """Take a certificate from its names, and the names away that nobody bears any more."""
+    for kind, text in names:
+        found = cur.execute("SELECT id FROM name WHERE kind = ? AND folded = ?", (kind, text)).fetchone()
+        if found is None:
+            continue
+        cur.execute("DELETE FROM named WHERE name = ? AND until = ? AND certificate = ?", (*found, until, certificate))
+        if cur.execute("SELECT 1 FROM named WHERE name = ? LIMIT 1", found).fetchone() is None:
+            cur.execute("DELETE FROM name WHERE id = ?", found)
+            cur.execute(_REMOVE[kind], (*found, pairs(text)))
+
+
+def names_like(connection: sqlite3.Connection, kind: str, text: str) -> tuple[list[list[int]], bool]:
+    """Three lists of names: the one that is the text, those that begin with it, those that contain it.
+
+    The second are in the order of their characters, the third in the order in which the node came to know them.
+    The flag says that there are more of them than a search looks at. `text` is folded and has two characters or more.
+    """
+    beyond = text[:-1] + chr(ord(text[-1]) + 1)
+    within = connection.execute(
+        "SELECT id, folded = ? FROM name WHERE kind = ? AND folded >= ? AND folded < ? ORDER BY folded LIMIT ?",
+        (text, kind, text, beyond, MOST_NAMES + 1),
+    ).fetchall()
+    exact = [name for name, same in within if same]
+    beginning = [name for name, same in within if not same][:MOST_NAMES]
+    containing = connection.execute(_CONTAIN[kind], (f'"{pairs(text)}"', 2 * MOST_NAMES + 1)).fetchall()
+    known = {*exact, *beginning}
+    others = [name for (name,) in containing if name not in known]
+    more = len(within) > MOST_NAMES or len(others) > MOST_NAMES
+    return [exact, beginning, others[:MOST_NAMES]], more
+
+
+def certificates_named(connection: sqlite3.Connection, name: int, day: int, limit: int, *, in_force: bool) -> list[str]:
+    """Of a name the certificates in force on a day as declared, or those that are not; the longest in force first."""
+    rows = connection.execute(_OF[in_force], (name, day, limit))
+    return [certificate for (certificate,) in rows]
