@@ -10,6 +10,10 @@ from services.domain.certificate import (
     Certificate,
     Item,
     Json,
+    Part,
+    PartKind,
+    Status,
+    StatusInterval,
 )
 from services.domain.errors import (
     BadDates,
@@ -27,7 +31,8 @@ from services.domain.said import (
 )
 
 
-def amended(certificate: Certificate, data: EventData, moment: Moment) -> Certificate:
+def amended(certificate: Certificate, data: EventData, moment: Moment, digest: str) -> Certificate:
+    """The certificate after an amendment, the event of this digest. A model that enters later stands from then on."""
     effective_at = date.fromisoformat(data["effective_at"])
     if effective_at < certificate.first_issued_on:
         raise BadDates("amended before the certificate was issued", pointer="/data/effective_at")
@@ -36,10 +41,19 @@ def amended(certificate: Certificate, data: EventData, moment: Moment) -> Certif
     after = _with_fields(certificate, data.get("fields") or AmendedFields())
     for at, change_ in enumerate(data.get("items") or []):
         after = _with_part(after, change_, f"/data/items/{at}")
+    begun = StatusInterval(Status.ACTIVE, effective_at, None, None, None, digest)
+    after = replace(after, parts=(*after.parts, *_entered(certificate, after, begun)))
     after = replace(after, parts=tuple(part for part in after.parts if after.covers(part)))
     if after == certificate:
         raise NothingToChange("the amendment changes nothing", pointer="/data")
     return after
+
+
+def _entered(before: Certificate, after: Certificate, begun: StatusInterval) -> list[Part]:
+    """Rows for the models that the amendment adds: what was made before is not what the certificate covered."""
+    held = before.product.items if before.product else ()
+    items = after.product.items if after.product else ()
+    return [Part(PartKind.ITEM, item.model, item.gtin, (begun,)) for item in items if item not in held]
 
 
 def _with_fields(certificate: Certificate, fields: AmendedFields) -> Certificate:

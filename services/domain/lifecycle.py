@@ -86,7 +86,7 @@ def change(certificate: Certificate, verb: Verb, said: Said, rules: SchemeRules,
         )
     match verb:
         case Verb.AMEND:
-            return amended(certificate, said.data, moment)
+            return amended(certificate, said.data, moment, said.digest)
         case Verb.PASS_SURVEILLANCE:
             return _passed(certificate, effective_at, said.data, rules)
         case Verb.RENEW:

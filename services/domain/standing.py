@@ -63,10 +63,17 @@ def standing_under(certificate: Certificate, parent: Certificate | None, day: da
 
 
 def part_standing(certificate: Certificate, part: Part | None, day: date) -> Standing:
-    """A scope item, site or basis module falls with its certificate, and may be suspended by itself."""
+    """A scope item, site or basis module falls with its certificate, and may be suspended by itself.
+
+    One whose first interval is active entered by an amendment: before that day it was not covered.
+    """
     whole = standing(certificate, day)
-    interval = interval_on(part.statuses, day) if part is not None else None
-    if interval is None or interval.status is Status.ACTIVE:
+    if part is None or not part.statuses:
+        return whole
+    interval = interval_on(part.statuses, day)
+    if interval is None:
+        return worse(whole, Standing.NOT_YET_VALID) if part.statuses[0].status is Status.ACTIVE else whole
+    if interval.status is Status.ACTIVE:
         return whole
     return worse(whole, Standing.SUSPENDED)
 
