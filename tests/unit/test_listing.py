@@ -1,0 +1,293 @@
+"""The check of listings: the samples with their verdicts, each rule with its opposite, the table of standings."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from services.domain.certificate import Certificate, Status, StatusInterval
+from services.domain.consequence import Order, Reach
+from services.domain.listing import Confidence, Finding, Listing, Sighting, check, legal_basis
+from services.domain.listing_rules import CLAUSES, RULES, clause_on
+from services.domain.listing_standing import Verdict, standing_verdict
+from services.domain.standing import Standing
+from services.verify.wording import Code
+from tests.listings import DAY, demonstration_shelf, samples, shelf
+from tests.sealed_register import demonstration
+
+SAMPLES = {sample.listing.row: sample for sample in samples()}
+SHELF = demonstration_shelf()
+GOOD, ORGANIC, SYSTEM, DECLARED = (SAMPLES[row].listing for row in ("M01", "M12", "M23", "M25"))
+
+
+def found(listing: Listing, **fields: Any) -> Finding:
+    return check(listing._replace(**fields), SHELF)
+
+
+@pytest.mark.parametrize("row", SAMPLES)
+def test_a_sample_gets_its_verdict(row: str) -> None:
+    sample = SAMPLES[row]
+    finding = check(sample.listing, SHELF)
+    assert finding.row == row
+    assert finding.verdict == sample.verdict, (sample.why, finding)
+    assert not sample.rules or sample.rules & set(finding.rules), (sample.why, finding)
+
+
+def test_codes_are_those_of_the_closed_list() -> None:
+    codes = {check(sample.listing, SHELF).code for sample in SAMPLES.values()}
+    assert codes <= {code.value for code in Code}
+    assert {"valid", "suspended", "unknown_number", "out_of_scope"} <= codes
+
+
+def test_what_ended_before_shipment_is_told_of_what_may_be_sold_on() -> None:
+    finding = check(SAMPLES["M08"].listing, SHELF)
+    assert (finding.verdict, finding.captured["standing"]) == (Verdict.OK, "cancelled")
+    assert finding.note["zh"] == "失效前已出厂，可以继续销售"
+
+
+def test_made_before_cancellation_without_proof_of_shipment_is_for_review() -> None:
+    finding = found(SAMPLES["M08"].listing, shipped_on=None)
+    assert (finding.verdict, finding.rules) == (Verdict.REVIEW, ("L06",))
+
+
+LAWFUL: dict[str, tuple[Listing, dict[str, Any]]] = {
+    "number with spaces": (GOOD, {"certificate_no": "2023 9907 0300 0117"}),
+    "number in full width": (GOOD, {"certificate_no": "２０２３９９０７０３０００１１７"}),
+    "number with a label": (GOOD, {"certificate_no": "证书编号：2023990703000117"}),
+    "number kept from a spreadsheet": (GOOD, {"certificate_no": '="2023990703000117"'}),
+    "number with dashes": (GOOD, {"certificate_no": "2023-9907-0300-0117"}),
+    "number in the text": (GOOD, {"certificate_no": "", "text": "本品3C证书编号：2023990703000117，放心购买"}),
+    "two numbers": (GOOD, {"certificate_no": "2023990703000117、2022990201000204"}),
+    "model in full width": (GOOD, {"model": "ＫＦＲ－３５ＧＷ／Ａ１"}),
+    "model in lower case": (GOOD, {"model": "kfr-35gw/a1"}),
+    "model with a label": (GOOD, {"model": "型号:KFR-35GW/A1"}),
+    "model with a colour": (GOOD, {"model": "KFR-35GW/A1（白色）"}),
+    "model in a longer text": (GOOD, {"model": "示范甲 KFR-35GW/A1 大1.5匹"}),
+    "model of the title alone": (GOOD, {"model": ""}),
+    "maker with brackets": (GOOD, {"maker": "上海示范甲实业有限责任公司", "maker_uscc": ""}),
+    "maker by credit code": (GOOD, {"maker": "示范甲", "maker_uscc": "91310115maxx001114"}),
+    "factory": (GOOD, {"maker": "上海示范甲制造有限公司", "maker_uscc": ""}),
+    "dealer": (GOOD, {"seller": "别家商贸有限公司", "seller_uscc": "91310115MAXX09001E"}),
+    "no columns for a maker": (GOOD, {"maker": None, "maker_uscc": None, "maker_address": None}),
+    "a warning of fraud": (GOOD, {"text": "谨防“当天出证”骗局，本店商品均经正规认证"}),
+    "found by maker and model": (GOOD, {"certificate_no": "", "text": "正品"}),
+    "a firm's system beside the product": (GOOD, {"text": "产品由通过ISO9001认证的企业生产"}),
+    "organic code in the text": (ORGANIC, {"mark_code": "", "text": "有机码：790326983690060267"}),
+    "a declaration called so": (DECLARED, {"text": "已作CCC自我声明"}),
+    "organisation's claim": (SAMPLES["M18"].listing, {"text": "本公司通过ISO9001质量管理体系认证"}),
+    "conversion called conversion": (SAMPLES["M15"].listing, {"title": "示范癸 有机转换大米", "text": "有机转换产品"}),
+}
+
+
+@pytest.mark.parametrize("name", LAWFUL)
+def test_ugly_but_lawful(name: str) -> None:
+    listing, fields = LAWFUL[name]
+    finding = found(listing, **fields)
+    assert finding.verdict is Verdict.OK, finding
+
+
+UNLAWFUL: dict[str, tuple[Listing, dict[str, Any], str]] = {
+    "no number": (GOOD, {"certificate_no": "", "model": "XX-1", "title": "空调"}, "L01"),
+    "a licence for a certificate": (
+        GOOD,
+        {"certificate_no": "XK06-015-00123", "model": "XX-1", "title": "空调"},
+        "L01",
+    ),
+    "a digit too many": (GOOD, {"certificate_no": "20239907030001170"}, "L02"),
+    "not a number": (GOOD, {"certificate_no": "国家3C"}, "L02"),
+    "unknown": (GOOD, {"certificate_no": "2023990703000118"}, "L03"),
+    "unknown in the text": (GOOD, {"certificate_no": "", "model": "X1", "text": "证书编号2023990703000118"}, "L03"),
+    "look-alike address": (GOOD, {"texts": ("https://verify.certrnark.example/c/2023990703000117",)}, "L03"),
+    "another's number": (GOOD, {"maker": "上海示范乙实业有限公司", "maker_uscc": ""}, "L04"),
+    "another's number and brand": (
+        GOOD,
+        {"maker": None, "maker_uscc": None, "brand": "别家", "seller": "别家商贸有限公司", "seller_uscc": ""},
+        "L04",
+    ),
+    "another model": (GOOD, {"model": "KFR-35GW/A12"}, "L08"),
+    "a longer model": (GOOD, {"model": "KFR-35GW"}, "L08"),
+    "another class": (GOOD, {"product_class": "0701"}, "L09"),
+    "a system for a product": (SYSTEM, {"product_class": "0703"}, "L10"),
+    "a system as the product's": (SYSTEM, {"text": "本产品已通过ISO9001认证"}, "L10"),
+    "organic without body": (ORGANIC, {"body_claimed": "见包装"}, "L11"),
+    "organic without anything": (ORGANIC, {"certificate_no": "", "maker": "无名公司", "maker_uscc": ""}, "L11"),
+    "conversion with the mark": (SAMPLES["M15"].listing, {"mark": "有机产品标志", "title": "大米", "text": ""}, "L12"),
+    "another scheme's mark": (GOOD, {"mark": "green-product"}, "L13"),
+    "no maker": (GOOD, {"maker": "", "maker_uscc": "", "maker_address": ""}, "L16"),
+    "an address that is none": (GOOD, {"maker_address": "见包装"}, "L16"),
+    "certificates for sale": (GOOD, {"text": "3C证书当天出证"}, "L17"),
+    "no tests needed": (GOOD, {"text": "免检测 直接拿证 认证"}, "L17"),
+    "a declaration as a certificate": (DECLARED, {"text": "国家认证机构颁发"}, "L18"),
+}
+
+
+@pytest.mark.parametrize("name", UNLAWFUL)
+def test_unlawful(name: str) -> None:
+    listing, fields, rule = UNLAWFUL[name]
+    finding = found(listing, **fields)
+    assert finding.verdict is Verdict.LEAD, finding
+    assert rule in finding.rules, finding
+
+
+REVIEW: dict[str, tuple[Listing, dict[str, Any], str]] = {
+    "a shortened name": (GOOD, {"maker": "上海示范甲实业", "maker_uscc": ""}, "L04"),
+    "the same name, another code": (GOOD, {"maker_uscc": "91310115MAXX09001E"}, "L04"),
+    "another brand": (GOOD, {"brand": "别家"}, "L04"),
+    "another body named": (GOOD, {"body_claimed": "别家认证有限公司"}, "L14"),
+    "another product": (ORGANIC, {"product": "核桃仁"}, "L09"),
+    "pictures that nobody read": (
+        GOOD,
+        {"certificate_no": "", "model": "X1", "title": "空调", "image": "a.jpg"},
+        "L01",
+    ),
+    "by its name in the catalogue": (
+        GOOD,
+        {"certificate_no": "", "model": "X1", "title": "新款", "product_class": "", "mark": ""},
+        "L01",
+    ),
+    "no address": (GOOD, {"maker_address": ""}, "L16"),
+}
+
+
+@pytest.mark.parametrize("name", REVIEW)
+def test_for_review(name: str) -> None:
+    listing, fields, rule = REVIEW[name]
+    finding = found(listing, **fields)
+    assert (finding.verdict, finding.rules) == (Verdict.REVIEW, (rule,)), finding
+
+
+def test_the_capture_is_judged_by_its_own_day() -> None:
+    """Captured before the suspension: lawful then, suspended now."""
+    finding = found(SAMPLES["M04"].listing, captured_on=date(2026, 9, 14), made_on=date(2026, 8, 1))
+    assert finding.verdict is Verdict.OK
+    assert (finding.captured["standing"], finding.now["standing"]) == ("valid", "suspended")
+
+
+def test_a_capture_to_come_is_judged_as_of_the_register() -> None:
+    assert found(GOOD, captured_on=date(2027, 1, 1)).captured["day"] == DAY.isoformat()
+
+
+def test_dates_that_contradict_each_other_are_not_used() -> None:
+    finding = found(SAMPLES["M05"].listing, made_on=date(2026, 8, 10), shipped_on=date(2026, 8, 9))
+    assert (finding.verdict, finding.rules) == (Verdict.REVIEW, ("L07",))
+    assert "日期相互矛盾" in finding.note["zh"]
+
+
+def test_a_code_in_another_shop_is_a_copy() -> None:
+    code = "790326983690060267"
+    for sighting, verdict in ((Sighting(other_shops=1), Verdict.LEAD), (Sighting(look_ups=3, cities=2), Verdict.OK)):
+        held = shelf([demonstration("7903OP2600128")], {code: sighting})
+        assert check(ORGANIC, held).verdict is verdict
+
+
+def test_a_number_by_a_qr_of_ours() -> None:
+    text = "https://verify.certmark.example/c/2023990703000117?m=123"
+    finding = found(GOOD, certificate_no="", texts=(text,), image="a.jpg", pictures_read=True, model="XX-1")
+    assert finding.rules == ("L08",)
+
+
+def test_a_series_covers_its_models() -> None:
+    certificate = demonstration("2023990703000117")
+    product = certificate.product
+    assert product is not None
+    series = replace(product, items=(replace(product.items[0], model="KFR-35GW系列"),))
+    held = shelf([replace(certificate, product=series)])
+    assert check(GOOD._replace(model="KFR-35GW/A9"), held).verdict is Verdict.OK
+    assert check(GOOD._replace(model="KFR-50GW/A9"), held).rules == ("L08",)
+
+
+def test_a_part_falls_with_its_parent_certificate() -> None:
+    suspended = StatusInterval(Status.SUSPENDED, date(2026, 10, 1), None, "S01", None, "f" * 64)
+    whole = replace(demonstration("2022990201000204"), certificate_no="2022990201000205")
+    parent = replace(whole, statuses=(*whole.statuses[:1], suspended))
+    child: Certificate = replace(demonstration("2023990703000117"), parent_no=parent.certificate_no)
+    held = shelf([child])
+    from services.domain.registered import registered
+
+    held.certificates = {child.certificate_no: registered(child, 1, parent)}
+    finding = check(GOOD, held)
+    assert (finding.verdict, finding.rules, finding.code) == (Verdict.REVIEW, ("L05",), "suspended")
+
+
+def test_a_disqualified_body_before_its_issue_is_no_body() -> None:
+    certificate = demonstration("790826Q00031R0S")
+    later = replace(certificate, issued_on=date(2026, 7, 15))
+    finding = check(SYSTEM, shelf([later]))
+    assert (finding.verdict, finding.rules) == (Verdict.LEAD, ("L14",))
+
+
+def test_confidence_says_how_the_number_was_read() -> None:
+    assert found(GOOD, model="X9").confidence is Confidence.HIGH
+    in_text = found(GOOD, certificate_no="", text="证书编号2023990703000117", model="X9")
+    assert in_text.confidence is Confidence.MEDIUM
+    assert found(GOOD, certificate_no="2023990703000118").confidence is Confidence.LOW
+
+
+def test_long_cells_and_odd_words_are_taken() -> None:
+    for text in ("证" * 5000, "=1+1", "\x00", "A" * 100_000, "证书编号" * 2000):
+        finding = found(GOOD, text=text, title=text, model=text, maker=text, certificate_no=text)
+        assert finding.verdict in Verdict
+        assert all(len(value) < 300 for value in finding.claimed.values())
+
+
+# --- clauses ---------------------------------------------------------------------------------------------
+
+
+def test_there_is_a_clause_for_every_rule_on_every_day() -> None:
+    turns = {clause.since for clauses in CLAUSES.values() for clause in clauses if clause.since}
+    for day in (date(2016, 1, 1), DAY, *turns, *(turn - timedelta(days=1) for turn in turns)):
+        for rule in RULES:
+            assert sum(clause.holds_on(day) for clause in CLAUSES[rule.clause]) == 1, (rule.id, day)
+
+
+def test_the_clause_is_that_of_the_day_of_capture() -> None:
+    assert clause_on("L10", date(2022, 10, 31)) != clause_on("L10", date(2022, 11, 1))
+    basis = legal_basis(check(SAMPLES["M18"].listing, SHELF))
+    assert [one["rule"] for one in basis] == ["L10"]
+
+
+# --- the table -------------------------------------------------------------------------------------------
+
+EXPECTED = """
+reach        standing      unknown    in_time    unproved   doubtful   early      suspended  late
+compulsory   valid         ok -       ok -       review L05 review L07 lead L07   lead L05   lead L07
+compulsory   suspended     review L05 review L05 review L05 review L05 lead L05   lead L05   lead L05
+compulsory   cancelled     review L06 ok -       review L06 review L06 lead L06   lead L06   lead L06
+compulsory   superseded    review L06 ok -       review L06 review L06 lead L06   lead L06   lead L06
+compulsory   expired       review L07 review L07 review L07 review L07 lead L07   lead L07   lead L07
+compulsory   revoked       lead L06   lead L06   lead L06   lead L06   lead L06   lead L06   lead L06
+compulsory   not_yet_valid lead L07   lead L07   lead L07   review L07 lead L07   lead L07   lead L07
+voluntary    valid         ok -       ok -       review L05 review L07 lead L07   lead L05   lead L07
+voluntary    suspended     lead L05   review L05 review L05 review L05 lead L05   lead L05   lead L05
+voluntary    cancelled     lead L06   review L06 review L06 review L06 lead L06   lead L06   lead L06
+voluntary    superseded    lead L06   review L06 review L06 review L06 lead L06   lead L06   lead L06
+voluntary    expired       lead L07   review L07 review L07 review L07 lead L07   lead L07   lead L07
+voluntary    revoked       lead L06   lead L06   lead L06   lead L06   lead L06   lead L06   lead L06
+voluntary    not_yet_valid lead L07   lead L07   lead L07   review L07 lead L07   lead L07   lead L07
+organisation valid         ok -       ok -       ok -       ok -       ok -       ok -       ok -
+organisation suspended     lead L05   lead L05   lead L05   lead L05   lead L05   lead L05   lead L05
+organisation cancelled     lead L06   lead L06   lead L06   lead L06   lead L06   lead L06   lead L06
+organisation superseded    lead L06   lead L06   lead L06   lead L06   lead L06   lead L06   lead L06
+organisation expired       lead L07   lead L07   lead L07   lead L07   lead L07   lead L07   lead L07
+organisation revoked       lead L06   lead L06   lead L06   lead L06   lead L06   lead L06   lead L06
+organisation not_yet_valid lead L07   lead L07   lead L07   lead L07   lead L07   lead L07   lead L07
+"""
+
+
+def verdict_table() -> dict[tuple[str, str, str], tuple[str, str]]:
+    """(reach, standing, order) → (verdict, rule or -)."""
+    head, *lines = [line.split() for line in EXPECTED.strip().splitlines()]
+    return {
+        (line[0], line[1], order): (line[2 + 2 * place], line[3 + 2 * place])
+        for line in lines
+        for place, order in enumerate(head[2:])
+    }
+
+
+def test_the_table_of_standings_and_orders() -> None:
+    expected = verdict_table()
+    assert set(expected) == {(r, s, o) for r in Reach for s in Standing for o in Order}
+    for (reach, now, order), (verdict, rule) in expected.items():
+        cell = standing_verdict(Reach(reach), Standing(now), Order(order))
+        assert (cell.verdict, cell.rule or "-") == (verdict, rule), (reach, now, order)
