@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from services.commands.accounts import accounts
 from services.commands.conform import conform
 from services.commands.decision import decision
 from services.commands.identity import default_key, file_name, load_key_file, source_named
@@ -369,6 +370,7 @@ main.add_command(import_)
 main.add_command(reconcile)
 main.add_command(decision)
 main.add_command(tokens)
+main.add_command(accounts)
 main.add_command(replay)
 
 if __name__ == "__main__":

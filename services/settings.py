@@ -51,6 +51,11 @@ class Settings:
     trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
     searches_per_minute: int
     lookups_per_second: int
+    registry_url: str
+    oidc_issuer: str
+    oidc_client: str
+    oidc_secret_file: Path | None
+    oidc_claim: str
 
     @property
     def keys(self) -> Path:
@@ -124,6 +129,11 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
     own_host = public_url.partition("://")[2].partition("/")[0].lower()
     hosts = tuple(h.strip().lower() for h in env.get("CERTMARK_HOSTS", "").split(",") if h.strip())
     security, user, password_file, mechanism, ca_file = _way_to_kafka(env)
+    oidc_issuer, oidc_client = env.get("CERTMARK_OIDC_ISSUER", ""), env.get("CERTMARK_OIDC_CLIENT", "")
+    if bool(oidc_issuer) != bool(oidc_client):
+        raise NotConfigured(
+            f"CERTMARK_OIDC_ISSUER ({oidc_issuer!r}) and CERTMARK_OIDC_CLIENT ({oidc_client!r}) go together, or neither"
+        )
     settings = Settings(
         data=data,
         log=log,
@@ -153,6 +163,11 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         trusted_proxies=_networks(env.get("CERTMARK_TRUSTED_PROXIES", "")),
         searches_per_minute=number("CERTMARK_SEARCHES_PER_MINUTE", 120),
         lookups_per_second=number("CERTMARK_LOOKUPS_PER_SECOND", 0),
+        registry_url=env.get("CERTMARK_REGISTRY_URL", f"http://{host}:{registry_port}").rstrip("/"),
+        oidc_issuer=oidc_issuer,
+        oidc_client=oidc_client,
+        oidc_secret_file=_path(env.get("CERTMARK_OIDC_SECRET_FILE", "")),
+        oidc_claim=env.get("CERTMARK_OIDC_CLAIM", "preferred_username"),
     )
     return settings.over_kafka(bootstrap) if log == "kafka" else settings
 

@@ -31,6 +31,7 @@ from services.marks import qr
 from services.marks.token import MarkPath, mark_url
 from services.migrate import migrate
 from services.postgres import connect, database_url, transaction
+from services.registry.desk import accounts
 from services.registry.store import records_of
 from services.registry.worker import pinned_genesis
 from services.settings import Settings
@@ -165,6 +166,7 @@ def prepare(settings: Settings, stack: contextlib.ExitStack) -> Settings:
         if not settings.genesis:
             with transaction(connection) as cur:
                 auth.demonstrate(cur, settings.keys, auth.roles_to_demonstrate())
+                accounts.demonstrate(cur, settings.keys)
     with contextlib.closing(open_log(settings)) as log:
         topics = Topics.under(settings.topic_prefix)
         log.ensure(topics.all())
@@ -280,6 +282,7 @@ def announce(settings: Settings, console: Console, *, demonstrate: bool) -> None
     registry = settings.service_url("registry")
     console.print(f"  registry  {registry}   decisions, history, /docs", highlight=False)
     console.print(f"  console   {registry}/console/   机构工作台 a body's own pages", highlight=False)
+    console.print(f"  desk      {registry}/desk/   监管工作台 inspectors and regulators", highlight=False)
     console.print(f"  logs      {settings.data / 'logs'}", highlight=False)
     if demonstrate:
         console.print("\n[bold]试一试 Try[/]  演示数据均为虚构 the data is fictional", highlight=False)
@@ -292,7 +295,7 @@ def announce(settings: Settings, console: Console, *, demonstrate: bool) -> None
             console.print(f"\n上海品牌“上品”标志 a Shanghai Brand mark: {MARK_TO_SCAN}", highlight=False)
             print(qr.text(qr.symbol(url)))
             console.print(url, highlight=False, soft_wrap=True)
-        console.print(f"\n演示密钥和令牌 demonstration keys and tokens: {settings.keys}", highlight=False)
+        console.print(f"\n演示密钥、令牌、口令 keys, tokens, passwords: {settings.keys}", highlight=False)
         console.print("暂停一张证书 suspend a certificate, from a second terminal:", highlight=False)
         console.print(f"  {suspension(settings)}", highlight=False, soft_wrap=True)
     console.print("\nCtrl-C 结束 ends it", highlight=False)

@@ -16,6 +16,7 @@ from services.postgres import Connection, Cursor, connect, database_url, transac
 from services.registry import acceptance, bulk, feeds, indicators, overdue, published, store, webhooks_api
 from services.registry.as_of import as_of
 from services.registry.console import routes as console
+from services.registry.desk import routes as desk
 from services.settings import Settings, settings_from
 from services.web import Blueprint, service_app
 
@@ -76,6 +77,7 @@ def create_app() -> Flask:
     api.register_blueprint(acceptance.blueprint(settings, database.read, gate))
     api.register_blueprint(overdue.blueprint(database.read, gate))
     app.register_blueprint(console.blueprint(settings, database.read, gate))
+    app.register_blueprint(desk.blueprint(settings, database.read))
     return app
 
 

@@ -1,6 +1,7 @@
 """The register's tables: what a batch needs is read in a few statements, and saved by one statement a table."""
 
 import io
+import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -222,6 +223,12 @@ def administrative_records(cur: Cursor) -> dict[str, StoredRecord]:
     """Every record but the certificates': few, and needed for every decision."""
     cur.execute(f"SELECT {_RECORD} FROM records WHERE key < 'certificate/' OR key >= 'certificate0'")
     return {row[0]: StoredRecord(*row) for row in cur.fetchall()}
+
+
+def is_demonstration(cur: Cursor) -> bool:
+    """Whether an authority says of itself that it only demonstrates."""
+    cur.execute("SELECT state FROM records WHERE key >= 'authority/' AND key < 'authority0'")
+    return any(json.loads(state).get("demonstration") for (state,) in cur.fetchall())
 
 
 def mark_owners(cur: Cursor, mark_nos: Collection[str]) -> dict[str, str]:

@@ -1,0 +1,177 @@
+"""What every page of the desk goes through: who is inside, whether the form is ours, and how errors are told."""
+
+import secrets
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol, TypeVar
+
+from flask import Blueprint, Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from services import telemetry
+from services.auth import NotPermitted, Role
+from services.domain.errors import BadRequest, CertmarkError, NotFound, TooLarge
+from services.postgres import Cursor
+from services.problems import InternalError, MethodNotAllowed
+from services.registry import door, rooms, store
+from services.registry.desk import visits
+from services.registry.desk.accounts import Account
+from services.registry.desk.wording import TEXTS
+from services.registry.door import FormNotOurs, LockedOut
+from services.registry.rooms import Room, go, language_kept, language_now, other_href
+from services.settings import Settings
+
+T = TypeVar("T")
+ROOT = "/desk"
+COOKIE = "certmark_desk"
+ROOM = Room(ROOT, "desk", ("rooms/room.css",), TEXTS)
+
+SECTIONS: dict[str, tuple[Role, ...]] = {
+    "accounts": (Role.ADMINISTRATOR,),
+    "trail": (Role.REGULATOR, Role.ADMINISTRATOR),
+}
+"""The desk's sections in the order of the menu, and whose they are."""
+
+
+class Reads(Protocol):
+    """Runs a query in a transaction of its own."""
+
+    def __call__(self, query: Callable[[Cursor], T]) -> T: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Frame(rooms.Frame):
+    """What a page needs beside its content: who is inside, and which sections are his."""
+
+    visitor: Account | None = None
+
+    def say(self, name: str, **named: object) -> str:
+        return ROOM.say(name, self.language, **named)
+
+    def link(self, path: str, **query: object) -> str:
+        """An address of the desk; `path` begins with a slash."""
+        return self.address(ROOT + path, query)
+
+    @property
+    def sections(self) -> tuple[str, ...]:
+        if self.visitor is None or self.visitor.must_change:
+            return ()
+        return tuple(name for name, roles in SECTIONS.items() if self.visitor.role in roles)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the desk's pages share. Pages are added in groups, each a file of its own."""
+
+    settings: Settings
+    read: Reads
+    open_to_strangers: tuple[str, ...] = ("desk.sign_in", "desk.sign_out", "desk.oidc_go", "desk.oidc_back")
+    large: tuple[str, ...] = ()
+
+    def blueprint(self) -> Blueprint:
+        pages = Blueprint("desk", __name__, url_prefix=ROOT)
+        pages.before_request(self.enter)
+        pages.after_request(self.finish)
+        pages.register_error_handler(CertmarkError, self.tell)
+        pages.register_error_handler(HTTPException, self.tell_http)
+        pages.register_error_handler(Exception, self.tell_unforeseen)
+        return pages
+
+    @property
+    def demonstration_counts(self) -> bool:
+        """Whether accounts let anybody in whose passwords lie open."""
+        return not self.settings.production
+
+    def enter(self) -> Response | None:
+        """Before every page: the visit that the cookie belongs to, and the form's token. Strangers may only sign in."""
+        g.now = datetime.now(UTC)
+        g.language = request.args.get("lang", "")
+        g.visitor = None
+        g.cookie = request.cookies.get(COOKIE, "")
+        g.fresh = not 20 <= len(g.cookie) <= 100
+        if g.fresh:
+            g.cookie = secrets.token_urlsafe(32)
+        else:
+            counts = self.demonstration_counts
+            g.visitor = self.read(lambda cur: visits.visitor(cur, g.cookie, g.now, demonstration=counts))
+        if request.method == "POST":
+            self._check_form()
+        if request.endpoint in self.open_to_strangers:
+            return None
+        if g.visitor is None:
+            back = request.full_path.rstrip("?") if request.method == "GET" else ""
+            words = {"to": back, "over": "" if g.fresh else "1", **language_kept()}
+            return go(self.frame().link("/sign-in", **words))
+        if g.visitor.must_change and request.endpoint != "desk.password":
+            return go(self.frame().link("/password"))
+        return None
+
+    def _check_form(self) -> None:
+        """Raises FormNotOurs. What a stranger sends is not even read, but for what he signs in with."""
+        if g.visitor is None and request.endpoint not in self.open_to_strangers:
+            raise FormNotOurs("there is no visit, or it is over", hint="sign in")
+        shown = request.form.get("form", "")
+        g.language = g.language or request.form.get("lang", "")
+        door.check_form("" if g.fresh else g.cookie, shown)
+
+    def finish(self, response: Response) -> Response:
+        """After every page: nothing of it stays in a cache; and a stranger gets the cookie that a form goes with."""
+        response.headers.setdefault("Cache-Control", "no-store")
+        if g.get("fresh"):
+            door.set_cookie(response, COOKIE, g.cookie, ROOT, self.settings)
+        return response
+
+    def require(self, *roles: Role) -> Account:
+        """Who is inside, and has one of these roles.
+
+        Raises:
+            NotPermitted: he has another.
+        """
+        visitor: Account = g.visitor
+        if visitor.role not in roles:
+            raise NotPermitted(f"an account of the role {visitor.role}; this is for {', '.join(roles)}")
+        return visitor
+
+    def frame(self) -> Frame:
+        language, explicit = language_now()
+        href = other_href(language)
+        return Frame(language, explicit, door.form_token(g.cookie), href, self.is_demonstration(), g.visitor)
+
+    def is_demonstration(self) -> bool:
+        """Whether the register says of itself that it only demonstrates; asked once a request."""
+        if "demonstration" not in g:
+            g.demonstration = self.read(store.is_demonstration)
+        return bool(g.demonstration)
+
+    def show(self, template: str, section: str, title: str, frame: Frame, **content: Any) -> Response:
+        return ROOM.page(template, frame, title, section=section, **content)
+
+    # --- errors ------------------------------------------------------------------------------------------------
+
+    def tell(self, error: CertmarkError) -> Response:
+        if error.status >= 503:
+            telemetry.warning("request failed", code=error.slug, detail=error.detail, path=request.path)
+        g.setdefault("demonstration", False)  # where the database is gone, it is not asked again
+        frame = self.frame()
+        title, told, more = ROOM.told(error, frame.language)
+        response = ROOM.page("error", frame, title, error.status, told=told, more=more, code=error.slug, section="")
+        if isinstance(error, LockedOut):
+            response.headers["Retry-After"] = str(error.retry_after)
+        return response
+
+    def tell_http(self, error: HTTPException) -> Response:
+        if error.response is not None or error.code is None or error.code < 400:
+            made = error.get_response()
+            assert isinstance(made, Response)
+            return made
+        kind = {404: NotFound, 405: MethodNotAllowed, 413: TooLarge}.get(error.code, BadRequest)
+        response = self.tell(kind(error.description or error.name))
+        response.status_code = error.code
+        return response
+
+    def tell_unforeseen(self, error: Exception) -> Response:
+        number = str(uuid.uuid4())
+        telemetry.error("unforeseen error", error, id=number, path=request.path, method=request.method)
+        return self.tell(InternalError(f"logged as {number}"))

@@ -1,0 +1,110 @@
+"""Every sentence of the desk in both languages."""
+
+from services.registry.rooms import Text
+
+TEXTS: dict[str, Text] = {
+    # --- every page ---------------------------------------------------------------------------------------------
+    "site": Text("监管工作台", "Inspectors' desk"),
+    "skip": Text("跳到正文", "Skip to the content"),
+    "other_language": Text("English", "中文"),
+    "demonstration": Text("演示数据：以下内容纯属虚构。", "Demonstration: the data is fictional."),
+    "menu": Text("工作台栏目", "Sections"),
+    "accounts": Text("账号", "Accounts"),
+    "trail": Text("操作记录", "Who did what"),
+    "sign_out": Text("退出", "Sign out"),
+    "own_password": Text("修改口令", "Change password"),
+    "none": Text("无", "none"),
+    "next": Text("下一页", "Next page"),
+    "beijing": Text("北京时间", "Beijing time"),
+    "documentation": Text("接口文档", "Interface documentation"),
+    "back": Text("返回", "Back"),
+    "error": Text("无法完成", "This could not be done"),
+    "nothing_here": Text("没有这个页面", "Nothing here"),
+    "nothing_here_text": Text("地址有误，或不在您的管辖范围。", "The address is wrong, or it is not yours to see."),
+    "trouble": Text("系统故障", "Something went wrong here"),
+    "trouble_text": Text("故障已记录，请稍后再试。", "It has been logged. Please try again in a moment."),
+    "whole_country": Text("全国", "the whole country"),
+    "role_inspector": Text("执法人员", "inspector"),
+    "role_regulator": Text("监管人员", "regulator"),
+    "role_administrator": Text("系统管理员", "administrator"),
+    # --- signing in ------------------------------------------------------------------------------------------------
+    "sign_in": Text("登录", "Sign in"),
+    "sign_in_title": Text("登录监管工作台", "Sign in to the desk"),
+    "sign_in_text": Text(
+        "供市场监管人员使用。公众查询证书无需登录。",
+        "For market supervision. The public looks up certificates without signing in.",
+    ),
+    "name": Text("账号", "Account"),
+    "name_hint": Text("工号，不是姓名。", "Your staff number, not your name."),
+    "password": Text("口令", "Password"),
+    "by_provider": Text("使用统一身份认证登录", "Sign in with your organisation's account"),
+    "sign_in_about": Text(
+        "登录在闲置 30 分钟或满 12 小时后结束。每一步操作都记入操作记录。",
+        "A visit ends after 30 idle minutes or 12 hours. Everything that is done here is put on record.",
+    ),
+    "wrong": Text(
+        "账号或口令不对，或该账号暂时锁定。", "The account or the password is wrong, or the account has to wait."
+    ),
+    "no_account": Text("该身份没有工作台账号。", "There is no account here for this identity."),
+    "signed_out": Text("已退出。", "You have signed out."),
+    "visit_over": Text("登录已结束，请重新登录。", "The visit is over; sign in again."),
+    "signed_in": Text("已登录", "Signed in"),
+    "continue": Text("继续", "Continue"),
+    # --- one's own password ----------------------------------------------------------------------------------------
+    "password_title": Text("修改口令", "Change your password"),
+    "password_must": Text(
+        "当前口令由管理员设置，请先改为自己的口令。",
+        "Your present password was set by an administrator: choose your own first.",
+    ),
+    "password_now": Text("当前口令", "Present password"),
+    "password_new": Text("新口令", "New password"),
+    "password_hint": Text(
+        "至少 12 个字符，不含账号名。可以是几个词连成的一句话。",
+        "At least 12 characters, without the account's name. A few words in a row do well.",
+    ),
+    "password_wrong": Text("当前口令不对。", "The present password is wrong."),
+    "password_changed": Text("口令已修改。其他登录已结束。", "The password is changed; all other visits have ended."),
+    "change": Text("修改", "Change"),
+    # --- the administrator's pages ---------------------------------------------------------------------------------
+    "accounts_text": Text(
+        "账号不用姓名，用工号。所作所为始终记在该账号名下，注销后也保留。",
+        "An account goes by a staff number, never by a person's name. What it did stays on record under it.",
+    ),
+    "role": Text("角色", "Role"),
+    "division": Text("区划", "Division"),
+    "division_hint": Text(
+        "GB/T 2260 六位代码，如 310115 浦东新区、310000 上海市；监管人员可留空（全国）。",
+        "Six digits of GB/T 2260, such as 310115 Pudong or 310000 Shanghai; a regulator's may be empty.",
+    ),
+    "state": Text("状态", "State"),
+    "open": Text("可用", "open"),
+    "closed": Text("已注销", "closed"),
+    "must_change": Text("待改口令", "has to change the password"),
+    "only_provider": Text("统一身份认证", "by the identity provider"),
+    "new_account": Text("新建账号", "New account"),
+    "open_account": Text("建立", "Open the account"),
+    "no_password": Text("留空：只能用统一身份认证登录。", "Empty: comes in by the identity provider alone."),
+    "first_password": Text("初始口令", "First password"),
+    "close_account": Text("注销", "Close"),
+    "set_password": Text("重设口令", "Set a new password"),
+    "account_opened": Text("账号 {account} 已建立。", "Account {account} is open."),
+    "account_closed": Text("账号 {account} 已注销。", "Account {account} is closed."),
+    "account_reset": Text("账号 {account} 的口令已重设。", "Account {account} has a new password."),
+    # --- the trail ---------------------------------------------------------------------------------------------------
+    "trail_text": Text(
+        "每一行含上一行的摘要，任何一行都不能被悄悄改动或删除。",
+        "Each line holds the digest of the one before: none can be changed or taken out unseen.",
+    ),
+    "trail_check": Text("核对全部记录", "Check the whole record"),
+    "trail_holds": Text("已核对：全部 {count} 行前后衔接。", "Checked: all {count} lines follow from each other."),
+    "trail_broken": Text(
+        "警告：第 {number} 行起不再衔接，记录被改动过。",
+        "Warning: from line {number} on the record does not hold: it has been changed.",
+    ),
+    "when": Text("时间", "When"),
+    "who": Text("账号", "Account"),
+    "did": Text("操作", "What"),
+    "about": Text("对象", "About"),
+    "detail": Text("详情", "Detail"),
+    "digest": Text("摘要", "Digest"),
+}

@@ -1,0 +1,30 @@
+"""The desk's sentences: whole in both languages, and every one that a template asks for is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from services.registry.desk.room import SECTIONS
+from services.registry.desk.wording import TEXTS
+from services.registry.rooms import TEMPLATES
+
+FILES = sorted(file for folder in ("desk", "rooms") for file in (TEMPLATES / folder).glob("*.html"))
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_each_sentence_is_there_in_both_languages_with_the_same_names_to_fill_in(name: str) -> None:
+    said = TEXTS[name]
+    assert re.search("[A-Za-z]", said.en) or name == "other_language"
+    assert re.search("[\u3400-\u9fff]", said.zh) or name == "other_language"
+    assert sorted(re.findall(r"{(\w+)}", said.zh)) == sorted(re.findall(r"{(\w+)}", said.en))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_a_template_asks_only_for_sentences_that_there_are(file: Path) -> None:
+    for name in re.findall(r"\bt\.([a-z_]+)", file.read_text(encoding="utf-8")):
+        assert name in TEXTS
+
+
+def test_every_section_has_its_name() -> None:
+    assert TEXTS.keys() >= SECTIONS.keys()
