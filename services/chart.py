@@ -27,7 +27,7 @@ STYLE = (
     "polyline.c5{stroke:#505a5f}polyline.c6{stroke:#4c2c92}"
     ".s0{fill:#fff}.s1{fill:#d8e8f5}.s2{fill:#a9cbe8}.s3{fill:#6aa3d3}.s4{fill:#1d5a96}.s5{fill:#0b2f57}"
     "svg rect.s0,svg rect.s1,svg rect.s2,svg rect.s3,svg rect.s4,svg rect.s5{stroke:#505a5f}"
-    "@media(prefers-color-scheme:dark){"
+    "@media screen and (prefers-color-scheme:dark){"
     "svg text{fill:#f3f2f1}svg .axis{stroke:#b1b4b6}svg .grid{stroke:#3b4043}svg rect{stroke:#16191b}"
     ".c1{fill:#55b07f}.c2{fill:#f49a63}.c3{fill:#ef7d7d}.c4{fill:#8fc1ea}.c5{fill:#b1b4b6}.c6{fill:#b79bec}"
     "polyline.c1{stroke:#55b07f}polyline.c2{stroke:#f49a63}polyline.c3{stroke:#ef7d7d}polyline.c4{stroke:#8fc1ea}"

@@ -3,7 +3,8 @@
 import base64
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -23,7 +24,7 @@ from services.marks import qr
 from services.marks.token import MarkPath, decimal
 from services.problems import MEDIA_TYPE
 from services.settings import Settings, settings_from
-from services.verify import pages
+from services.verify import pages, proof
 from services.verify.answer import Answer, decide
 from services.verify.as_json import as_json, code_on, dumps
 from services.verify.clients import AskedTooOften, Clients, may_pass
@@ -33,8 +34,9 @@ from services.verify.products import product_json, same_products
 from services.verify.quick import COUNTED, QuickPath, cache_control, etag, shared_seconds
 from services.verify.read_model import Unreadable
 from services.verify.recognise import Question, of_certificate, of_gtin, of_mark, recognise
-from services.verify.register import CannotSay, Found, Register, Token
+from services.verify.register import CannotSay, Directory, Found, Register, Token
 from services.verify.search_routes import add_search, as_document, as_page, found, is_a_name
+from services.verify.site import routes as site
 from services.verify.wording import HTML_LANG, LANGUAGES, Code, Note
 from services.web import SECURITY_HEADERS, Blueprint, service_app
 
@@ -235,6 +237,8 @@ def app_for(settings: Settings, clock: Callable[[], datetime]) -> Flask:
     node = Node(settings, clock)
     app, api = service_app("verify", "certmark verify", ready=node.why_not_ready)
     _add_routes(api, node)
+    api.register_blueprint(site.blueprint(node))
+    api.register_blueprint(proof.blueprint(node))
     app.before_request(node.admit)
     app.after_request(node.finish)
     headers = [*SECURITY_HEADERS.items(), _HSTS, ("Vary", "Accept, Accept-Language")]
@@ -266,6 +270,30 @@ class Node:
         except AttributeError:
             register = self._mine.register = Register(self.settings.data / "verify")
         return register
+
+    def directory(self) -> Directory:
+        """Everything but certificates.
+
+        Raises:
+            CannotSay: this node has not read all of it.
+        """
+        with self.readable():
+            meta = self.register.meta()
+            if not meta.complete:
+                raise self.cannot_say("the read model is still being built")
+            return self.register.directory(meta)
+
+    @contextmanager
+    def readable(self) -> Iterator[None]:
+        """A file that cannot be used is said as what it means: this node cannot say."""
+        try:
+            yield
+        except Unreadable as reason:
+            raise CannotSay(str(reason)) from None
+
+    @staticmethod
+    def cannot_say(why: str) -> CertmarkError:
+        return CannotSay(why)
 
     def decide(self, question: Question) -> Answer:
         return decide(question, self.register, self.clock(), self.stale_after)

@@ -9,11 +9,12 @@ from datetime import date, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from services import chart
 from services.domain.certificate import Certificate, Mark, Party, Status, StatusInterval
 from services.domain.consequence import WITHOUT, Allowed
 from services.domain.identifiers import CHINA, instant_text
@@ -22,6 +23,7 @@ from services.domain.scheme import Coverage, Words
 from services.domain.standing import Standing, interval_on, mark_standing, part_standing, standing
 from services.verify.answer import Answer
 from services.verify.permits import permits_today
+from services.verify.site.words import SITE
 from services.verify.wording import (
     ACT_WORD,
     ALLOWED_WORD,
@@ -48,13 +50,28 @@ from services.verify.wording import (
 
 _FOLDER = Path(__file__).parent / "templates"
 _CSS = (_FOLDER / "page.css").read_text(encoding="utf-8").replace("\n", "")
-_CSS_HASH = base64.b64encode(hashlib.sha256(_CSS.encode()).digest()).decode("ascii")
+_STYLES = " ".join(
+    f"'sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode('ascii')}'"
+    for style in (_CSS, chart.STYLE)
+)
 
 CONTENT_SECURITY_POLICY = (
-    f"default-src 'none'; style-src 'sha256-{_CSS_HASH}'; img-src 'self' data:; "
+    f"default-src 'none'; style-src {_STYLES}; img-src 'self' data:; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-"""No script and nothing from elsewhere; the one style is named by its hash, so nothing injected has a look either."""
+"""No script and nothing from elsewhere; our styles are named by their hashes, so nothing injected has a look either."""
+
+NAVIGATION = (
+    ("/", "home"),
+    ("/marks", "nav_marks"),
+    ("/bodies", "nav_bodies"),
+    ("/stats", "nav_stats"),
+    ("/data", "nav_data"),
+    ("/status", "nav_status"),
+    ("/privacy", "nav_privacy"),
+    ("/docs", "api"),
+)
+"""What every page leads to: (path, name of the label)."""
 
 SILENT = (Code.BAD_SIGNATURE, Code.UNKNOWN_SIGNER, Code.UNREADABLE, Code.IMPOSTOR_HOST)
 """Codes after which nothing that the scanned code said is shown, not even in a link or a field."""
@@ -75,9 +92,11 @@ def _said(text: str, language: str) -> str:
 
 
 _environment.filters["said"] = _said
+_environment.globals["chart_css"] = Markup(chart.STYLE)  # noqa: S704  # our own text, not anybody's input
 _labels = {
     language: SimpleNamespace(**{name: text[language] for name, text in LABELS.items()}) for language in HTML_LANG
 }
+_site = {language: SimpleNamespace(**{name: text[language] for name, text in SITE.items()}) for language in HTML_LANG}
 _verdict = _environment.get_template("verdict.html")
 _front = _environment.get_template("front.html")
 _error = _environment.get_template("error.html")
@@ -95,8 +114,10 @@ class Frame:
     other_href: str = ""
     demonstration: bool = False
 
-    def link(self, path: str) -> str:
-        return path + self.query
+    def link(self, path: str, **query: str | int) -> str:
+        """The address of another page in the same language."""
+        asked = {**query, **({"lang": self.language} if self.explicit else {})}
+        return f"{path}?{urlencode(asked)}" if asked else path
 
     @property
     def query(self) -> str:
@@ -196,6 +217,7 @@ def front_page(frame: Frame, as_of: datetime | None, examples: Sequence[tuple[st
         examples=shown,
         as_of=beijing(as_of) if as_of else LABELS["no_data"][language],
         has_data=as_of is not None,
+        site=_site[language],
         **_frame(frame),
     ).encode()
 
@@ -210,13 +232,32 @@ def rendered(template: str, view: object, title: str, frame: Frame, robots: str 
     )
 
 
+def site_page(template: str, frame: Frame, title: str, **members: Any) -> bytes:
+    """One of the pages beside the verdicts, with what its template prints."""
+    return (
+        _environment.get_template(template)
+        .render(
+            title=f"{title} – {LABELS['site'][frame.language]}",
+            heading=title,
+            robots="index",
+            site=_site[frame.language],
+            **_frame(frame),
+            **members,
+        )
+        .encode()
+    )
+
+
 def body_word(status: str, language: str) -> str:
     return BODY_WORD[status][language]
 
 
+_ERRORS = {404: "error_404", 413: "error_413", 429: "error_429", 501: "error_501", 503: "error_503"}
+
+
 def error_page(status: int, frame: Frame) -> bytes:
     """A page for when something is wrong with the request or with us; it needs no data."""
-    kind = "error_500" if status >= 500 else f"error_{status}" if status in (404, 413, 429) else "error_400"
+    kind = _ERRORS.get(status) or ("error_500" if status >= 500 else "error_400")
     heading = LABELS[kind][frame.language]
     return _error.render(
         title=f"{heading} – {LABELS['site'][frame.language]}",
@@ -239,6 +280,8 @@ def _frame(frame: Frame) -> dict[str, Any]:
         "other_href": frame.other_href,
         "other_lang": HTML_LANG[other],
         "lang_query": frame.query,
+        "navigation": [(frame.link(path), LABELS[name][frame.language]) for path, name in NAVIGATION],
+        "link": frame.link,
         "demonstration": frame.demonstration,
     }
 

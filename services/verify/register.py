@@ -5,7 +5,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import cast
 
-from services.domain.body import AllianceState, AuthorityState, BodyState, KeyState, Purpose, key_from_state
+from services.domain.body import AllianceState, AuthorityState, BodyState, Key, KeyState, Purpose, key_from_state
 from services.domain.certificate import Certificate, CertificateState, from_state
 from services.domain.errors import Fault, Malformed
 from services.domain.identifiers import instant_of
@@ -73,6 +73,7 @@ class Directory:
     alliances: dict[str, AllianceState]
     authorities: dict[str, AuthorityState]
     signers: dict[bytes, tuple[Signer, ...]]
+    keys: tuple[Key, ...] = ()
 
     @property
     def demonstration(self) -> bool:
@@ -175,12 +176,14 @@ def _directory(model: ReadModel) -> Directory:
     schemes = [scheme_from_state(cast(SchemeState, state)) for state in states("scheme")]
     alliances = [cast(AllianceState, state) for state in states("alliance")]
     authorities = [cast(AuthorityState, state) for state in states("authority")]
+    keys = [cast(KeyState, state) for state in states("key")]
     return Directory(
         bodies={body["approval_no"]: body for body in bodies},
         schemes={scheme.id: scheme for scheme in schemes},
         alliances={alliance["id"]: alliance for alliance in alliances},
         authorities={authority["id"]: authority for authority in authorities},
-        signers=_signers([cast(KeyState, state) for state in states("key")]),
+        signers=_signers(keys),
+        keys=tuple(key_from_state(key) for key in keys),
     )
 
 

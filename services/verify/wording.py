@@ -504,8 +504,28 @@ LABELS: dict[str, Text] = {
     ),
     "error_400": Text("请求无法理解", "The request cannot be understood"),
     "error_400_text": Text("请在首页输入编号查询。", "Look up a number on the front page."),
+    "error_501": Text("此处不能生成", "Cannot be made here"),
+    "error_501_text": Text(
+        "这台服务器缺少生成 PDF 所需的字体或程序库。请用浏览器打印或保存查询结果页面。",
+        "This server lacks the fonts or libraries that a PDF needs. Print or save the answer's page in your browser.",
+    ),
+    "error_503": Text("暂时无法显示", "Cannot be shown right now"),
+    "error_503_text": Text(
+        "系统正忙，或这个节点的数据缺失、正在重建，请稍后再来。不表示商品有问题，也不表示没有问题。",
+        "This server is busy, or its data is missing or being rebuilt; come back in a moment. This says nothing about "
+        "any item.",
+    ),
     "home": Text("首页", "Front page"),
     "api": Text("接口文档", "API documentation"),
+    "may_certify": Text("可以发证", "may certify"),
+    "may_not_certify": Text("不可发证", "may not certify"),
+    "navigation": Text("网站导航", "Pages of this site"),
+    "nav_marks": Text("标志说明", "What marks mean"),
+    "nav_bodies": Text("认证机构", "Certification bodies"),
+    "nav_stats": Text("统计", "Figures"),
+    "nav_data": Text("开放数据", "Open data"),
+    "nav_status": Text("数据状态", "State of the data"),
+    "nav_privacy": Text("隐私", "Privacy"),
 }
 
 

@@ -51,6 +51,7 @@ OURS = (
     "feeds",
     "verification",
     "offline",
+    "pages",
     "operations",
     "log-and-leaf",
     "events",

@@ -7,6 +7,7 @@ import pytest
 
 from services.marks.token import SignatureRefused, UnknownSigner, Unreadable
 from services.verify import wording as catalogue
+from services.verify.site import words as site
 from services.verify.wording import ANSWERS, BESIDE, NOTED, Code, Family, Note, Text, Wording, wording
 
 _CHINESE = re.compile("[\u3400-\u9fff]")
@@ -16,7 +17,10 @@ ALIKE = {"other_language"}
 
 
 def every_text() -> Iterator[tuple[str, Text]]:
-    for name, value in vars(catalogue).items():
+    for place, (heading, text) in enumerate(site.PRIVACY):
+        yield f"privacy[{place}].heading", heading
+        yield f"privacy[{place}].text", text
+    for name, value in [*vars(catalogue).items(), *vars(site).items()]:
         if isinstance(value, Text):
             yield name, value
         elif isinstance(value, Wording):
