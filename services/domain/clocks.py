@@ -102,14 +102,14 @@ def overdue(found: Sequence[Clock]) -> tuple[Clock, ...]:
     return tuple(clock for clock in found if clock.overdue)
 
 
-def next_due(
-    certificate: Certificate, rules: SchemeRules, catalogue: CatalogueState | None, today: date
-) -> date | None:
-    """The earliest day on which a clock of this certificate runs out: after it something may be overdue.
+def next_due(certificate: Certificate, versions: Sequence[SchemeRules], today: date) -> date | None:
+    """The earliest day on which a clock of this certificate may run out: after it something may be overdue.
 
-    Holds from `today` on, as long as the certificate, its rules and the catalogue stay as they are. None where nothing
-    can become overdue, so that history which is loaded late waits in no list. Only a first sieve: `clocks` says for a
-    day, and sees the parent's end, which this does not.
+    Holds from `today` on, as long as the certificate stays as it is, whichever of its scheme's `versions` is in force
+    then: whatever time a version leaves counts as none. None where nothing can become overdue, so that history which is
+    loaded late waits in no list. Only a first sieve: `clocks` says for a day. It does not see what the certificate
+    itself does not tell: a mode that its catalogue has ended, its parent's end, an edition that only a later version
+    puts out of use. Who lists what is overdue looks for these besides.
     """
     end = certificate.valid_until
     if end is not None and end < today:
@@ -117,14 +117,13 @@ def next_due(
     last = certificate.statuses[-1]
     if last.status in (Status.REVOKED, Status.CANCELLED) and last.since <= today:
         return None
-    running = [
-        *_surveillance(certificate, rules),
-        *_suspensions_from(certificate, today),
-        *_standards(certificate, rules),
-        *_transfer(certificate, rules),
-        *_catalogue(certificate, rules, catalogue),
-    ]
-    return min((due for _, due, _ in running if end is None or due < end), default=None)
+    running = [due for _, due, _ in _suspensions_from(certificate, today)]
+    running += [due for rules in versions for _, due, _ in _standards(certificate, rules)]
+    if certificate.surveillance_due is not None:
+        running.append(certificate.surveillance_due)
+    if certificate.transfer is not None:
+        running.append(certificate.transfer.effective_at)
+    return min((due for due in running if end is None or due < end), default=None)
 
 
 _Running = tuple[ClockKind, date, str | None]

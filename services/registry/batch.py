@@ -13,7 +13,7 @@ import orjson
 from services.domain.body import KeyState, Purpose
 from services.domain.certificate import Certificate, to_state
 from services.domain.clocks import next_due
-from services.domain.decision import decide, rules_of
+from services.domain.decision import decide
 from services.domain.errors import (
     CHAIN_REFUSALS,
     CertmarkError,
@@ -30,6 +30,7 @@ from services.domain.errors import (
 from services.domain.fold import CAUSES, Told
 from services.domain.identifiers import civil_day, instant_text
 from services.domain.said import Moment
+from services.domain.scheme import scheme_from_state
 from services.domain.world import Changes, Value
 from services.events.canonical import canonical, canonical_text
 from services.events.envelope import Event, check_signature, check_source, open_envelope, read_event
@@ -427,12 +428,11 @@ class Batch:
             return {}
         certificate = self.register.certificate(key.removeprefix("certificate/"))
         assert certificate is not None
-        rules = rules_of(self.register, certificate.scheme, self.today)
-        catalogue = self.register.catalogue(rules["catalogue"]) if rules and rules["catalogue"] else None
+        scheme = self.register.scheme(certificate.scheme)
         return {
             "responsible": certificate.responsible,
             "product_class": certificate.product.product_class if certificate.product else None,
-            "due": next_due(certificate, rules, catalogue, self.today) if rules else None,
+            "due": next_due(certificate, scheme_from_state(scheme).versions if scheme else (), self.today),
         }
 
 

@@ -314,8 +314,8 @@ WHERE key > %(after)s ORDER BY key
 def _seek_candidates(cur: Cursor, day: date, after: str, rules: _Rules) -> None:
     """The keys of certificates of which something may be overdue, in their order.
 
-    `due` was computed when the record was written. What others have done since is sought besides: a class whose mode
-    has ended, a parent that has ended, an edition that a later version of the scheme put out of use.
+    `due` holds whatever version of the scheme judges it; what others have done is sought besides: a class whose mode
+    has ended, a parent that has ended, an edition that a version has put out of use which came after the record.
     """
     patterns, revisions = rules.renewed_schemes()
     cur.execute(

@@ -195,7 +195,8 @@ def _of_token(blank: Answer, found: Found, claims: MarkClaims, directory: Direct
 def judge(found: Found, day: date, item: Item | None, *, by_number: bool) -> Judgement:
     """The answer that a certificate's own record gives on a day; an item may be suspended by itself.
 
-    `by_number`: nothing tells which product is in the asker's hand, so a yes holds for the listed models only.
+    `by_number`: nothing tells which product is in the asker's hand, so a yes holds for the listed models only. The
+    scheme's own grace for a surveillance is not known here: see `with_grace`.
     """
     certificate = found.certificate
     now = standing_under(certificate, found.parent, day)
@@ -218,6 +219,14 @@ def judge(found: Found, day: date, item: Item | None, *, by_number: bool) -> Jud
     declared = (Standing.REVOKED, Standing.SUPERSEDED, Standing.CANCELLED, Standing.SUSPENDED)
     interval = interval_on(statuses, day) if now in declared else None
     return Judgement(Code(now.value), now, tuple(notes), interval)
+
+
+def with_grace(judged: Judgement, certificate: Certificate, rules: SchemeRules | None, day: date) -> Judgement:
+    """The same without the note of a surveillance that is overdue, while the scheme's grace for it runs."""
+    due, grace = certificate.surveillance_due, rules["surveillance_grace_days"] if rules else 0
+    if due is None or not grace or (day - due).days > grace:
+        return judged
+    return replace(judged, notes=tuple(note for note in judged.notes if note is not Note.OVERDUE_SURVEILLANCE))
 
 
 def with_mark(judged: Judgement, mark: Mark | None, day: date) -> Judgement:
@@ -246,8 +255,9 @@ def _completed(
     item: Item | None = None,
 ) -> Answer:
     certificate = found.certificate
+    scheme = directory.scheme_on(certificate.scheme, blank.day)
     body, status = body_on(directory, certificate.body, blank.day)
-    notes = judged.notes
+    notes = with_grace(judged, certificate, scheme, blank.day).notes
     if status == BodyStatus.DISQUALIFIED:
         notes = (*notes, Note.BODY_DISQUALIFIED)
     return replace(
@@ -260,7 +270,7 @@ def _completed(
         mark=mark,
         mark_standing=mark_standing(certificate, mark, blank.day) if mark else None,
         item=item,
-        scheme=directory.scheme_on(certificate.scheme, blank.day),
+        scheme=scheme,
         body=body,
         body_status=status,
     )

@@ -233,6 +233,11 @@ def head_of(judged: Judgement) -> dict[str, Any]:
     return _head(judged.code, judged.standing, judged.interval, judged.notes)
 
 
+def is_overdue(timeline: bytes, day: date) -> bool:
+    """Whether the stored answer for a day notes an overdue surveillance, without any grace for it."""
+    return f'"{Note.OVERDUE_SURVEILLANCE}"'.encode() in _line_on(timeline, day)
+
+
 def _line_on(timeline: bytes, day: date) -> bytes:
     today = day.isoformat().encode()
     return next(line for line in reversed(timeline.split(b"\n")) if line[:10] <= today)[10:]

@@ -7,7 +7,7 @@ from typing import Any
 from services.domain.certificate import Certificate, Item
 from services.domain.identifiers import instant_text, normalised
 from services.domain.standing import Standing, mark_standing
-from services.verify.answer import Answer, Judgement, body_on, judge
+from services.verify.answer import Answer, Judgement, body_on, judge, with_grace
 from services.verify.register import Directory, Found
 from services.verify.wording import Code, wording
 
@@ -51,11 +51,14 @@ def product_json(
 
 
 def _product(group: list[tuple[Found, Item]], directory: Directory, day: date) -> dict[str, Any]:
-    judged = [(found, item, judge(found, day, item, by_number=False)) for found, item in group]
-    best = min((one for _, _, one in judged), key=lambda one: (one.code is not Code.VALID, one.code.value))
-    text = wording(best.code, best.notes).title
     first, item = group[0]
     rules = directory.scheme_on(first.certificate.scheme, day)
+    judged = [
+        (found, item, with_grace(judge(found, day, item, by_number=False), found.certificate, rules, day))
+        for found, item in group
+    ]
+    best = min((one for _, _, one in judged), key=lambda one: (one.code is not Code.VALID, one.code.value))
+    text = wording(best.code, best.notes).title
     return {
         "scheme": first.certificate.scheme,
         "scheme_name": {"zh": rules["name"]["zh"], "en": rules["name"]["en"]} if rules else None,

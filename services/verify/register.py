@@ -79,6 +79,11 @@ class Directory:
     def demonstration(self) -> bool:
         return any(authority.get("demonstration") for authority in self.authorities.values())
 
+    def has_grace_on(self, day: date) -> bool:
+        """Whether any scheme leaves time after a surveillance is due before it counts as overdue."""
+        rules = (scheme.on(day) for scheme in self.schemes.values())
+        return any(one is not None and one["surveillance_grace_days"] for one in rules)
+
     def scheme_on(self, scheme: str, day: date) -> SchemeRules | None:
         """The version in force on a day, or the first where none is yet."""
         found = self.schemes.get(scheme)

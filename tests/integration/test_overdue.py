@@ -199,6 +199,30 @@ def test_an_edition_that_is_put_out_of_use_later_is_seen_at_once(register: Regis
     assert other not in found
 
 
+def test_a_later_version_of_the_scheme_is_heard_without_a_new_event(register: Register, client: Asker) -> None:
+    """Less grace, and an edition that goes out of use on a day to come: the records stay as they were written."""
+    body = BODY.rpartition(":")[2]
+    rules = a_scheme(surveillance_grace_days=60)
+    changed = rules | {"effective_at": ago(0), "version": 2, "surveillance_grace_days": 3}
+    old = {"standard": "GB 9", "edition": "2001", "until": ahead(1)}
+    coming = changed | {"effective_at": ahead(2), "version": 3, "transitions": [old]}
+    assert accepted(register.say(AUTHORITY, "scheme.published", "lenient", rules))
+    competences = [{"scheme": s, "from": ago(500)} for s in ("sample", "editions", "lenient")]
+    scope = {"effective_at": ago(400), "schemes": competences}
+    assert accepted(register.say(AUTHORITY, "body.scope_changed", body, scope))
+    early = register.issue("lenient", surveillance_due=ago(10))
+    assert early not in listed(client)
+    assert accepted(register.say(AUTHORITY, "scheme.published", "lenient", changed))
+    assert listed(client)[early] == [("surveillance", ago(7), None)]
+    basis = [{"standard": "GB 9", "edition": "2001"}]
+    before = register.issue("lenient", surveillance_due=ahead(90), basis=basis)
+    assert accepted(register.say(AUTHORITY, "scheme.published", "lenient", coming))
+    after = register.issue("lenient", surveillance_due=ahead(90), basis=basis)
+    assert {before, after} & set(listed(client)) == set()
+    found = listed(client, at=ahead(3))
+    assert found[before] == found[after] == [("standard", ahead(1), "GB 9-2001")]
+
+
 @pytest.mark.parametrize(
     ("query", "status", "pointer"),
     [

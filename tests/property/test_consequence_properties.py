@@ -135,13 +135,20 @@ def test_nothing_is_freer_after_an_end_than_while_suspended_or_valid() -> None:
             assert all(freedom(reach, act, now, order) == 0 for now in Standing if now is not Standing.VALID)
 
 
-@given(certificates(), days, days)
-def test_what_is_overdue_was_due_before(certificate: Certificate, today: date, later: date) -> None:
-    """`next_due` is a sieve without holes: from today on, whatever becomes overdue was due after what it says."""
+@given(certificates(), days, days, st.integers(0, 60), st.integers(0, 60), st.booleans())
+def test_what_is_overdue_was_due_before(
+    certificate: Certificate, today: date, later: date, grace: int, within: int, swapped: bool
+) -> None:
+    """`next_due` is a sieve without holes: from today on, whatever becomes overdue was due after what it says.
+
+    Whichever version of the scheme judges it on that day.
+    """
     day = max(today, later)
-    late = overdue(clocks(certificate, day, RULES))
+    other = RULES | {"surveillance_grace_days": grace, "receive_within_days": within}
+    versions = (other, RULES) if swapped else (RULES, other)
+    late = overdue(clocks(certificate, day, versions[1]))
     if late:
-        due = next_due(certificate, RULES, None, today)
+        due = next_due(certificate, versions, today)
         assert due is not None
         assert due <= late[0].due < day
 

@@ -21,7 +21,7 @@ from services.verify.as_json import BodyParts, as_json, dumps, spliced, stored_c
 from services.verify.recognise import recognise
 from services.verify.register import Register
 from services.verify.wording import ANSWERS, Code
-from tests.sealed_register import DEMONSTRATION, NOW, SealedRegister, demonstration
+from tests.sealed_register import DEMONSTRATION, NOW, SCHEMES, SealedRegister, demonstration
 from tests.verify_service import Service
 
 NUMBER = "2022990201000204"
@@ -218,6 +218,27 @@ def test_a_number_that_nobody_has_is_answered_by_the_hot_path_too(shared: Servic
     assert quick.get_json()["coverage"]
     assert quick.data == long.data
     assert quick.headers["ETag"] == long.headers["ETag"]
+
+
+def test_a_surveillance_is_noted_as_overdue_when_the_schemes_grace_is_over_on_every_way(own: Service) -> None:
+    number, due = "PZB-2025-00217", date(2026, 11, 1)
+    own.register.publish_certificate(replace(demonstration(number), surveillance_due=due))
+    rules = SCHEMES["pinzibiao"] | {"surveillance_grace_days": 10}
+    own.register.publish("scheme/pinzibiao", {"v": 1, "kind": "scheme", "id": "pinzibiao", "versions": [rules]})
+    product = demonstration(number).product
+    assert product is not None
+    uscc = demonstration(number).holder.uscc
+    for days, noted in ((10, False), (11, True)):
+        day = due + timedelta(days=days)
+        own.clock.now = own.register.now = datetime(day.year, day.month, day.day, 4, tzinfo=UTC)
+        own.register.heartbeat()
+        own.publish()
+        quick = own.client.get(f"/v1/verify?q={number}").get_json()
+        long = own.client.get(f"/v1/verify?q={number}%20").get_json()
+        (several,) = own.client.get(f"/v1/products?uscc={uscc}&model={product.items[0].model}").get_json()["products"]
+        for answer in (quick, long, several["certificates"][0]):
+            assert ("overdue_surveillance" in answer["notes"]) is noted
+        assert quick["title"] == long["title"]
 
 
 def test_the_stored_timeline_agrees_with_the_decision_on_every_day(shared: Service) -> None:
