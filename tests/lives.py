@@ -40,7 +40,9 @@ SCHEMES = {
     "life-implied": a_scheme(mark_authorizer="implied", catalogue="life-classes", catalogue_mode="certification"),
     "life-allied": a_scheme(mark_authorizer="alliance", alliance="test-alliance", renewal_window_days=60),
     "life-declared": a_scheme(declaration=True, mark_authorizer="implied"),
-    "life-system": a_scheme(**{"class": "system"}, suspend_within={"days": 5, "working": True}, surveillance_months=6),
+    "life-system": a_scheme(
+        **{"class": "system"}, suspend_within={"days": 5, "working": True}, surveillance_months=6, reapply_months=1
+    ),
 }
 CATALOGUE = {
     "effective_at": "2016-01-01",

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias, cast
 from services.domain import administration
 from services.domain.body import AllianceState, BodyState, KeyState, in_backfill, is_competent, is_member
 from services.domain.catalogue import CatalogueState, class_of, modes_on
-from services.domain.certificate import Certificate
+from services.domain.certificate import Certificate, Status
 from services.domain.errors import (
     BadCorrection,
     BadDates,
@@ -27,10 +27,11 @@ from services.domain.errors import (
     UnknownSubject,
 )
 from services.domain.fold import CLASS_REMOVED, Told, corrected, fold, is_about_a_certificate, rules_told
-from services.domain.identifiers import certificate_number
+from services.domain.identifiers import add_months, certificate_number
 from services.domain.lifecycle import apply
 from services.domain.said import Moment, Said
 from services.domain.scheme import SchemeRules, scheme_from_state
+from services.domain.standing import interval_on
 from services.domain.transition import check_ahead
 from services.domain.world import Changes, World, scheme_on
 
@@ -69,6 +70,7 @@ def _issue(said: Said, world: World, moment: Moment) -> Changes:
             raise NotResponsible(f"{said.source} declares for another holder", pointer="/data/holder/uscc")
     else:
         _check_competence(said, world, moment, scheme.id, certificate.issued_on)
+        _check_revoked(certificate, world, rules, moment)
     return {f"certificate/{number}": certificate}
 
 
@@ -108,6 +110,31 @@ def _check_catalogue(said: Said, world: World, rules: SchemeRules, moment: Momen
             f"class {product_class} is {says} on {day} by the catalogue {catalogue['id']}",
             pointer="/data/product/class",
         )
+
+
+def _check_revoked(certificate: Certificate, world: World, rules: SchemeRules, moment: Moment) -> None:
+    """Who lost a certificate of this scheme by revocation waits before being certified again, by whatever body.
+
+    Known by the holder's credit code; a revocation that was annulled does not count. History inside an open backfill
+    is taken as it happened.
+    """
+    months, uscc, day = rules["reapply_months"], certificate.holder.uscc, certificate.issued_on
+    body = world.body(certificate.body) if certificate.body else None
+    if months is None or uscc is None or (body and in_backfill(body, day, moment.today)):
+        return
+    for number in sorted(world.revoked_of(uscc)):
+        lost = world.certificate(number)
+        if lost is None or lost.scheme != certificate.scheme or lost.holder.uscc != uscc:
+            continue
+        ended = interval_on(lost.statuses, day)
+        if ended is None or ended.status is not Status.REVOKED or ended.reason is None:
+            continue  # an issue that was annulled stands revoked, too, and is nobody's fault
+        until = add_months(ended.since, months)
+        if day < until:
+            raise SchemeRule(
+                f"{number} of this holder was revoked on {ended.since}: no new one before {until}",
+                pointer="/data/holder/uscc",
+            )
 
 
 def _product_class(said: Said) -> str | None:

@@ -1,6 +1,6 @@
 """The register as an event meets it: what a decision may ask, and what it leaves behind."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Protocol, TypeAlias
 
@@ -25,6 +25,9 @@ class World(Protocol):
     def certificate(self, number: str) -> Certificate | None: ...
     def mark_owner(self, mark_no: str) -> str | None:
         """The certificate that holds this mark number."""
+
+    def revoked_of(self, uscc: str) -> Collection[str]:
+        """The numbers of this holder's certificates that were ever revoked, whatever has become of that since."""
 
     def body(self, approval_no: str) -> BodyState | None: ...
     def alliance(self, alliance_id: str) -> AllianceState | None: ...

@@ -3,14 +3,14 @@
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence, Set
 from functools import lru_cache
-from typing import cast
+from typing import Any, cast
 
 import orjson
 
 from services.domain.body import AllianceState, AuthorityState, BodyState, Key, KeyState, key_from_state
 from services.domain.calendar import Calendars, CalendarState, calendar_from_state
 from services.domain.catalogue import CatalogueState
-from services.domain.certificate import Certificate, CertificateState, from_state
+from services.domain.certificate import Certificate, CertificateState, Status, from_state
 from services.domain.fold import ANNULLED, CORRECTED, Told
 from services.domain.identifiers import certificate_number
 from services.domain.said import Moment
@@ -25,6 +25,7 @@ from services.registry.store import StoredRecord
 from services.registry.told import ToldRow, said_of, told_of, told_one
 
 RESOLVED = "certmark.quarantine.resolved.v1"
+ISSUED = "certmark.certificate.issued.v1"
 KEPT = 16 << 20
 """Characters of certificates' states that stay decoded between batches: the next events are often about the same."""
 
@@ -48,6 +49,9 @@ class Register:
         self._told: dict[str, list[Told]] = {}
         self._entries: dict[str, Told] = {}
         self._annulled: set[str] = set()
+        self._revoked: dict[str, set[str]] = {}
+        self.new_revoked: set[tuple[str, str]] = set()
+        """(credit code, certificate number) of what this batch found revoked: where the next are looked for."""
         self.quarantined: set[str] = set()
         """Digests in quarantine that events of this batch resolve."""
 
@@ -58,6 +62,7 @@ class Register:
         self._certificates.clear()
         self._weight = 0
         self._calendars = None
+        self.new_revoked = set()
 
     def load(self, cur: Cursor, numbers: set[str], mark_nos: set[str]) -> None:
         """The certificates and mark numbers that a batch is about, those read that no batch before has left here."""
@@ -69,6 +74,25 @@ class Register:
         self._forget_beyond(KEPT, wanted)
         owned = mark_nos | numbers
         self._mark_owners = store.mark_owners(cur, owned) if owned else {}
+
+    def load_revoked(self, cur: Cursor, events: Sequence[Event]) -> None:
+        """Which certificates of the holders that these events are about were ever revoked, where a rule asks for that.
+
+        Issues; and corrections of issues, so after `load_told`.
+        """
+        holders = [event.data["holder"] for event in events if event.type == ISSUED]
+        corrected = [event for event in events if event.type == CORRECTED]
+        told: list[Mapping[str, Any]] = [event.data["fields"] for event in corrected]
+        for subject in {subject_of(event) for event in corrected}:
+            told += [cast(Mapping[str, Any], one.said.data) for one in self._told.get(subject, ())]
+        told += [data["fields"] for data in told if isinstance(data.get("fields"), dict)]
+        holders += [data.get("holder") for data in told]
+        # What a correction says has not been checked against the corrected event's form yet.
+        usccs = {str(holder["uscc"]) for holder in holders if isinstance(holder, dict) and holder.get("uscc")}
+        self._revoked = store.revoked_of(cur, usccs) if usccs else {}
+        missing = {f"certificate/{number}" for numbers in self._revoked.values() for number in numbers}
+        if missing := missing - self._certificates.keys():
+            self._keep(store.records_of(cur, missing))
 
     def load_told(self, cur: Cursor, events: Sequence[tuple[Event, str]]) -> None:
         """What the corrections and annulments among (event, subject) pairs may ask about."""
@@ -139,6 +163,10 @@ class Register:
                 if m.mark_no not in held and self._mark_owners.get(m.mark_no) != number
             ]
             self._mark_owners.update(new)
+            uscc = value.holder.uscc
+            if uscc is not None and any(interval.status is Status.REVOKED for interval in value.statuses):
+                self._revoked.setdefault(uscc, set()).add(number)
+                self.new_revoked.add((uscc, number))
         self._values[key] = value
         if key.startswith("calendar/"):
             self._calendars = None
@@ -162,6 +190,7 @@ class Register:
         """These stand now. A batch that was not committed leaves wrong values behind: `reload` before the next."""
         administrative = {key: record for key, record in records.items() if not key.startswith("certificate/")}
         self.administrative |= administrative
+        self.new_revoked = set()
         self._keep({key: record for key, record in records.items() if key not in administrative})
 
     # World
@@ -175,6 +204,9 @@ class Register:
 
     def mark_owner(self, mark_no: str) -> str | None:
         return self._mark_owners.get(mark_no)
+
+    def revoked_of(self, uscc: str) -> Set[str]:
+        return self._revoked.get(uscc, set())
 
     def body(self, approval_no: str) -> BodyState | None:
         return cast(BodyState | None, self._values.get(f"body/{approval_no}"))

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -211,6 +211,9 @@ class _World:
         number = store.mark_owners(self._cur, [mark_no]).get(mark_no)
         certificate = self.certificate(number) if number is not None else None
         return number if certificate is not None and certificate.mark(mark_no) is not None else None
+
+    def revoked_of(self, uscc: str) -> Collection[str]:
+        return store.revoked_of(self._cur, [uscc]).get(uscc, ())
 
     def body(self, approval_no: str) -> BodyState | None:
         return cast(BodyState | None, self._values.get(f"body/{approval_no}"))

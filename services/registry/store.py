@@ -236,6 +236,18 @@ def mark_owners(cur: Cursor, mark_nos: Collection[str]) -> dict[str, str]:
     return dict(cur.fetchall())
 
 
+def revoked_of(cur: Cursor, usccs: Collection[str]) -> dict[str, set[str]]:
+    """By credit code, the certificates of these holders that were ever revoked."""
+    cur.execute(
+        "SELECT uscc, certificate_no FROM revoked_holders WHERE uscc = ANY(%s::text[])",
+        (_array(usccs),),
+    )
+    found: dict[str, set[str]] = {}
+    for uscc, number in cur.fetchall():
+        found.setdefault(uscc, set()).add(number)
+    return found
+
+
 # --- what was said, for folding anew ---------------------------------------------------------------------------
 
 _TOLD = "subject, seq, kind, jws, received_at, recorded_at"
@@ -448,6 +460,14 @@ def save_records(cur: Cursor, records: Iterable[StoredRecord]) -> None:
 
 def save_marks(cur: Cursor, owners: Iterable[tuple[str, str]]) -> None:
     _copy(cur, "marks", "mark_no, certificate_no", owners)
+
+
+def save_revoked(cur: Cursor, revoked: Collection[tuple[str, str]]) -> None:
+    """(credit code, certificate number) of what was revoked."""
+    if revoked:
+        execute_values(
+            cur, "INSERT INTO revoked_holders (uscc, certificate_no) VALUES %s ON CONFLICT DO NOTHING", list(revoked)
+        )
 
 
 def save_chains(cur: Cursor, chains: Sequence[tuple[str, str, int, str]]) -> None:

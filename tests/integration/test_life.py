@@ -101,6 +101,28 @@ def publish(register: Register, scheme: str, rules: dict[str, Any]) -> None:
     assert accepted(register.say(AUTHORITY, "body.scope_changed", approval_no, said))
 
 
+# --- certified again ------------------------------------------------------------------------------------------
+
+
+def test_who_lost_a_certificate_by_revocation_waits_whichever_batch_it_was(register: Register) -> None:
+    publish(register, "waiting", a_scheme(reapply_months=12))
+    holder, stranger = ({"name": "示范公司", "uscc": uscc} for uscc in ("91310112MAXX01165H", "91310115MAXX001114"))
+    lost = register.issue("waiting", holder=holder)
+    assert accepted(register.say(BODY, "certificate.revoked", lost, {"effective_at": ago(30), "reason": "R03"}))
+    decision = register.say(BODY, "certificate.issued", a_number(), lately(holder=holder))
+    assert (refused_for(decision), decision["pointer"]) == ("scheme-rule", "/data/holder/uscc")
+    assert lost in decision["detail"]
+    assert register.rows("SELECT certificate_no FROM revoked_holders WHERE uscc = %s", holder["uscc"]) == [(lost,)]
+    number = a_number()
+    issued = register.say(BODY, "certificate.issued", number, lately(holder=stranger))
+    correction = {"of": issued["digest"], "fields": {"holder": holder}}
+    assert refused_for(register.say(BODY, "certificate.corrected", number, correction)) == "bad-correction"
+
+
+def lately(**data: Any) -> dict[str, Any]:
+    return a_first_event("waiting", **dict.fromkeys(("effective_at", "issued_on", "valid_from"), ago(1)), **data)
+
+
 # --- parts -----------------------------------------------------------------------------------------------------
 
 

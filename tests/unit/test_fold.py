@@ -88,6 +88,68 @@ def folded(memory: Memory, at: date | None = None) -> Certificate | None:
     return fold(memory.told[NUMBER], rules_told(memory.register.told), at).certificate
 
 
+# --- who lost one by revocation ------------------------------------------------------------------------------------
+
+HOLDER = {"name": "示范公司", "uscc": "91320500MAXX005334"}
+SYSTEM: dict[str, Any] = {"scheme": "life-system", "service_scope": "零件的生产", "holder": HOLDER, "product": None}
+
+
+def revoke_one(memory: Memory, since: int) -> str:
+    issue(memory, "NO-2", **SYSTEM)
+    return told(memory, "certificate.revoked", "NO-2", BODY, effective_at=day(since), reason="R05")
+
+
+def issued_anew(memory: Memory, issued: int, source: str = OTHER, **data: Any) -> str:
+    entry = memory.say(source, "certificate.issued", "NO-3", first_event(issued, **(SYSTEM | data)))
+    return entry.decision
+
+
+def first_event(issued: int, **data: Any) -> dict[str, Any]:
+    begun = dict.fromkeys(("effective_at", "issued_on", "valid_from"), day(issued))
+    return begun | {"valid_until": day(300), "basis": [{"standard": "GB 1"}], "approver": "7901-0007"} | data
+
+
+@pytest.mark.parametrize(("since", "decision"), [(-30, "refused:scheme-rule"), (-31, "accepted")])
+def test_who_lost_one_by_revocation_waits_for_the_schemes_months(memory: Memory, since: int, decision: str) -> None:
+    """One month after 1 October is 1 November; from whatever body, and whatever has become of the number."""
+    revoke_one(memory, since)
+    assert issued_anew(memory, 0, effective_at=day(0)) == decision
+
+
+def test_another_holder_scheme_or_end_makes_nobody_wait(memory: Memory) -> None:
+    revoke_one(memory, -3)
+    other = {"name": "示范公司", "uscc": "91310115MAXX001114"}
+    for holder in (other, {"name": "示范公司"}):
+        assert issued_anew(memory.fork(), 0, holder=holder) == "accepted"
+    issue(memory, "NO-4", holder=HOLDER)
+    memory.today += timedelta(days=1)
+    told(memory, "certificate.cancelled", "NO-4", BODY, effective_at=day(0), reason="C02")
+    issue(memory, "NO-5", holder=HOLDER)
+
+
+def test_a_revocation_that_was_annulled_makes_nobody_wait(memory: Memory) -> None:
+    revoked = revoke_one(memory, -3)
+    assert issued_anew(memory.fork(), 0) == "refused:scheme-rule"
+    annul(memory, revoked, -3)
+    assert issued_anew(memory, 0) == "accepted"
+
+
+def test_a_correction_cannot_say_what_an_issue_could_not(memory: Memory) -> None:
+    revoke_one(memory, -100)
+    other = {"name": "示范公司", "uscc": "91310115MAXX001114"}
+    issued = issue(memory, "NO-3", **first_event(-90, **(SYSTEM | {"holder": other})))
+    said: dict[str, Any] = {"of": issued, "fields": {"holder": HOLDER}}
+    assert "was revoked on" in str(refused(memory, "certificate.corrected", "NO-3", **said))
+
+
+def test_history_inside_a_backfill_is_taken_as_it_happened(memory: Memory) -> None:
+    number = BODY.rpartition(":")[2]
+    revoke_one(memory, -20)
+    assert issued_anew(memory.fork(), -10, BODY) == "refused:scheme-rule"
+    told(memory, "backfill.opened", number, body=number, until=day(9))
+    assert issued_anew(memory, -10, BODY) == "accepted"
+
+
 # --- annulments -----------------------------------------------------------------------------------------------------
 
 
