@@ -279,6 +279,8 @@ def _show_answer(answer: dict[str, Any]) -> None:
     ):
         if value:
             OUT.print(f"  {label}: {value}", markup=False)
+    for notice in answer.get("notices") or []:
+        OUT.print(f"  公告 notice: {notice.get('instrument')} {_both(notice.get('text'))}", markup=False)
 
 
 def _both(words: dict[str, Any] | None) -> str:

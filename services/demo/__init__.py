@@ -152,6 +152,12 @@ class _Demonstration:
             for said in certificate["history"]:
                 place += 1
                 yield (said["on"], place), lambda c=certificate, s=said: self._say(c, s)
+        for notice in REGISTER["notices"]:
+            place += 1
+            yield (
+                (notice["data"]["effective_at"], place),
+                lambda n=notice: self._decree(n["event"], n["id"], n["data"]),
+            )
         for body in REGISTER["bodies"]:
             if "disqualified_on" in body:
                 place += 1

@@ -122,6 +122,13 @@ CLAUSES: Mapping[str, Words] = MappingProxyType(
             "Measures on Certificates and Marks, art. 5 (no forging or misuse); Regulations on Certification and "
             "Accreditation, art. 24 (use within the scope)",
         ),
+        "recall": _words(
+            "《产品质量监督抽查管理暂行办法》：抽查不合格的产品停止生产、销售；"
+            "《消费品召回管理暂行规定》：存在缺陷的停止生产、销售、进口并召回（据一般了解，未核原文）",
+            "Interim Measures on Supervisory Sampling: products that fail are no longer made or sold; Interim "
+            "Provisions on Consumer Product Recall: defective ones are no longer made, sold or imported, and are "
+            "recalled (as commonly known; the texts were not compared)",
+        ),
         "kind": _words(
             "《认证证书和认证标志管理办法》第十二条：不得利用服务、管理体系认证证书误导公众认为其产品已通过认证",
             "Measures on Certificates and Marks, art. 12: a service or management system certificate must not make "

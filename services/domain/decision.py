@@ -8,7 +8,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Any, TypeAlias, cast
 
-from services.domain import administration
+from services.domain import administration, notices
 from services.domain.body import AllianceState, BodyState, KeyState, in_backfill, is_competent, is_member
 from services.domain.catalogue import CatalogueState, class_of, modes_on
 from services.domain.certificate import Certificate, Status
@@ -451,6 +451,10 @@ HANDLERS: Mapping[str, tuple[tuple[str, ...], Handler]] = MappingProxyType(
         "certmark.catalogue.class_mode_changed.v1": (_AUTHORITY, administration.change_class_mode),
         "certmark.catalogue.class_removed.v1": (_AUTHORITY, administration.remove_class),
         "certmark.calendar.published.v1": (_AUTHORITY, administration.publish_calendar),
+        "certmark.recall.opened.v1": (_AUTHORITY, notices.open_recall),
+        "certmark.recall.closed.v1": (_AUTHORITY, notices.close_recall),
+        "certmark.warning.issued.v1": (_AUTHORITY, notices.issue_warning),
+        "certmark.warning.withdrawn.v1": (_AUTHORITY, notices.withdraw_warning),
         "certmark.decision.annulled.v1": (_AUTHORITY, _annul),
         "certmark.quarantine.resolved.v1": (_AUTHORITY, _resolve_quarantine),
         "certmark.certificate.issued.v1": (("body",), _issue),

@@ -10,10 +10,20 @@ from services.domain.catalogue import CatalogueState
 from services.domain.certificate import Certificate
 from services.domain.errors import UnknownScheme
 from services.domain.fold import Told
+from services.domain.notice_states import RecallState, WarningState
 from services.domain.scheme import Scheme, SchemeRules, SchemeState, scheme_from_state
 
 Value: TypeAlias = (
-    Certificate | BodyState | AllianceState | AuthorityState | KeyState | SchemeState | CatalogueState | CalendarState
+    Certificate
+    | BodyState
+    | AllianceState
+    | AuthorityState
+    | KeyState
+    | SchemeState
+    | CatalogueState
+    | CalendarState
+    | RecallState
+    | WarningState
 )
 Changes: TypeAlias = dict[str, Value]
 """New values by record key (`certificate/…`, `body/…`, `key/…` …): what a decision leaves behind."""
@@ -36,6 +46,8 @@ class World(Protocol):
     def key(self, kid: str) -> KeyState | None: ...
     def catalogue(self, catalogue_id: str) -> CatalogueState | None: ...
     def calendars(self) -> Calendars: ...
+    def recall(self, recall_id: str) -> RecallState | None: ...
+    def warning(self, warning_id: str) -> WarningState | None: ...
     def told(self, subject: str) -> Sequence[Told]:
         """The accepted entries about a subject, in order; only where a correction or an annulment may ask for them."""
 

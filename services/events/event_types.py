@@ -32,6 +32,8 @@ class SubjectKind(StrEnum):
     SCHEME = "scheme"
     CATALOGUE = "catalogue"
     CALENDAR = "calendar"
+    RECALL = "recall"
+    WARNING = "warning"
     DIGEST = "digest"
 
 
@@ -78,6 +80,8 @@ _SUBJECT_FORMS = {
     SubjectKind.SCHEME: re.compile(r"[a-z][a-z0-9-]{0,63}", re.ASCII),
     SubjectKind.CATALOGUE: re.compile(r"[a-z][a-z0-9-]{0,63}", re.ASCII),
     SubjectKind.CALENDAR: re.compile(r"(19|20|21)[0-9]{2}", re.ASCII),
+    SubjectKind.RECALL: re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII),
+    SubjectKind.WARNING: re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII),
     SubjectKind.DIGEST: re.compile(r"[0-9a-f]{64}", re.ASCII),
 }
 

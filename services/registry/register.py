@@ -13,6 +13,7 @@ from services.domain.catalogue import CatalogueState
 from services.domain.certificate import Certificate, CertificateState, Status, from_state
 from services.domain.fold import ANNULLED, CORRECTED, Told
 from services.domain.identifiers import certificate_number
+from services.domain.notice_states import RecallState, WarningState
 from services.domain.said import Moment
 from services.domain.scheme import SchemeState
 from services.domain.world import Value
@@ -243,6 +244,12 @@ class Register:
 
     def catalogue(self, catalogue_id: str) -> CatalogueState | None:
         return cast(CatalogueState | None, self._values.get(f"catalogue/{catalogue_id}"))
+
+    def recall(self, recall_id: str) -> RecallState | None:
+        return cast(RecallState | None, self._values.get(f"recall/{recall_id}"))
+
+    def warning(self, warning_id: str) -> WarningState | None:
+        return cast(WarningState | None, self._values.get(f"warning/{warning_id}"))
 
     def calendars(self) -> Calendars:
         if self._calendars is None:

@@ -16,6 +16,7 @@ from services.domain.decision import decide
 from services.domain.errors import CHAIN_REFUSALS, CertmarkError, Refusal
 from services.domain.fold import ANNULLED, CAUSES, Told
 from services.domain.identifiers import civil_day
+from services.domain.notice_states import RecallState, WarningState
 from services.domain.said import Moment
 from services.domain.scheme import SchemeState
 from services.domain.world import Changes, Value
@@ -232,6 +233,12 @@ class _World:
 
     def catalogue(self, catalogue_id: str) -> CatalogueState | None:
         return cast(CatalogueState | None, self._values.get(f"catalogue/{catalogue_id}"))
+
+    def recall(self, recall_id: str) -> RecallState | None:
+        return cast(RecallState | None, self._values.get(f"recall/{recall_id}"))
+
+    def warning(self, warning_id: str) -> WarningState | None:
+        return cast(WarningState | None, self._values.get(f"warning/{warning_id}"))
 
     def calendars(self) -> Calendars:
         states = [cast(CalendarState, v) for key, v in self._values.items() if key.startswith("calendar/")]

@@ -310,7 +310,7 @@ def _may_end_a_batch(record: Prepared) -> bool:
 def _others_named(event: Event) -> Iterator[str]:
     """The certificates that an event, or what it puts into another one, names beside its subject."""
     said = event.data["fields"] if event.type == CORRECTED else event.data
-    for name in ("by", "parent_no"):
+    for name in ("by", "parent_no", "certificate_no"):
         if said.get(name):
             yield normalised(str(said[name]))
 

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from services.domain.body import BodyState, BodyStatus, body_status_on
 from services.domain.certificate import Certificate, Item, Mark, PartKind, StatusInterval
 from services.domain.identifiers import civil_day
+from services.domain.notices import Goods
 from services.domain.scheme import Coverage, SchemeRules, Words
 from services.domain.standing import (
     Standing,
@@ -20,6 +21,7 @@ from services.domain.standing import (
 )
 from services.marks.token import MarkClaims, TokenRefused, Unreadable, from_decimal, open_token, verify_token
 from services.verify import read_model
+from services.verify.notices import Alert, Recall, goods_of
 from services.verify.read_model import Meta
 from services.verify.recognise import Question
 from services.verify.register import Directory, Found, Register
@@ -56,6 +58,10 @@ class Answer:
     candidates: tuple["Answer", ...] = ()
     coverage: tuple[tuple[Words, Coverage], ...] = ()
     hints: tuple[Words, ...] = ()
+    recalls: tuple[Recall, ...] = ()
+    alerts: tuple[Alert, ...] = ()
+    beneath: Code | None = None
+    """What the answer would be without the recalls."""
 
     @property
     def certificate(self) -> Certificate | None:
@@ -77,7 +83,7 @@ def decide(question: Question, register: Register, now: datetime, stale_after: t
 
     1. malformed, not ours, impostor: the text alone decides; 2. the token's form; 3. its signer and signature;
     4. data that is missing, incomplete or older than `stale_after` says nothing; 5. unknown number;
-    6. the certificate's standing on that day; 7. mark and scope; 8. valid.
+    6. an open recall; 7. the certificate's standing on that day; 8. mark and scope; 9. valid.
     """
     blank = Answer(question.decided, question, civil_day(now), now)
     try:
@@ -158,6 +164,9 @@ def _looked_up(blank: Answer, claims: MarkClaims | None, register: Register, dir
     if not several and question.uscc:
         several = register.certificates_with("uscc", question.uscc)
     if not several:
+        recalls = directory.notices.recalls([Goods(gtin=question.gtin)], blank.day) if question.gtin else ()
+        if recalls:  # the register knows this product, if only by its recall
+            return replace(blank, code=Code.DO_NOT_SELL, recalls=recalls, beneath=Code.UNKNOWN_NUMBER)
         if "check_digit" in question.expected:
             return replace(blank, code=Code.MALFORMED_NUMBER, hints=_hints(directory, blank.day))
         return _unknown(blank, directory)
@@ -260,9 +269,17 @@ def _completed(
     notes = with_grace(judged, certificate, scheme, blank.day).notes
     if status == BodyStatus.DISQUALIFIED:
         notes = (*notes, Note.BODY_DISQUALIFIED)
+    held = goods_of(certificate, item) if item else [*goods_of(certificate, None), Goods(gtin=blank.question.gtin)]
+    recalls = directory.notices.recalls(held, blank.day)
+    alerts = directory.notices.alerts_about(certificate, blank.day)
+    if alerts:
+        notes = (*notes, Note.ALERT)
     return replace(
         blank,
-        code=judged.code,
+        code=Code.DO_NOT_SELL if recalls else judged.code,
+        recalls=recalls,
+        alerts=alerts,
+        beneath=judged.code if recalls else None,
         notes=notes,
         standing=judged.standing,
         interval=judged.interval,

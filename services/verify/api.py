@@ -19,6 +19,7 @@ from services import telemetry
 from services.domain.consequence import Act, Allowed
 from services.domain.errors import BadRequest, CertmarkError, NotFound, TooLarge
 from services.domain.identifiers import certificate_number, civil_day, gtin14, normalised
+from services.domain.notices import LEVELS, RECALL_REASONS
 from services.domain.standing import Standing, mark_standing
 from services.marks import qr
 from services.marks.token import MarkPath, decimal
@@ -132,6 +133,38 @@ class MarkSchema(ma.Schema):
     )
 
 
+class LevelSchema(WordsSchema):
+    code = ma.fields.String(required=True, validate=ma.validate.OneOf(list(LEVELS)))
+
+
+class RecallReasonSchema(WordsSchema):
+    code = ma.fields.String(required=True, validate=ma.validate.OneOf(list(RECALL_REASONS)))
+
+
+class NoticeSchema(ma.Schema):
+    """A recall behind `do_not_sell`, or a consumer alert."""
+
+    kind = ma.fields.String(required=True, validate=ma.validate.OneOf(["recall", "warning"]))
+    id = ma.fields.String(required=True)
+    level = ma.fields.Nested(LevelSchema, required=True, allow_none=True, metadata={"description": "Of a warning"})
+    reason = ma.fields.Nested(
+        RecallReasonSchema, required=True, allow_none=True, metadata={"description": "Of a recall"}
+    )
+    text = ma.fields.Nested(WordsSchema, required=True)
+    instrument = ma.fields.String(required=True)
+    since = ma.fields.Date(required=True)
+    until = ma.fields.Date(required=True, allow_none=True, metadata={"description": "A warning's last day"})
+    certificate_no = ma.fields.String(required=True, allow_none=True)
+    gtin = ma.fields.String(required=True, allow_none=True)
+    model = ma.fields.String(required=True, allow_none=True)
+    batches = ma.fields.List(ma.fields.String(), required=True, metadata={"description": "Empty: every batch"})
+    made_from = ma.fields.Date(required=True, allow_none=True)
+    made_until = ma.fields.Date(required=True, allow_none=True)
+    digest = ma.fields.String(required=True, metadata={"description": "The event that opened or issued it"})
+    seq = ma.fields.Integer(required=True)
+    recorded_at = ma.fields.String(required=True, metadata={"description": "RFC 3339, UTC"})
+
+
 class AnswerSchema(HeadSchema):
     """The answer to one number, address or QR text."""
 
@@ -147,6 +180,9 @@ class AnswerSchema(HeadSchema):
     candidates = ma.fields.List(ma.fields.Nested(CandidateSchema), required=True)
     expected = ma.fields.List(ma.fields.Nested(WordsSchema), required=True)
     coverage = ma.fields.List(ma.fields.Dict(), required=True)
+    notices = ma.fields.List(
+        ma.fields.Nested(NoticeSchema), required=True, metadata={"description": "Recalls first, then alerts"}
+    )
     as_of = ma.fields.String(required=True, allow_none=True, metadata={"description": "RFC 3339, UTC"})
     seq = ma.fields.Integer(required=True, allow_none=True, metadata={"description": "Last register entry held"})
     checked_at = ma.fields.String(required=True, metadata={"description": "RFC 3339, UTC"})
@@ -175,6 +211,7 @@ class PermitQuery(ma.Schema):
     m = ma.fields.String(load_default=None, metadata={"description": "The token of the mark's QR, in decimal"})
     gtin = ma.fields.String(load_default=None, metadata={"description": "One product of the certificate"})
     model = ma.fields.String(load_default=None, metadata={"description": "The same, by its model"})
+    batch = ma.fields.String(load_default=None, metadata={"description": "Told where a recall names batches"})
 
 
 class PermitSchema(ma.Schema):
@@ -344,6 +381,8 @@ class Node:
             found: dict[Code, tuple[str, Code, tuple[Note, ...]]] = {}
             for number, timeline in self.register.model.first_timelines(200):
                 code, notes = code_on(timeline, day)
+                if number in self.register.directory().notices.by_certificate:
+                    continue
                 found.setdefault(code, (number, code, notes))
             self._examples = (meta.revision, day), [found[code] for code in _EXAMPLES if code in found]
         return self._examples[1]
@@ -618,13 +657,14 @@ def _permit(node: Node, number: str, arguments: dict[str, Any]) -> Response:
     gtin = gtin14(arguments["gtin"]) if arguments["gtin"] else None
     at = arguments["at"] or answer.day
     deed = Deed(Act(arguments["act"]), at, arguments["made_on"], arguments["shipped_on"])
-    rules = None
+    rules = notices = None
     if answer.certificate is not None:
         try:
-            rules = node.register.directory().scheme_on(answer.certificate.scheme, at)
+            directory = node.register.directory()
+            rules, notices = directory.scheme_on(answer.certificate.scheme, at), directory.notices
         except Unreadable as reason:
             raise CannotSay(str(reason)) from None
-    content = dumps(permit_json(answer, deed, rules, gtin, arguments["model"]))
+    content = dumps(permit_json(answer, deed, rules, gtin, arguments["model"], arguments["batch"], notices))
     return node.cached(Response(content, content_type=JSON), answer, content[: content.rindex(b',"checked_at"')])
 
 

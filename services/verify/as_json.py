@@ -7,9 +7,11 @@ from typing import Any
 
 from services.domain.certificate import Certificate, Mark, StatusInterval, to_state
 from services.domain.identifiers import instant_text
+from services.domain.notice_states import RecallState
 from services.domain.reasons import REASONS
 from services.domain.standing import Standing
 from services.verify.answer import Answer, Judgement, body_on, coverage, judge, schemes_alike
+from services.verify.notices import Notices, notice_json, recall_reason
 from services.verify.recognise import Question
 from services.verify.register import Directory, Found
 from services.verify.wording import EXPECTED, SEVERAL, Code, Note, Text, wording
@@ -22,7 +24,7 @@ def as_json(answer: Answer) -> dict[str, Any]:
     """The members of the answer, in the order in which the stored bytes hold them."""
     found = answer.found
     return {
-        **_head(answer.code, answer.standing, answer.interval, answer.notes),
+        **_head(answer.code, answer.standing, answer.interval, answer.notes, _recall(answer)),
         "certificate": shown_certificate(found) if found else None,
         "body": _body(answer),
         "mark": _mark(answer.mark, answer.mark_standing) if answer.mark else None,
@@ -31,6 +33,7 @@ def as_json(answer: Answer) -> dict[str, Any]:
         "candidates": [_candidate(one) for one in answer.candidates],
         "expected": _expected(answer),
         "coverage": [{"scheme": name, **coverage} for name, coverage in answer.coverage],
+        "notices": [*map(notice_json, answer.recalls), *map(notice_json, answer.alerts)],
         "as_of": instant_text(answer.as_of) if answer.as_of else None,
         "seq": answer.seq,
         "checked_at": instant_text(answer.checked_at),
@@ -38,7 +41,11 @@ def as_json(answer: Answer) -> dict[str, Any]:
 
 
 def _head(
-    code: Code | None, standing: str | None, interval: StatusInterval | None, notes: tuple[Note, ...]
+    code: Code | None,
+    standing: str | None,
+    interval: StatusInterval | None,
+    notes: tuple[Note, ...],
+    recall: RecallState | None = None,
 ) -> dict[str, Any]:
     title = wording(code, notes).title if code else SEVERAL.title
     return {
@@ -49,8 +56,13 @@ def _head(
         "since": interval.since.isoformat() if interval else None,
         "until": interval.until.isoformat() if interval and interval.until else None,
         "reason": _reason(interval.reason) if interval and interval.reason else None,
+        **({"since": recall["opened_on"], "until": None, "reason": recall_reason(recall)} if recall else {}),
         "notes": list(notes),
     }
+
+
+def _recall(answer: Answer) -> RecallState | None:
+    return answer.recalls[0].state if answer.recalls else None
 
 
 def _both(text: Text) -> dict[str, str]:
@@ -101,7 +113,7 @@ def _body_members(approval_no: str, name: str | None, status: str | None) -> dic
 def _candidate(answer: Answer) -> dict[str, Any]:
     assert answer.certificate is not None
     return {
-        **_head(answer.code, answer.standing, answer.interval, answer.notes),
+        **_head(answer.code, answer.standing, answer.interval, answer.notes, _recall(answer)),
         "certificate_no": answer.certificate.certificate_no,
         "scheme": answer.certificate.scheme,
         "body": answer.certificate.body,
@@ -118,7 +130,7 @@ def _expected(answer: Answer) -> list[dict[str, str]]:
 
 # --- the stored bytes of the hot path ------------------------------------------------------------------
 
-_TAIL = b',"mark":null,"item":null,"signature":null,"candidates":[],"expected":[],"coverage":[],"as_of":'
+_TAIL = b',"mark":null,"item":null,"signature":null,"candidates":[],"expected":[],"coverage":[],"notices":[],"as_of":'
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -160,8 +172,20 @@ def _head_bytes(judged: Judgement) -> bytes:
 
 
 def stored_certificate(found: Found) -> bytes:
-    """The body's approval number, a line end, and the certificate's member."""
-    return (found.certificate.body or "").encode() + b"\n" + dumps(shown_certificate(found))
+    """A line with what notices may name the certificate by, the body's approval number first; then its member."""
+    certificate = found.certificate
+    product = certificate.product
+    gtins = ",".join(item.gtin for item in product.items if item.gtin) if product else ""
+    named = (certificate.body or "", certificate.scheme, product.product_class or "" if product else "", gtins)
+    return "\t".join(named).encode() + b"\n" + dumps(shown_certificate(found))
+
+
+def may_be_noticed(number: str, shown: bytes, notices: Notices) -> bool:
+    """Whether a recall or an alert may concern this certificate: then the stored bytes are not its whole answer."""
+    if not notices:
+        return False
+    _, scheme, product_class, gtins = shown[: shown.index(b"\n")].decode().split("\t")
+    return notices.may_concern(number, scheme, product_class or None, gtins.split(","))
 
 
 def spliced(
@@ -169,7 +193,8 @@ def spliced(
 ) -> bytes:
     """The answer to a certificate's number out of stored bytes: equal to `dumps(as_json(...))` byte for byte."""
     head = _line_on(timeline, day)
-    approval_no, _, certificate = shown.partition(b"\n")
+    named, _, certificate = shown.partition(b"\n")
+    approval_no = named[: named.index(b"\t")]
     note, body = bodies.of(approval_no, day)
     if note:
         head += note if head.endswith(b"[") else b"," + note

@@ -18,10 +18,12 @@ from services import chart
 from services.domain.certificate import Certificate, Mark, Party, Status, StatusInterval
 from services.domain.consequence import WITHOUT, Allowed
 from services.domain.identifiers import CHINA, instant_text
+from services.domain.notices import LEVELS
 from services.domain.reasons import REASONS
 from services.domain.scheme import Coverage, Words
 from services.domain.standing import Standing, interval_on, mark_standing, part_standing, standing
 from services.verify.answer import Answer
+from services.verify.notices import recall_reason, recall_scope
 from services.verify.permits import permits_today
 from services.verify.site.words import SITE
 from services.verify.wording import (
@@ -161,6 +163,8 @@ class _View:
     checked_iso: str = _CHECKED_ISO
     checked_at: str = _CHECKED_TEXT
     replacement: Mapping[str, str] | None = None
+    alerts: Sequence[Mapping[str, str]] = ()
+    recalls: Sequence[Mapping[str, str]] = ()
     notes: Sequence[str] = ()
     coverage: Sequence[str] = ()
     expected: Sequence[str] = ()
@@ -314,6 +318,8 @@ def _view(answer: Answer, frame: Frame, public_url: str) -> _View:
         code=answer.code.value if answer.code else "",
         as_of=facts["as_of"],
         has_data=answer.as_of is not None,
+        alerts=_alerts(answer, language),
+        recalls=_recalls(answer, language),
         notes=_notes(answer, facts),
         coverage=_coverage(answer, language),
         expected=_expected(answer, language),
@@ -353,6 +359,12 @@ class _Facts(dict[str, str]):
         self.language = language
         self["as_of"] = beijing(answer.as_of) if answer.as_of else LABELS["no_data"][language]
         certificate, interval = answer.certificate, answer.interval
+        if answer.recalls:
+            recall = answer.recalls[0].state
+            self["recalled"] = recall_scope(recall, language)
+            self["recall_reason"] = recall_reason(recall)["en" if language == "en" else "zh"]
+            self["recalled_since"] = recall["opened_on"]
+            self["recall_text"] = recall["text"]["en" if language == "en" else "zh"]
         if certificate is None:
             return
         self["holder"] = certificate.holder.name
@@ -430,7 +442,35 @@ def _notes(answer: Answer, facts: _Facts) -> list[str]:
     return [
         facts.fill(BESIDE[note][facts.language])
         for note in answer.notes
-        if note not in headline or said.family is not Family.YES
+        if note is not Note.ALERT and (note not in headline or said.family is not Family.YES)
+    ]
+
+
+def _alerts(answer: Answer, language: str) -> list[dict[str, str]]:
+    """The consumer alerts, which stand above the verdict."""
+    until = LABELS["alert_until"][language]
+    return [
+        {
+            "level": LEVELS[state["level"]][language == "en"],
+            "text": state["text"]["en" if language == "en" else "zh"],
+            "source": until.format(instrument=state["instrument"], until=state["until"]),
+        }
+        for state in (alert.state for alert in answer.alerts)
+    ]
+
+
+def _recalls(answer: Answer, language: str) -> list[dict[str, str]]:
+    """The recalls with the act, both dates and the event behind each."""
+    recorded = LABELS["recorded"][language]
+    return [
+        {
+            "instrument": recall.state["instrument"],
+            "scope": recall_scope(recall.state, language),
+            "since": LABELS["since"][language].format(since=recall.state["opened_on"]),
+            "recorded": recorded.format(recorded_at=beijing(recall.recorded_at), seq=recall.seq),
+            "digest": recall.state["digest"],
+        }
+        for recall in answer.recalls
     ]
 
 

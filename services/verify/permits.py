@@ -1,6 +1,6 @@
 """May it be sold? What an answer about a certificate means for goods and services, for programs and for the page."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -8,9 +8,11 @@ from services.domain.certificate import Certificate, Item, Mark, Part, PartKind
 from services.domain.consequence import CLAUSES, Act, Allowed, Permit, permits, turning_days
 from services.domain.errors import BadRequest
 from services.domain.identifiers import instant_text, normalised
+from services.domain.notice_states import RecallState
 from services.domain.scheme import SchemeRules, Words
 from services.domain.standing import Standing, own_mark_standing, part_standing, standing, standing_under, worse
 from services.verify.answer import Answer, decide
+from services.verify.notices import Notices, goods_of, recall_scope
 from services.verify.recognise import of_certificate, of_gtin
 from services.verify.register import Register
 from services.verify.wording import Code, Text
@@ -113,6 +115,14 @@ WITHOUT_STANDING: dict[Code, _Ground] = {
 }
 """For the codes that a certificate's number and its mark's code can lead to (docs/consequence.md)."""
 
+RECALLED = _Ground(
+    Allowed.NO,
+    "N10",
+    "recall",
+    Text("在召回或抽查不合格的停售范围内，或不能排除", "Recalled or failed a check, or not shown to be outside of it"),
+)
+"""For every deed but showing the certificate, whatever its standing, where an open recall may concern the goods."""
+
 NO_SCHEME = _Ground(
     Allowed.REVIEW, "N09", "project", Text("认证规则尚未登记", "The rules of the scheme are not registered")
 )
@@ -133,7 +143,13 @@ def answer_about(number: str, token: str | None, register: Register, now: dateti
 
 
 def permit_json(
-    answer: Answer, deed: Deed, rules: SchemeRules | None, gtin: str | None = None, model: str | None = None
+    answer: Answer,
+    deed: Deed,
+    rules: SchemeRules | None,
+    gtin: str | None = None,
+    model: str | None = None,
+    batch: str | None = None,
+    notices: Notices | None = None,
 ) -> dict[str, Any]:
     """The answer to `/v1/certificates/{no}/permits`. `gtin` or `model` narrow it to one item of the certificate.
 
@@ -152,6 +168,11 @@ def permit_json(
         permit = permit_for(subject, deed, rules)
         code = Code(subject.standing_on(deed.at).value)
         said = _said(permit.allowed, permit.rule, permit.clause, permit.reason)
+    if subject is not None and notices and deed.act is not Act.DISPLAY:
+        goods = goods_of(subject.certificate, subject.item, batch=batch, made_on=deed.made_on)
+        if recalls := notices.recalls(goods, deed.at):
+            code = Code.DO_NOT_SELL
+            said = _said(RECALLED.allowed, RECALLED.rule, CLAUSES[RECALLED.clause], _recall_reason(recalls[0].state))
     certificate = answer.certificate
     item = subject.item if subject else None
     return {
@@ -207,13 +228,17 @@ def permits_today(answer: Answer) -> Today | None:
         return None
     rules = answer.scheme
     found = {act: permit_for(subject, Deed(act, answer.day), rules) for act in Act}
+    if answer.recalls:
+        reason = _recall_reason(answer.recalls[0].state)
+        recalled = replace(next(iter(found.values())), allowed=RECALLED.allowed, rule=RECALLED.rule, reason=reason)
+        found |= dict.fromkeys((act for act in Act if act is not Act.DISPLAY), recalled)
     return Today(found, subject.suspended_parts(answer.day))
 
 
 def _subject(answer: Answer, gtin: str | None, model: str | None) -> tuple[Code | None, Subject | None]:
     """(code, None) where the answer leaves nothing to be judged, (code, subject) otherwise."""
-    certificate = answer.certificate
-    if certificate is None or (answer.code is Code.MARK_NOT_AUTHORIZED and answer.mark is None):
+    certificate, code = answer.certificate, answer.beneath or answer.code
+    if certificate is None or (code is Code.MARK_NOT_AUTHORIZED and answer.mark is None):
         return answer.code, None
     item = answer.item
     if gtin is not None or model is not None:
@@ -221,11 +246,16 @@ def _subject(answer: Answer, gtin: str | None, model: str | None) -> tuple[Code 
         covered = item is not None and (answer.mark is None or not answer.mark.products or item in answer.mark.products)
         if not covered:
             return Code.OUT_OF_SCOPE, None
-    elif answer.code is Code.OUT_OF_SCOPE:
+    elif code is Code.OUT_OF_SCOPE:
         return answer.code, None
     part = _part(certificate, item) if item else None
     parent = answer.found.parent if answer.found else None
     return answer.code, Subject(certificate, parent, item, part, answer.mark)
+
+
+def _recall_reason(recall: RecallState) -> Words:
+    zh, en = recall_scope(recall, "zh"), recall_scope(recall, "en")
+    return {"zh": f"{RECALLED.reason.zh}：{zh}", "en": f"{RECALLED.reason.en}: {en}"}
 
 
 def _named(certificate: Certificate, gtin: str | None, model: str | None) -> Item | None:

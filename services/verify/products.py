@@ -1,15 +1,18 @@
 """One answer about one holder's product, over the certificates that several bodies have issued for it."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 from services.domain.certificate import Certificate, Item
 from services.domain.identifiers import instant_text, normalised
+from services.domain.scheme import SchemeRules
 from services.domain.standing import Standing, mark_standing
 from services.verify.answer import Answer, Judgement, body_on, judge, with_grace
+from services.verify.notices import goods_of
 from services.verify.register import Directory, Found
-from services.verify.wording import Code, wording
+from services.verify.wording import Code, Note, wording
 
 
 def same_products(holders: Iterable[Found], model: str) -> list[tuple[Found, Item]]:
@@ -53,11 +56,9 @@ def product_json(
 def _product(group: list[tuple[Found, Item]], directory: Directory, day: date) -> dict[str, Any]:
     first, item = group[0]
     rules = directory.scheme_on(first.certificate.scheme, day)
-    judged = [
-        (found, item, with_grace(judge(found, day, item, by_number=False), found.certificate, rules, day))
-        for found, item in group
-    ]
-    best = min((one for _, _, one in judged), key=lambda one: (one.code is not Code.VALID, one.code.value))
+    judged = [(found, item, _judged(found, item, rules, directory, day)) for found, item in group]
+    order = {Code.DO_NOT_SELL: 0, Code.VALID: 1}
+    best = min((one for _, _, one in judged), key=lambda one: (order.get(one.code, 2), one.code.value))
     text = wording(best.code, best.notes).title
     return {
         "scheme": first.certificate.scheme,
@@ -73,6 +74,14 @@ def _product(group: list[tuple[Found, Item]], directory: Directory, day: date) -
             attribute for found, item, one in judged for attribute in _attributes(found.certificate, item, one, day)
         ],
     }
+
+
+def _judged(found: Found, item: Item, rules: SchemeRules | None, directory: Directory, day: date) -> Judgement:
+    judged = with_grace(judge(found, day, item, by_number=False), found.certificate, rules, day)
+    if directory.notices.alerts_about(found.certificate, day):
+        judged = replace(judged, notes=(*judged.notes, Note.ALERT))
+    recalled = directory.notices.recalls(goods_of(found.certificate, item), day)
+    return replace(judged, code=Code.DO_NOT_SELL) if recalled else judged
 
 
 def _certificate(found: Found, judged: Judgement, directory: Directory, day: date) -> dict[str, Any]:

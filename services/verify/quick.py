@@ -10,7 +10,7 @@ from typing import Any
 
 from services import telemetry
 from services.domain.identifiers import CHINA
-from services.verify.as_json import BodyParts, UnknownParts, is_overdue, spliced
+from services.verify.as_json import BodyParts, UnknownParts, is_overdue, may_be_noticed, spliced
 from services.verify.read_model import Unreadable
 from services.verify.register import Register
 
@@ -96,6 +96,8 @@ class QuickPath:
                 directory = register.directory(meta)
                 if directory.has_grace_on(day) and is_overdue(row[0], day):
                     return b"", 0  # whether the note is due is the scheme's to say
+                if may_be_noticed(number, row[1], directory.notices):
+                    return b"", 0
                 bodies.use(directory, day)
                 body = spliced(row[0], row[1], day, bodies, meta.as_of, meta.seq, now)
         except Unreadable:

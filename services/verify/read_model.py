@@ -23,7 +23,7 @@ LINK = "register.sqlite"
 REBUILD_WANTED = "rebuild-wanted"
 """A reader that meets a damaged row leaves a file of this name; the projector then builds a new file."""
 
-_FORMAT = 3
+_FORMAT = 4
 _SCHEMA = (
     """
 CREATE TABLE meta (

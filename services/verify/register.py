@@ -1,6 +1,6 @@
 """The register as a verify node knows it: typed reading of the read model's records."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import cast
@@ -13,6 +13,7 @@ from services.domain.scheme import Scheme, SchemeRules, SchemeState, scheme_from
 from services.events.keys import b64u, public_key
 from services.events.record import SealedRecord
 from services.marks.token import MarkKey, mark_kid
+from services.verify.notices import Notices, notices_in
 from services.verify.read_model import DamagedRow, Meta, ReadModel, Stored, certificate_key
 
 
@@ -74,6 +75,7 @@ class Directory:
     authorities: dict[str, AuthorityState]
     signers: dict[bytes, tuple[Signer, ...]]
     keys: tuple[Key, ...] = ()
+    notices: Notices = field(default_factory=Notices)
 
     @property
     def demonstration(self) -> bool:
@@ -189,6 +191,7 @@ def _directory(model: ReadModel) -> Directory:
         authorities={authority["id"]: authority for authority in authorities},
         signers=_signers(keys),
         keys=tuple(key_from_state(key) for key in keys),
+        notices=notices_in([*model.records_under("recall"), *model.records_under("warning")]),
     )
 
 

@@ -229,8 +229,15 @@ ANSWERS: dict[Code, Wording] = {
     Code.DO_NOT_SELL: Wording(
         Family.NO,
         Text("暂停销售使用", "Do not sell or use"),
-        Text("批次{batch}抽查不合格或召回。", "Batch {batch} failed a spot check or is recalled."),
-        Text("请查看召回公告。", "See the recall notice."),
+        Text(
+            "{recalled}：{recall_reason}，自{recalled_since}起停止销售和使用。{recall_text}",
+            "{recalled}: {recall_reason}. Not to be sold or used since {recalled_since}. {recall_text}",
+        ),
+        Text(
+            "请停止使用，核对批次，凭下列公告向购买处要求退换；必要时拨打 12315。",
+            "Stop using it, compare the batch, and ask for a refund where it was bought, "
+            "with the notice below; call 12315 if need be.",
+        ),
     ),
     Code.STATUS_UNKNOWN: Wording(
         Family.CANNOT_SAY,
@@ -454,6 +461,10 @@ LABELS: dict[str, Text] = {
         "A voluntary scheme: goods that show neither mark nor certificate are not bound by this.",
     ),
     "history": Text("证书经过", "History"),
+    "recall_notice": Text("召回公告", "Recall notice"),
+    "alert_until": Text("{instrument}，至{until}", "{instrument}, until {until}"),
+    "recorded": Text("登记于{recorded_at}（第 {seq} 条）", "recorded {recorded_at}, entry {seq}"),
+    "event_digest": Text("事件摘要", "Event digest"),
     "proof": Text("自行验证", "Check it yourself"),
     "proof_text": Text(
         "本页内容来自登记机构封签的状态记录。登记册第 {seq} 条，事件摘要（SHA-256）：",

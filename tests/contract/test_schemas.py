@@ -86,6 +86,10 @@ ISSUE = [
     "calendar.published",
     "decision.annulled",
     "quarantine.resolved",
+    "recall.opened",
+    "recall.closed",
+    "warning.issued",
+    "warning.withdrawn",
 ]
 
 

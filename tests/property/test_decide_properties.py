@@ -112,6 +112,9 @@ def a_busy_register() -> Memory:
     say(BODY, "certificate.suspended", "TT-2", **suspended)
     say(BODY, "certificate.transferred", "TT-1", effective_at=day(-10), to=OTHER.rpartition(":")[2])
     say(OTHER, "certificate.revoked", "TT-6", effective_at=day(-10), reason="R05")
+    notice: dict[str, Any] = {"effective_at": day(-5), "instrument": "公告", "text": WORDS}
+    say(AUTHORITY, "recall.opened", "RR-1", **notice, certificate_no="TT-1", reason="defect")
+    say(AUTHORITY, "warning.issued", "WW-1", **notice, until=day(40), level="caution", scheme="allied")
     memory.today = TODAY
     return memory
 
@@ -145,6 +148,7 @@ def pools(memory: Memory) -> Pools:
         "mark": st.just("sample-mark"),
         "mark_no": marks | numbers,
         "parent_no": numbers,
+        "certificate_no": numbers,
         "by": numbers,
         "to": approvals,
         "body": approvals,
@@ -174,6 +178,8 @@ def subjects(memory: Memory, kind: SubjectKind, data: dict[str, Any]) -> st.Sear
         SubjectKind.SCHEME: [*SCHEMES, "listed", "new"],
         SubjectKind.CATALOGUE: ["listed", "allied", "new"],
         SubjectKind.CALENDAR: ["2026", "2027"],
+        SubjectKind.RECALL: ["RR-1", "RR-2"],
+        SubjectKind.WARNING: ["WW-1", "WW-2"],
     }
     return st.sampled_from(known[kind])
 
