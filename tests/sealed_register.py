@@ -164,6 +164,31 @@ class SealedRegister:
         key = f"certificate/{certificate.certificate_no}"
         self.publish(key, to_state(certificate), tokens=tokens, under_review=under_review)
 
+    def publish_recall(self, recall_id: str, day: date, **named: Any) -> None:
+        """A recall that was opened on a day; `named` says of what (certificate_no, gtin, model, batches …)."""
+        nothing = dict.fromkeys(("certificate_no", "gtin", "model", "made_from", "made_until", "closed_on"))
+        state: Any = {"v": 1, "kind": "recall", "id": recall_id, "batches": [], **nothing, "closed_by": None} | {
+            "reason": "failed_check",
+            "instrument": "示范抽查通告〔2026〕7号(虚构)",
+            "text": {"zh": "接地措施不合格，请停止使用。", "en": "The earthing failed: stop using it."},
+            "opened_on": day.isoformat(),
+            "digest": "d" * 64,
+            "note": None,
+        }
+        self.publish(f"recall/{recall_id}", state | named)
+
+    def publish_warning(self, warning_id: str, day: date, **named: Any) -> None:
+        """A consumer alert from a day on, for thirty days."""
+        nothing = dict.fromkeys(("certificate_no", "scheme", "class", "withdrawn_on", "withdrawn_by"))
+        state: Any = {"v": 1, "kind": "warning", "id": warning_id, "level": "caution", **nothing} | {
+            "instrument": "示范消费警示〔2026〕5号(虚构)",
+            "text": {"zh": "请核对铭牌型号与证书是否一致。", "en": "Compare the plate's model with the certificate."},
+            "issued_on": day.isoformat(),
+            "until": (day + timedelta(days=30)).isoformat(),
+            "digest": "e" * 64,
+        }
+        self.publish(f"warning/{warning_id}", state | named)
+
     def publish_all(self) -> "SealedRegister":
         self.publish_schemes()
         self.publish_bodies()

@@ -134,6 +134,8 @@ class Service:
 
     def _document(self, path: str, status: int, _headers: http.client.HTTPMessage, body: bytes) -> dict[str, Any]:
         document = json_object(body)
+        if "family" in document:
+            return document  # a look-up's answer: `status_unknown` is one too, although its status is 503
         if status == 404:
             raise NotFound(str(document.get("detail", path)), hint=str(document.get("hint", "")))
         if status >= 400 and "code" in document and "title" in document:

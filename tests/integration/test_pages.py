@@ -74,6 +74,9 @@ def a_register(now: datetime) -> SealedRegister:
     register.publish_all()
     for certificate in special_certificates(now.date()):
         register.publish_certificate(certificate)
+    day = now.date() - timedelta(days=3)
+    register.publish_recall("ZH-1", day, certificate_no="TEST-RECALLED-01", batches=["20260518", "20260519"])
+    register.publish_warning("JS-1", day, certificate_no="TEST-ALERTED-0001")
     register.heartbeat()
     return register
 
@@ -99,6 +102,8 @@ def special_certificates(day: date) -> Iterator[Certificate]:
     yield named("TEST-EXPIRED-0001", valid_until=day - timedelta(days=1))
     yield named("TEST-AHEAD-000001", valid_from=day + timedelta(days=9))
     yield named("TEST-OVERDUE-0001", surveillance_due=day - timedelta(days=1))
+    yield named("TEST-RECALLED-01")
+    yield named("TEST-ALERTED-0001")
     withdrawn = (
         mark.statuses[0],
         StatusInterval(Status.WITHDRAWN, day - timedelta(days=3), None, None, None, "c" * 64),
@@ -181,6 +186,8 @@ def cases(register: SealedRegister) -> list[Case]:
         Case("expired", "/c/TEST-EXPIRED-0001", ANSWERS[Code.EXPIRED].title),
         Case("not_yet_valid", "/c/TEST-AHEAD-000001", ANSWERS[Code.NOT_YET_VALID].title),
         Case("mark_not_authorized", "/m/M-TEST-NOMARK-00001", ANSWERS[Code.MARK_NOT_AUTHORIZED].title),
+        Case("do_not_sell", "/c/TEST-RECALLED-01", ANSWERS[Code.DO_NOT_SELL].title),
+        Case("alert", "/c/TEST-ALERTED-0001", NOTED[Note.SCOPE_LIMITED].title),
         Case("unknown_number", "/c/2023990703999999", ANSWERS[Code.UNKNOWN_NUMBER].title),
         Case("malformed_number", f"/?q={quote('<b>证书?</b>')}", ANSWERS[Code.MALFORMED_NUMBER].title),
         Case("several", "/01/06909900126701", SEVERAL.title),
@@ -328,6 +335,8 @@ def test_the_family_is_told_by_word_and_shape(served: Served, browser: Browser, 
         ("suspended", ["no", "review", "no", "review", "no"]),
         ("revoked", ["no"] * 5),
         ("expired", ["no", "review", "no", "review", "no"]),
+        ("do_not_sell", ["no", "no", "no", "no", "yes"]),
+        ("alert", ["yes"] * 5),
         ("mark_not_authorized", ["no", "review", "no", "review", "no"]),
         ("system", []),
         ("unknown_number", []),

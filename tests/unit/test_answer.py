@@ -326,3 +326,51 @@ def test_the_day_is_chinas(ask: Ask) -> None:
 
 def test_a_question_is_itself_and_nothing_more() -> None:
     assert recognise("2023990703000117", HOSTS) == Question("2023990703000117", number="2023990703000117")
+
+
+# --- recalls and alerts ------------------------------------------------------------------------------------
+
+
+def a_noticed_register() -> SealedRegister:
+    register = SealedRegister().publish_all()
+    day = NOW.date()
+    register.publish_recall("R-1", day - DAY, certificate_no="2023990703000117", model="KFR-35GW/A1")
+    register.publish_recall("R-2", day - DAY, certificate_no="2022990201000204")
+    register.publish_recall("R-3", day - DAY, gtin="06909900200098")
+    register.publish_recall("R-4", day - DAY, gtin="06909900124851")
+    register.publish_recall("R-5", day - 9 * DAY, certificate_no="PZB-2025-00217", closed_on=day.isoformat())
+    register.publish_recall("R-6", day + DAY, certificate_no="7903OP2600128")
+    register.publish_warning("W-1", day, scheme="qms")
+    register.publish_warning("W-2", day, **{"class": "0703"}, level="danger")
+    register.heartbeat()
+    return register
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "recalls"),
+    [
+        ("2023990703000117", Code.DO_NOT_SELL, ["R-1"]),
+        (f"{BASE}/01/06909900123007", Code.DO_NOT_SELL, ["R-1"]),
+        (f"{BASE}/01/06909900200012", Code.VALID, []),
+        ("2022990201000204", Code.DO_NOT_SELL, ["R-2"]),
+        ("06909900200098", Code.DO_NOT_SELL, ["R-3"]),
+        ("06909900200111", Code.UNKNOWN_NUMBER, []),
+        ("06909900124851", Code.DO_NOT_SELL, ["R-4"]),
+        ("2025990701000062", Code.DO_NOT_SELL, ["R-4"]),
+        ("PZB-2025-00217", Code.VALID, []),
+        ("7903OP2600128", Code.VALID, []),
+    ],
+)
+def test_a_recall_stands_above_the_standing(tmp_path: Path, text: str, code: Code, recalls: list[str]) -> None:
+    answer = answer_to(text, a_noticed_register(), tmp_path)
+    assert answer.code is code
+    assert [recall.state["id"] for recall in answer.recalls] == recalls
+
+
+def test_an_alert_changes_no_verdict_and_the_most_urgent_is_first(tmp_path: Path) -> None:
+    register = a_noticed_register()
+    register.publish_warning("W-3", NOW.date(), scheme="ccc")
+    answer = answer_to(f"{BASE}/01/06909900200012", register, tmp_path)
+    assert answer.code is Code.VALID
+    assert Note.ALERT in answer.notes
+    assert [alert.state["id"] for alert in answer.alerts] == ["W-2", "W-3"]

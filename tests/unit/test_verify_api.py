@@ -470,3 +470,15 @@ def test_a_stale_node_says_nothing_of_products(own: Service) -> None:
     own.clock.now = NOW + timedelta(days=3)
     answer = own.client.get("/v1/products", query_string={"uscc": uscc, "model": "18L"})
     assert (answer.status_code, answer.get_json()["code"], answer.get_json()["products"]) == (503, "status_unknown", [])
+
+
+def test_what_a_notice_concerns_leaves_the_hot_path(own: Service) -> None:
+    """The stored bytes hold neither recalls nor alerts: the long way answers, and others stay on the short one."""
+    own.register.publish_recall("R-1", NOW.date(), gtin="06909900123007")
+    own.register.publish_warning("W-1", NOW.date(), scheme="qms")
+    own.publish()
+    for number in NUMBERS:
+        answer = json.loads(own.client.get(f"/v1/verify?q={number}").data)
+        assert (answer["code"] == "do_not_sell") is (number == "2023990703000117"), number
+        assert ("alert" in answer["notes"]) is (answer["certificate"]["scheme"] == "qms"), number
+        assert AnswerSchema().validate(answer) == {}
