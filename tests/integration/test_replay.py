@@ -85,6 +85,7 @@ def the_rest_of_the_types(register: Register) -> None:
     approval_no = "CNCA-R-2019-8041"
     body = f"urn:certmark:body:{approval_no}"
     competence = [{"scheme": "sample", "from": ago(500)}]
+    notice = {"effective_at": ago(1), "instrument": "公告", "text": {"zh": "停止使用", "en": "stop using it"}}
     said = [
         Saying(AUTHORITY, "authority.established", "another", established()),
         Saying(AUTHORITY, "body.approved", approval_no, approved := {"effective_at": ago(500), "name": "示范机构",
@@ -98,6 +99,10 @@ def the_rest_of_the_types(register: Register) -> None:
                                                                   "working_days": [], "instrument": "安排"}),
         Saying(AUTHORITY, "catalogue.class_mode_changed", "life-classes", {"effective_at": ago(0), "class": "0704",
                "mode": "self_declaration", "transition_until": ahead(30), "instrument": "公告"}),
+        Saying(AUTHORITY, "recall.opened", "R-1", notice | {"gtin": "06909900123007", "reason": "defect"}),
+        Saying(AUTHORITY, "recall.closed", "R-1", {"effective_at": ago(0), "instrument": "总结"}),
+        Saying(AUTHORITY, "warning.issued", "W-1", notice | {"until": ahead(9), "level": "advice", "class": "0704"}),
+        Saying(AUTHORITY, "warning.withdrawn", "W-1", {"effective_at": ago(0), "instrument": "撤回"}),
     ]  # fmt: skip
     for one in said:
         assert accepted(register.say(one.source, one.short, one.subject, dict(one.data))), one
