@@ -250,6 +250,16 @@ def with_mark(judged: Judgement, mark: Mark | None, day: date) -> Judgement:
     return Judgement(Code.MARK_NOT_AUTHORIZED, own, _without_scope(judged.notes), interval_on(mark.statuses, day))
 
 
+def noticed(
+    judged: Judgement, certificate: Certificate, item: Item | None, directory: Directory, day: date
+) -> tuple[Judgement, tuple[Recall, ...]]:
+    """The same under the recalls and alerts of that day, and the recalls."""
+    if directory.notices.alerts_about(certificate, day):
+        judged = replace(judged, notes=(*judged.notes, Note.ALERT))
+    recalls = directory.notices.recalls(goods_of(certificate, item), day)
+    return (replace(judged, code=Code.DO_NOT_SELL) if recalls else judged), recalls
+
+
 def _without_scope(notes: tuple[Note, ...]) -> tuple[Note, ...]:
     return tuple(note for note in notes if note is not Note.SCOPE_LIMITED)
 

@@ -253,9 +253,9 @@ def head_on(timeline: bytes, day: date) -> dict[str, Any]:
     return head
 
 
-def head_of(judged: Judgement) -> dict[str, Any]:
-    """The same of a certificate that was judged just now."""
-    return _head(judged.code, judged.standing, judged.interval, judged.notes)
+def head_of(judged: Judgement, recall: RecallState | None = None) -> dict[str, Any]:
+    """The same of a certificate that was judged just now, with the recall that it is a no for."""
+    return _head(judged.code, judged.standing, judged.interval, judged.notes, recall)
 
 
 def is_overdue(timeline: bytes, day: date) -> bool:

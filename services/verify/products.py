@@ -1,7 +1,6 @@
 """One answer about one holder's product, over the certificates that several bodies have issued for it."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -9,10 +8,9 @@ from services.domain.certificate import Certificate, Item
 from services.domain.identifiers import instant_text, normalised
 from services.domain.scheme import SchemeRules
 from services.domain.standing import Standing, mark_standing
-from services.verify.answer import Answer, Judgement, body_on, judge, with_grace
-from services.verify.notices import goods_of
+from services.verify.answer import Answer, Judgement, body_on, judge, noticed, with_grace
 from services.verify.register import Directory, Found
-from services.verify.wording import Code, Note, wording
+from services.verify.wording import Code, wording
 
 
 def same_products(holders: Iterable[Found], model: str) -> list[tuple[Found, Item]]:
@@ -78,10 +76,7 @@ def _product(group: list[tuple[Found, Item]], directory: Directory, day: date) -
 
 def _judged(found: Found, item: Item, rules: SchemeRules | None, directory: Directory, day: date) -> Judgement:
     judged = with_grace(judge(found, day, item, by_number=False), found.certificate, rules, day)
-    if directory.notices.alerts_about(found.certificate, day):
-        judged = replace(judged, notes=(*judged.notes, Note.ALERT))
-    recalled = directory.notices.recalls(goods_of(found.certificate, item), day)
-    return replace(judged, code=Code.DO_NOT_SELL) if recalled else judged
+    return noticed(judged, found.certificate, item, directory, day)[0]
 
 
 def _certificate(found: Found, judged: Judgement, directory: Directory, day: date) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from typing import Any
 from services.domain.errors import BadRequest
 from services.domain.identifiers import civil_day, gtin14, instant_text, normalised
 from services.domain.scheme import Coverage, Words
-from services.verify.answer import body_on, coverage_of_all, judge, with_grace
-from services.verify.as_json import head_of, head_on, is_overdue, shown_certificate
+from services.verify.answer import body_on, coverage_of_all, judge, noticed, with_grace
+from services.verify.as_json import head_of, head_on, is_overdue, may_be_noticed, shown_certificate
 from services.verify.name_index import FEWEST, HOLDER, PRODUCT, folded
 from services.verify.recognise import USCC
 from services.verify.register import Directory, Register
@@ -152,14 +152,17 @@ def _number(text: str, by: By) -> str:
 
 def _hit(register: Register, number: str, found_in: By, match: Match, directory: Directory, day: date) -> Hit:
     stored = register.model.quick(number)
-    if stored is not None and not (directory.has_grace_on(day) and is_overdue(stored[0], day)):
+    as_stored = stored is not None and not may_be_noticed(number, stored[1], directory.notices)
+    if stored is not None and as_stored and not (directory.has_grace_on(day) and is_overdue(stored[0], day)):
         head = head_on(stored[0], day)
         certificate = json.loads(stored[1].partition(b"\n")[2])
-    else:  # it falls with another, so its answer is not stored; or whether a note is due is the scheme's to say
+    else:  # it falls with another, a notice may concern it, or whether a note is due is the scheme's to say
         found = register.certificate(number)
         assert found is not None
         rules = directory.scheme_on(found.certificate.scheme, day)
-        head = head_of(with_grace(judge(found, day, None, by_number=True), found.certificate, rules, day))
+        judged = with_grace(judge(found, day, None, by_number=True), found.certificate, rules, day)
+        judged, recalls = noticed(judged, found.certificate, None, directory, day)
+        head = head_of(judged, recalls[0].state if recalls else None)
         certificate = shown_certificate(found)
     body, status = body_on(directory, certificate["body"], day)
     if status == "disqualified":
