@@ -12,14 +12,14 @@ DATA := $(or $(CERTMARK_DATA),.data)
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-run: .venv/runtime.stamp ## set up and start everything on demonstration data, with Python alone; Ctrl-C ends it
+run: .venv/runtime.stamp scanner ## set up and start everything on demonstration data, with Python alone; Ctrl-C ends it
 	@exec $(BIN)/certmark up --demo
 
-run-kafka: .venv/runtime.stamp .cache/kafka.stamp ## the same over a real Kafka broker (needs Java 17 and Maven, and says how)
+run-kafka: .venv/runtime.stamp scanner .cache/kafka.stamp ## the same over a real Kafka broker (needs Java 17 and Maven, and says how)
 	@exec env CERTMARK_DATA=$(DATA)/with-kafka $(BIN)/python deploy/kafka/broker.py \
 	  --libs $(KAFKA) --data $(DATA)/with-kafka/broker -- $(BIN)/certmark up --demo
 
-test: .venv/dev.stamp ## set up and run every layer of tests; T=tests/unit/test_x.py narrows
+test: .venv/dev.stamp scanner ## set up and run every layer of tests; T=tests/unit/test_x.py narrows
 	@exec $(BIN)/python tests/layers.py $(T)
 
 lint: .venv/dev.stamp ## ruff, mypy, import-linter, codespell
@@ -42,7 +42,7 @@ LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url 
 clean: ## remove what can be made again (the data under .data stays)
 	rm -rf .venv .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help run run-kafka test lint bench faults format lock clean kafka
+.PHONY: help run run-kafka test lint bench faults format lock clean kafka scanner
 
 # --- the virtual environment: made once, filled again only when a lock file has changed ---
 
@@ -60,6 +60,15 @@ clean: ## remove what can be made again (the data under .data stays)
 	@echo "Installing what its tests need …"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
+
+# --- the scanner's packages, by npm where there is one ---
+
+SCANNER := .venv/share/certmark
+
+scanner: $(SCANNER)/scanner.stamp
+
+$(SCANNER)/scanner.stamp: services/verify/scan/package-lock.json services/verify/scan/package.json | .venv/made.stamp
+	@deploy/scanner_packages.sh $(abspath $(SCANNER))
 
 # --- Apache Kafka, by Maven ---
 

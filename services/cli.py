@@ -18,7 +18,7 @@ from services.commands.identity import default_key, file_name, load_key_file, so
 from services.commands.open_data import dump, indicators
 from services.commands.replay import replay
 from services.commands.sheets import import_, reconcile
-from services.commands.terminal import NO, OUT, Program, as_json, progress, say_json
+from services.commands.terminal import NO, OUT, SIGNS, Program, as_json, progress, say_json
 from services.commands.tokens import tokens
 from services.domain.errors import BadRequest, NotConfigured
 from services.domain.identifiers import civil_day
@@ -217,53 +217,52 @@ def _say_why(digest: str, answer: str, found: dict[str, Any]) -> None:
 
 
 @main.command()
-@click.argument("question", metavar="NUMBER|URL|IMAGE")
+@click.argument("question", metavar="[NUMBER|URL|IMAGE]", default="")
 @click.option("--service", "url", metavar="URL", help="The verify service. Default: the local one.")
+@click.option("--offline", "off", is_flag=True, help="Judge a code by the lists at hand, without any network.")
+@click.option("--refresh", "renew", is_flag=True, help="First fetch the trust list and status lists for --offline.")
+@click.option("--trust", "folder", type=click.Path(file_okay=False, path_type=Path), help="Where the lists are kept.")
+@click.option("--root", metavar="DIGEST", help="With --refresh: the root to begin with, from another way.")
 @as_json
-def verify(question: str, url: str | None, json_: bool) -> None:
-    """Look up a certificate number, a mark's address, or an image with a mark's QR; 0 only when valid."""
-    service = client.Service(url or settings_from().service_url("verify"))
-    text = _qr_text(Path(question)) if _is_image(question) else question
-    answer = service.get("/v1/verify", q=text)
-    if json_:
-        say_json(answer)
-    else:
-        _show_answer(answer)
-    sys.exit(0 if answer.get("code") == "valid" else NO)
+def verify(
+    question: str, url: str | None, off: bool, renew: bool, folder: Path | None, root: str | None, json_: bool
+) -> None:
+    """Look up a certificate number, a mark's address, or an image with a mark's QR; 0 only when valid.
+
+    With --offline the signature is checked here and the status read from cached lists (docs/scan.md).
+    """
+    from services.commands import offline
+
+    settings = settings_from()
+    if renew:
+        brought = offline.refresh(settings, url, folder, root, quiet=json_)
+        if not question:
+            if json_:
+                say_json(brought)
+            sys.exit(NO if brought["refused"] else 0)
+    if not question:
+        raise BadRequest("name a number, an address or an image")
+    texts = offline.texts_in(Path(question)) if _is_image(question) else [question]
+    if off:
+        sys.exit(offline.judge(settings, texts, folder, json_=json_))
+    service = client.Service(url or settings.service_url("verify"))
+    answers = [service.get("/v1/verify", q=text) for text in texts]
+    for answer in answers:
+        if json_:
+            say_json(answer)
+        else:
+            _show_answer(answer)
+    sys.exit(0 if all(answer.get("code") == "valid" for answer in answers) else NO)
 
 
 def _is_image(question: str) -> bool:
     return Path(question).suffix.lower() in (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif") and "://" not in question
 
 
-def _qr_text(path: Path) -> str:
-    """The text of the first QR code in an image.
-
-    Raises:
-        BadRequest: no such file, no image, or no QR code in it.
-    """
-    import zxingcpp
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as image:
-            found = zxingcpp.read_barcodes(
-                image.convert("RGB"), formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
-            )
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise BadRequest(f"{path} cannot be read as an image: {error}") from None
-    if not found:
-        raise BadRequest(f"there is no QR code in {path}")
-    return str(found[0].text)
-
-
-_SIGNS = {"yes": "[green]✓[/]", "no": "[red]✗[/]", "cannot_say": "?", "input": "✎"}
-
-
 def _show_answer(answer: dict[str, Any]) -> None:
     """The verdict in the service's own words, and what it rests on."""
     code = str(answer.get("code"))
-    OUT.print(_SIGNS.get(str(answer.get("family")), "?"), end=" ")
+    OUT.print(SIGNS.get(str(answer.get("family")), "?"), end=" ")
     OUT.print(f"{_both(answer.get('title'))} ({code})".strip(), markup=False)
     certificate = answer.get("certificate") or {}
     for label, value in (

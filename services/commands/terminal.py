@@ -16,6 +16,9 @@ from services.problems import problem
 
 OUT = Console(highlight=False, soft_wrap=True)
 ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+SIGNS = {"yes": "[green]✓[/]", "no": "[red]✗[/]", "cannot_say": "?", "input": "✎"}
+"""The look of an answer's family in a terminal."""
+
 NO = 1
 WRONG = 2
 

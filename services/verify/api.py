@@ -25,7 +25,7 @@ from services.marks import qr
 from services.marks.token import MarkPath, decimal
 from services.problems import MEDIA_TYPE
 from services.settings import Settings, settings_from
-from services.verify import pages, proof
+from services.verify import pages, proof, scan_page
 from services.verify.answer import Answer, decide
 from services.verify.as_json import as_json, code_on, dumps
 from services.verify.clients import AskedTooOften, Clients, may_pass
@@ -574,6 +574,7 @@ def _add_routes(api: Api, node: Node) -> None:
         return _qr(node, mark_no, form, arguments["gtin"])
 
     add_search(public, node, HeadSchema)
+    scan_page.add_routes(public, node)
     api.register_blueprint(public)
 
 

@@ -51,10 +51,10 @@ from services.verify.wording import (
 )
 
 _FOLDER = Path(__file__).parent / "templates"
-_CSS = (_FOLDER / "page.css").read_text(encoding="utf-8").replace("\n", "")
+STYLE = (_FOLDER / "page.css").read_text(encoding="utf-8").replace("\n", "")
 _STYLES = " ".join(
     f"'sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode('ascii')}'"
-    for style in (_CSS, chart.STYLE)
+    for style in (STYLE, chart.STYLE)
 )
 
 CONTENT_SECURITY_POLICY = (
@@ -65,6 +65,7 @@ CONTENT_SECURITY_POLICY = (
 
 NAVIGATION = (
     ("/", "home"),
+    ("/scan", "scan"),
     ("/marks", "nav_marks"),
     ("/bodies", "nav_bodies"),
     ("/stats", "nav_stats"),
@@ -280,7 +281,7 @@ def _frame(frame: Frame) -> dict[str, Any]:
         "html_lang": HTML_LANG[frame.language],
         "label": _labels[frame.language],
         "colon": LABELS["colon"][frame.language],
-        "css": Markup(_CSS),  # noqa: S704  # our own file, not anybody's input
+        "css": Markup(STYLE),  # noqa: S704  # our own file, not anybody's input
         "other_href": frame.other_href,
         "other_lang": HTML_LANG[other],
         "lang_query": frame.query,

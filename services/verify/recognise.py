@@ -21,6 +21,7 @@ _ELEMENTS = re.compile(r"\(01\)([0-9]{14})(?:\(21\)([!-z]{1,20}))?")
 _SERIAL = re.compile(r"[!-\"%-?A-Z_a-z]{1,20}")
 """GS1's character set 82, as a serial (AI 21) may use it."""
 
+_BAR_CODE = re.compile(r"[0-9]{8}|[0-9]{12,14}")
 USCC = re.compile(r"[0-9A-HJ-NPQRTUWXY]{2}[0-9]{6}[0-9A-HJ-NPQRTUWXY]{10}")
 _FEWEST_DIGITS_OF_A_NUMBER = 6
 
@@ -99,11 +100,18 @@ def of_certificate(text: str, token: str | None = None) -> Question:
 
 def of_gtin(text: str, serial: str | None = None, token: str | None = None) -> Question:
     """A product's GTIN, where the address says that it is one."""
+    fits = serial is None or _SERIAL.fullmatch(serial) is not None
     try:
         gtin = gtin14(text)
     except MalformedNumber:
-        return Question(text, decided=Code.MALFORMED_NUMBER, expected=("gtin", "check_digit"))
-    if serial is not None and not _SERIAL.fullmatch(serial):
+        expected = ("gtin", "check_digit")
+        digits = normalised(text)
+        if token is None or not fits or not _BAR_CODE.fullmatch(digits):
+            return Question(text, decided=Code.MALFORMED_NUMBER, expected=expected)
+        # A wrong check digit may have been signed, and the offline check looks at the signature first.
+        signed_for = MarkPath.of_product(digits.zfill(14), serial)
+        return Question(text, decided=Code.MALFORMED_NUMBER, expected=expected, token=token, path=signed_for)
+    if not fits:
         return Question(text, decided=Code.UNREADABLE)
     path = MarkPath.of_product(gtin, serial) if token is not None else None
     return Question(text, gtin=gtin, serial=serial, token=token, path=path)

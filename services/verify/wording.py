@@ -527,6 +527,7 @@ LABELS: dict[str, Text] = {
         "any item.",
     ),
     "home": Text("首页", "Front page"),
+    "scan": Text("扫码验证", "Scan and check"),
     "api": Text("接口文档", "API documentation"),
     "may_certify": Text("可以发证", "may certify"),
     "may_not_certify": Text("不可发证", "may not certify"),

@@ -44,6 +44,7 @@ DOCS = ROOT / "docs"
 READMES = (ROOT / "README.md", ROOT / "README.zh-CN.md")
 PAGES = (*READMES, *sorted(DOCS.rglob("*.md")))
 OURS = (
+    "scan",
     "architecture",
     "connect",
     "conform",

@@ -1,0 +1,39 @@
+// CBOR in its one shortest form, read by a library and by nothing of our own.
+
+import { decode, encode } from './lib/cborg/cborg.js'
+import { Refused } from './refused.js'
+
+const STRICT = {
+  strict: true,
+  allowIndefinite: false,
+  allowUndefined: false,
+  allowNaN: false,
+  allowInfinity: false,
+  allowBigInt: true,
+  useMaps: true,
+  rejectDuplicateMapKeys: true
+}
+
+/** The value of these bytes; `tag` is the one tag that may stand around it. What is not CBOR is refused by `code`. */
+export function read (bytes, code, tag) {
+  let tagged = false
+  const tags = tag === undefined ? {} : { [tag]: (content) => { tagged = true; return content() } }
+  let value
+  try {
+    value = decode(bytes, { ...STRICT, tags })
+  } catch {
+    throw new Refused(code, 'not CBOR of the form that is read here')
+  }
+  if (tag !== undefined && !tagged) throw new Refused(code, `not tagged ${tag}`)
+  return value
+}
+
+export const write = (value) => encode(value)
+
+export const isBytes = (value) => value instanceof Uint8Array
+export const isText = (value) => typeof value === 'string'
+export const isCount = (value) => Number.isSafeInteger(value) && value >= 0
+
+export function same (a, b) {
+  return a.length === b.length && a.every((byte, at) => byte === b[at])
+}
