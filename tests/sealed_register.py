@@ -4,7 +4,7 @@ import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from services.domain.errors import LogTruncated
 from services.events.envelope import open_envelope, sign_event
 from services.events.keys import PrivateKey, new_key
 from services.events.log import Record, Topic
-from services.events.record import SealedRecord, SealedToken, seal_record
+from services.events.record import Recorded, SealedRecord, SealedToken, seal_record
 from services.marks.token import MarkClaims, MarkPath, mark_url, short_model, sign_token, valid_days
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -114,6 +114,7 @@ class SealedRegister:
         state: Mapping[str, Any] | None,
         *,
         tokens: Sequence[SealedToken] = (),
+        history: Sequence[Recorded] = (),
         under_review: bool = False,
         event: bytes | None = None,
         seal: PrivateKey | None = None,
@@ -131,6 +132,7 @@ class SealedRegister:
             tokens=tuple(tokens),
             under_review=under_review,
             event=event,
+            history=tuple(history),
         )
         value = seal_record(record, seal or self.seal)
         self.values.append((key, value))
@@ -162,7 +164,8 @@ class SealedRegister:
             self.token(certificate, mark, item) for mark in certificate.marks for item in mark.products or (None,)
         ]
         key = f"certificate/{certificate.certificate_no}"
-        self.publish(key, to_state(certificate), tokens=tokens, under_review=under_review)
+        history = list(history_of(certificate, self.seq))
+        self.publish(key, to_state(certificate), tokens=tokens, history=history, under_review=under_review)
 
     def publish_recall(self, recall_id: str, day: date, **named: Any) -> None:
         """A recall that was opened on a day; `named` says of what (certificate_no, gtin, model, batches …)."""
@@ -207,6 +210,28 @@ class SealedRegister:
         """The address in the QR of a certificate's first mark."""
         mark = certificate.marks[0]
         return mark_url(base, path_of(certificate, item), self.token(certificate, mark, item).token)
+
+
+_TOLD = {Status.ACTIVE: "resumed", Status.SUSPENDED: "suspended", Status.REVOKED: "revoked"}
+
+
+def history_of(certificate: Certificate, seq: int) -> Iterator[Recorded]:
+    """What the registry would have recorded about it, each on the evening before the day from which it holds."""
+    kind = "declaration" if certificate.declaration else "certificate"
+    said = [(certificate.issued_on, "declaration.made" if certificate.declaration else "certificate.issued", "d" * 64)]
+    said += [(day, "certificate.surveillance_passed", "e" * 64) for day in certificate.surveillances]
+    for interval in certificate.statuses[1:]:
+        ended = "withdrawn" if certificate.declaration else "superseded" if certificate.superseded_by else "cancelled"
+        said.append((interval.since, f"{kind}.{_TOLD.get(interval.status, ended)}", interval.digest))
+    for mark in certificate.marks:
+        if mark.mark_no != certificate.certificate_no:
+            said += [
+                (one.since, f"mark.{'authorized' if one is mark.statuses[0] else 'withdrawn'}", one.digest)
+                for one in mark.statuses
+            ]
+    for place, (day, name, digest) in enumerate(sorted(said)):
+        recorded_at = datetime.combine(day, time(10), UTC) - timedelta(days=1)
+        yield Recorded(seq + place, f"certmark.{name}.v1", certificate.responsible, digest, day, recorded_at)
 
 
 def claims_of(certificate: Certificate, mark: Mark, item: Item | None) -> MarkClaims:
@@ -271,7 +296,8 @@ def certificate_of(row: dict[str, Any]) -> Certificate:
         elif event["event"] in _STATUS:
             end = date.fromisoformat(event["until"]) if event.get("until") else None
             status = _STATUS[event["event"]]
-            statuses.append(StatusInterval(status, day, end, event.get("reason"), day, "1" * 64))
+            digest = f"{len(statuses):x}" * 64
+            statuses.append(StatusInterval(status, day, end, event.get("reason"), day, digest))
     body = row.get("body")
     certificate = Certificate(
         certificate_no=number,

@@ -5,7 +5,7 @@ import binascii
 import json
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from services.domain.errors import BadEvent, NotAnEnvelope, TooLarge
@@ -33,12 +33,28 @@ class SealedToken:
 
 
 @dataclass(frozen=True, slots=True)
+class Recorded:
+    """One accepted entry about a certificate: what was said, by whom, from which day on it holds, when it was decided.
+
+    `digest` is the event's; of a consequence it is that of the event which brought it about.
+    """
+
+    seq: int
+    type: str
+    source: str
+    digest: str
+    effective_at: date | None
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class SealedRecord:
     """One record as sealed. `revision` rises by one with every change of any record; equal means the same record.
 
     `seq` is the last entry that concerns it, `digest` the event behind it, `event` the signed event that
     added a key (on `key/…` records). A heartbeat has neither state nor digest; its revision is the
-    highest that was published before it.
+    highest that was published before it. `history` is what was recorded about a certificate, its last hundred entries
+    in order of seq.
     """
 
     key: str
@@ -50,6 +66,7 @@ class SealedRecord:
     tokens: tuple[SealedToken, ...]
     under_review: bool
     event: bytes | None
+    history: tuple[Recorded, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +103,20 @@ def seal_record(record: SealedRecord, key: PrivateKey) -> bytes:
         record.event.decode("ascii") if record.event is not None else None,
         state=_text(record.state),
         tokens=_text(tokens),
+        history=_text([_recorded_members(one) for one in record.history]),
         seal_key=key,
     )
+
+
+def _recorded_members(one: Recorded) -> dict[str, Any]:
+    return {
+        "seq": one.seq,
+        "type": one.type,
+        "source": one.source,
+        "digest": one.digest,
+        "effective_at": one.effective_at.isoformat() if one.effective_at else None,
+        "recorded_at": instant_text(one.recorded_at),
+    }
 
 
 def seal_texts(
@@ -101,6 +130,7 @@ def seal_texts(
     *,
     state: str,
     tokens: str,
+    history: str = "[]",
     seal_key: PrivateKey,
 ) -> bytes:
     """The same, from a state and tokens that are JSON already: the registry stores them so."""
@@ -114,7 +144,8 @@ def seal_texts(
         "under_review": under_review,
         "event": event,
     }
-    payload = f'{_text(envelope)[:-1]},"state":{state},"tokens":{tokens}}}'
+    told = "" if history == "[]" else f',"history":{history}'
+    payload = f'{_text(envelope)[:-1]},"state":{state},"tokens":{tokens}{told}}}'
     header = {"alg": seal_key.public.alg, "kid": seal_key.public.kid, "typ": TYP}
     return sign_compact(header, payload.encode("utf-8"), seal_key)
 
@@ -157,7 +188,7 @@ def read_record(payload: bytes) -> SealedRecord:
         Malformed: not the form of schemas/record.v1.json.
     """
     body = strict_json.loads(payload)
-    if body.keys() != _MEMBERS.keys() or body["v"] != 1:
+    if body.keys() - {"history"} != _MEMBERS.keys() or body["v"] != 1:
         raise BadEvent("not version 1 of the sealed record")
     for name, kinds in _MEMBERS.items():
         if type(body[name]) not in kinds:
@@ -178,6 +209,7 @@ def read_record(payload: bytes) -> SealedRecord:
             tokens=tuple(_token(token) for token in body["tokens"]),
             under_review=body["under_review"],
             event=event.encode("ascii") if event is not None else None,
+            history=tuple(recorded(one) for one in body.get("history", ())),
         )
     except ValueError:
         raise BadEvent("a date or an event in the record cannot be read") from None
@@ -204,6 +236,38 @@ _TOKEN_MEMBERS: dict[str, tuple[type, ...]] = {
     "list": (int,),
     "index": (int,),
 }
+
+
+_RECORDED_MEMBERS: dict[str, tuple[type, ...]] = {
+    "seq": (int,),
+    "type": (str,),
+    "source": (str,),
+    "digest": (str,),
+    "effective_at": (str, _NONE),
+    "recorded_at": (str,),
+}
+
+
+def recorded(body: Any) -> Recorded:
+    """One entry of a record's history.
+
+    Raises:
+        BadEvent: it has another form. ValueError: a date in it cannot be read.
+    """
+    if type(body) is not dict or body.keys() != _RECORDED_MEMBERS.keys():
+        raise BadEvent("not an entry of a record's history", pointer="/history")
+    for name, kinds in _RECORDED_MEMBERS.items():
+        if type(body[name]) not in kinds:
+            raise BadEvent(f"{name} of an entry has the wrong type", pointer="/history")
+    day = body["effective_at"]
+    return Recorded(
+        body["seq"],
+        body["type"],
+        body["source"],
+        body["digest"],
+        date.fromisoformat(day) if day else None,
+        instant_of(body["recorded_at"]),
+    )
 
 
 def _token(body: Any) -> SealedToken:

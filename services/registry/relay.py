@@ -7,8 +7,10 @@ import signal
 import sys
 import time
 from collections import OrderedDict
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from types import FrameType
+from typing import Any
 
 from services import telemetry
 from services.domain.errors import CertmarkError, Fault, LogMisconfigured, NotConfigured, RegisterBehind
@@ -69,7 +71,7 @@ class Relay:
             if revision == 0:  # who follows from the first record on needs the keys before what they seal
                 records.sort(key=lambda record: not record.key.startswith("key/"))
             poison = store.quarantine_after(cur, quarantined, BATCH)
-            alone = self._published(log, [(r.key, r.revision, seal(r, self.seal_key)) for r in records])
+            alone = self._published(log, self._sealed(cur, records))
             revision = published
             if time.monotonic() >= self._heartbeat_due and revision > 0 and len(records) < BATCH:
                 self._published(log, [("heartbeat", revision, self._heartbeat(cur, revision))])
@@ -98,6 +100,12 @@ class Relay:
             self._saw(key, revision)
         self._tail = positions[-1] + 1
         return True
+
+    def _sealed(self, cur: Cursor, records: Collection[StoredRecord]) -> list[tuple[str, int, bytes]]:
+        """(key, revision, sealed) of each, a certificate's with what was recorded about it, and when."""
+        numbers = {r.key: r.key.partition("/")[2] for r in records if r.key.startswith("certificate/")}
+        told = store.histories_of(cur, numbers.values()) if numbers else {}
+        return [(r.key, r.revision, seal(r, self.seal_key, told.get(numbers.get(r.key, ""), ()))) for r in records]
 
     def _saw(self, key: str, revision: int) -> None:
         self.seen[key] = revision
@@ -141,7 +149,7 @@ class Relay:
                         f"{key} stands at revision {rows[key].revision}, the state topic has {self.seen[key]}",
                         hint="the database was restored from an older copy: replay the log before going on",
                     )
-            log.append(self.topics.state, [(r.key, seal(r, self.seal_key)) for r in rows.values()])
+            log.append(self.topics.state, [(key, sealed) for key, _, sealed in self._sealed(cur, rows.values())])
         self._tail = tail
         return tail
 
@@ -190,7 +198,7 @@ class Relay:
         self._tail = None
 
 
-def seal(record: StoredRecord, key: PrivateKey) -> bytes:
+def seal(record: StoredRecord, key: PrivateKey, history: Sequence[tuple[Any, ...]] = ()) -> bytes:
     """The sealed record as readers take it, state and tokens as they are stored."""
     return seal_texts(
         record.key,
@@ -202,7 +210,26 @@ def seal(record: StoredRecord, key: PrivateKey) -> bytes:
         record.event,
         state=record.state,
         tokens=record.tokens,
+        history=_history(history),
         seal_key=key,
+    )
+
+
+def _history(rows: Sequence[tuple[Any, ...]]) -> str:
+    return json.dumps(
+        [
+            {
+                "seq": seq,
+                "type": type_,
+                "source": source,
+                "digest": digest,
+                "effective_at": effective_at.isoformat() if effective_at else None,
+                "recorded_at": instant_text(recorded_at),
+            }
+            for seq, type_, source, digest, effective_at, recorded_at in rows
+        ],
+        ensure_ascii=False,
+        separators=(",", ":"),
     )
 
 

@@ -544,6 +544,29 @@ def records_after(cur: Cursor, revision: int, limit: int) -> list[StoredRecord]:
     return [StoredRecord(*row) for row in cur.fetchall()]
 
 
+HISTORY_LIMIT = 100
+"""Entries that a sealed record tells of; the registry's own history has them all."""
+
+
+def histories_of(cur: Cursor, subjects: Collection[str]) -> dict[str, list[tuple[Any, ...]]]:
+    """The last accepted entries about each subject, in order of seq.
+
+    A row is (seq, type, source, digest, effective_at, recorded_at); the digest of a consequence is its cause's, which
+    is what the state names.
+    """
+    cur.execute(
+        "SELECT k.subject, e.* FROM unnest(%s::text[]) AS k(subject) CROSS JOIN LATERAL ("
+        "SELECT seq, type, source, CASE kind WHEN 'consequence' THEN detail ELSE digest END, effective_at, recorded_at"
+        " FROM entries WHERE subject = k.subject AND decision = 'accepted' AND kind IN ('event', 'consequence')"
+        " ORDER BY seq DESC LIMIT %s) e",
+        (_array(subjects), HISTORY_LIMIT),
+    )
+    found: dict[str, list[tuple[Any, ...]]] = {}
+    for subject, *row in cur.fetchall():
+        found.setdefault(subject, []).insert(0, tuple(row))
+    return found
+
+
 def quarantine_after(cur: Cursor, position: int, limit: int) -> list[Quarantined]:
     cur.execute(
         "SELECT position, digest, code, detail, pointer, received_at, recorded_at, record_key, value FROM quarantine"

@@ -1,7 +1,8 @@
 """The decision: what a question is answered with, from the register, for a day. No clock and no words in here."""
 
 import base64
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from services.domain.body import BodyState, BodyStatus, body_status_on
@@ -55,6 +56,8 @@ class Answer:
     scheme: SchemeRules | None = None
     body: BodyState | None = None
     body_status: str | None = None
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """The names of those who reported what the certificate's history tells, by source."""
     candidates: tuple["Answer", ...] = ()
     coverage: tuple[tuple[Words, Coverage], ...] = ()
     hints: tuple[Words, ...] = ()
@@ -300,7 +303,22 @@ def _completed(
         scheme=scheme,
         body=body,
         body_status=status,
+        sources={one.source: source_name(directory, one.source, found) for one in found.history},
     )
+
+
+def source_name(directory: Directory, source: str, found: Found) -> str:
+    """Who a source is, in words of the register; of one that it does not name, the last part of the source."""
+    kind, _, name = source.removeprefix("urn:certmark:").partition(":")
+    if kind == "body" and name in directory.bodies:
+        return directory.bodies[name]["name"]
+    if kind == "alliance" and name in directory.alliances:
+        return directory.alliances[name]["name"]
+    if kind == "authority" and name in directory.authorities:
+        return directory.authorities[name]["name"]
+    if kind == "declarant" and name == found.certificate.holder.uscc:
+        return found.certificate.holder.name
+    return name or source
 
 
 def body_on(directory: Directory, approval_no: str | None, day: date) -> tuple[BodyState | None, str | None]:

@@ -400,7 +400,7 @@ class Node:
             response, tagged = Response(content, content_type=JSON), content[: content.rindex(b',"checked_at"')]
         else:
             frame = self.frame(other_language=answer.code not in SILENT)
-            page, tagged = pages.verdict_page(answer, frame, self.settings.public_url)
+            page, tagged = pages.verdict_page(answer, frame, self.settings.public_url, self.settings.registry_url)
             response = self.html(page, frame)
         return self.cached(response, answer, tagged)
 

@@ -5,7 +5,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -15,17 +15,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from services import chart
-from services.domain.certificate import Certificate, Mark, Party, Status, StatusInterval
+from services.domain.certificate import Certificate, Mark, Party, Status
 from services.domain.consequence import WITHOUT, Allowed
 from services.domain.identifiers import CHINA, instant_text
 from services.domain.notices import LEVELS
-from services.domain.reasons import REASONS
 from services.domain.scheme import Coverage, Words
 from services.domain.standing import Standing, interval_on, mark_standing, part_standing, standing
 from services.verify.answer import Answer
 from services.verify.notices import recall_reason, recall_scope
 from services.verify.permits import permits_today
 from services.verify.site.words import SITE
+from services.verify.story import SHOWN, Happening, reason_text, story, until_clause
 from services.verify.wording import (
     ACT_WORD,
     ALLOWED_WORD,
@@ -33,14 +33,10 @@ from services.verify.wording import (
     BODY_WORD,
     DECLARATION_WITHDRAWN,
     EXPECTED,
-    HISTORY,
     HTML_LANG,
     LABELS,
-    NO_REASON,
     SEVERAL,
     STATUS_WORD,
-    SUSPENSION_OVERDUE,
-    SUSPENSION_PLANNED,
     SYSTEM_EXPLANATION,
     SYSTEM_NEXT_STEP,
     VERDICT,
@@ -95,6 +91,7 @@ def _said(text: str, language: str) -> str:
 
 
 _environment.filters["said"] = _said
+_environment.globals["shown"] = SHOWN
 _environment.globals["chart_css"] = Markup(chart.STYLE)  # noqa: S704  # our own text, not anybody's input
 _labels = {
     language: SimpleNamespace(**{name: text[language] for name, text in LABELS.items()}) for language in HTML_LANG
@@ -149,6 +146,17 @@ class FactRow:
     items: Sequence[Line] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a receipt holds beside the page itself."""
+
+    sha256: str
+    """of the answer's JSON, as `GET /v1/verify` gives it, at that moment"""
+    url: str
+    code: Markup
+    """the QR of the address, as SVG"""
+
+
 @dataclass(slots=True)
 class _View:
     """Everything that the verdict template prints."""
@@ -175,18 +183,27 @@ class _View:
     may_without: bool = False
     rows: list[FactRow] = field(default_factory=list)
     rows_heading: str = ""
-    history: Sequence[Mapping[str, str]] = ()
+    history: Sequence[Happening] = ()
     signed: bool = False
     digest: str = ""
     proof_text: str = ""
+    seq: int | None = None
+    seal_kid: str = ""
+    path: str = ""
+    receipt_href: str = ""
     number: str = ""
     report: str = ""
     typed: str = ""
     problem: str = ""
 
 
-def verdict_page(answer: Answer, frame: Frame, public_url: str) -> tuple[bytes, bytes]:
-    """(page, what its tag is made of): the second is the page without the time it was checked at."""
+def verdict_page(
+    answer: Answer, frame: Frame, public_url: str, registry_url: str, receipt: Receipt | None = None
+) -> tuple[bytes, bytes]:
+    """(page, what its tag is made of): the second is the page without the time it was checked at.
+
+    With `receipt` it is the page of a PDF: on paper nothing can be clicked or typed.
+    """
     view = _view(answer, frame, public_url)
     title = view.title
     if view.number:
@@ -196,6 +213,8 @@ def verdict_page(answer: Answer, frame: Frame, public_url: str) -> tuple[bytes, 
         title=f"{title} – {LABELS['site'][frame.language]}",
         robots="noindex",
         origin=public_url,
+        registry=registry_url,
+        receipt=receipt,
         **_frame(frame),
     )
     page = html.replace(_CHECKED_ISO, instant_text(answer.checked_at)).replace(
@@ -326,6 +345,7 @@ def _view(answer: Answer, frame: Frame, public_url: str) -> _View:
         expected=_expected(answer, language),
         candidates=[_candidate(one, frame) for one in answer.candidates],
         signed=answer.signed,
+        seq=answer.seq,
     )
     certificate = answer.certificate
     if certificate is not None:
@@ -333,10 +353,11 @@ def _view(answer: Answer, frame: Frame, public_url: str) -> _View:
         view.number = certificate.certificate_no
         view.rows_heading = LABELS["declaration_details" if certificate.declaration else "details"][language]
         view.rows = list(_rows(answer, certificate, frame))
-        view.history = _history(certificate, answer.day, facts)
+        view.history = story(answer, language)
         _tell_deeds(view, answer, language)
         view.digest = answer.found.digest or ""
         view.proof_text = LABELS["proof_text"][language].format(seq=answer.found.seq)
+        view.seal_kid, view.path = answer.found.seal_kid, certificate_path(certificate.certificate_no)
         if answer.code is Code.SUPERSEDED and certificate.superseded_by:
             number = certificate.superseded_by
             view.replacement = {"number": number, "href": frame.link(certificate_path(number))}
@@ -350,6 +371,19 @@ def _view(answer: Answer, frame: Frame, public_url: str) -> _View:
     if worded.family is not Family.INPUT:
         view.report = _report(answer, view, language, public_url)
     return view
+
+
+def _receipt_href(answer: Answer, frame: Frame) -> str:
+    """Where the answer is to be had as a PDF; after a refused code there is nothing that could be asked again."""
+    asked = answer.question
+    if answer.code in (*SILENT, None, Code.NOT_OURS, Code.MALFORMED_NUMBER, Code.STATUS_UNKNOWN):
+        return ""
+    if answer.certificate is not None and asked.gtin is None and answer.mark is None:
+        return frame.link(f"{certificate_path(answer.certificate.certificate_no)}/receipt.pdf")
+    text = asked.number or asked.gtin
+    if answer.mark is not None:
+        text = answer.mark.mark_no
+    return frame.link("/receipt.pdf", q=text) if text else ""
 
 
 class _Facts(dict[str, str]):
@@ -383,28 +417,13 @@ class _Facts(dict[str, str]):
         if interval is not None:
             self["since"] = interval.since.isoformat()
             self["reason"] = reason_text(interval.reason, language)
-            self["until_clause"] = _until_clause(interval, answer.day, language)
+            self["until_clause"] = until_clause(interval, answer.day, language)
 
     def fill(self, sentence: str) -> str:
         return sentence.format_map(self)
 
     def __missing__(self, name: str) -> str:
         return "–"
-
-
-def reason_text(code: str | None, language: str) -> str:
-    """A reason code in words, the code behind it."""
-    if not code:
-        return NO_REASON[language]
-    zh, en = REASONS.get(code, (code, code))
-    return f"{en if language == 'en' else zh} ({code})"
-
-
-def _until_clause(interval: StatusInterval, day: date, language: str) -> str:
-    if interval.until is None:
-        return ""
-    sentence = SUSPENSION_PLANNED if day <= interval.until else SUSPENSION_OVERDUE
-    return sentence[language].format(until=interval.until.isoformat())
 
 
 def _explanation(answer: Answer, facts: _Facts) -> str:
@@ -696,54 +715,13 @@ def _body_name(answer: Answer) -> str:
     return (certificate.body if certificate else None) or "–"
 
 
-# --- the history ----------------------------------------------------------------------------------------
-
-
-def _history(certificate: Certificate, day: date, facts: _Facts) -> list[dict[str, str]]:
-    """What happened, newest first, in plain words."""
-    language = facts.language
-    entries: list[tuple[date, str]] = []
-    first = certificate.statuses[0].since if certificate.statuses else certificate.issued_on
-    if certificate.first_issued_on < first:
-        entries.append((certificate.first_issued_on, LABELS["first_issued"][language]))
-    for passed in certificate.surveillances:
-        entries.append((passed, HISTORY["surveillance"][language]))
-    renewals = [*(period.issued_on for period in certificate.periods), certificate.issued_on][1:]
-    for renewed_on in renewals:
-        entries.append((renewed_on, HISTORY["renewed"][language]))
-    for number, interval in enumerate(certificate.statuses):
-        entries.append((interval.since, _happened(certificate, interval, number == 0, day, facts)))
-    end = certificate.valid_until
-    last = certificate.statuses[-1].status if certificate.statuses else Status.ACTIVE
-    if end is not None and end < day and last in (Status.ACTIVE, Status.SUSPENDED):
-        entries.append((end, HISTORY["expired"][language]))
-    entries.sort(key=lambda entry: entry[0])  # stable: what was accepted later on the same day stays later
-    ahead = HISTORY["ahead"][language]
-    return [{"day": when.isoformat(), "text": text + (ahead if when > day else "")} for when, text in reversed(entries)]
-
-
-def _happened(certificate: Certificate, interval: StatusInterval, first: bool, day: date, facts: _Facts) -> str:
-    language = facts.language
-    kind = interval.status.value
-    if interval.status is Status.ACTIVE:
-        kind = ("declared" if certificate.declaration else "issued") if first else "resumed"
-    elif interval.status is Status.CANCELLED and certificate.superseded_by:
-        kind = "superseded"
-    elif interval.status is Status.CANCELLED and certificate.declaration and not interval.reason:
-        kind = "withdrawn"
-    return HISTORY[kind][language].format(
-        until_clause=_until_clause(interval, interval.since, language),
-        reason=reason_text(interval.reason, language),
-        superseded_by=certificate.superseded_by or "",
-    )
-
-
 # --- the block for 12315 ----------------------------------------------------------------------------------
 
 
 def _report(answer: Answer, view: _View, language: str, public_url: str) -> str:
     colon = LABELS["colon"][language]
     certificate = answer.certificate
+    blank = "________"
     lines = []
     if certificate is not None:
         lines.append((LABELS["number"][language], certificate.certificate_no))
@@ -762,4 +740,5 @@ def _report(answer: Answer, view: _View, language: str, public_url: str) -> str:
         lines.append(("URL", public_url + certificate_path(certificate.certificate_no)))
     lines.append((LABELS["checked_at"][language], _CHECKED_TEXT))
     lines.append((LABELS["as_of"][language], view.as_of))
+    lines += [(LABELS[name][language], blank) for name in ("seller", "bought_on", "goods", "complaint")]
     return "\n".join(f"{name}{colon}{text}" for name, text in lines)

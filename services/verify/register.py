@@ -11,7 +11,7 @@ from services.domain.errors import Fault, Malformed
 from services.domain.identifiers import instant_of
 from services.domain.scheme import Scheme, SchemeRules, SchemeState, scheme_from_state
 from services.events.keys import b64u, public_key
-from services.events.record import SealedRecord
+from services.events.record import Recorded, SealedRecord, open_sealed, recorded
 from services.marks.token import MarkKey, mark_kid
 from services.verify.notices import Notices, notices_in
 from services.verify.read_model import DamagedRow, Meta, ReadModel, Stored, certificate_key
@@ -45,6 +45,8 @@ class Found:
     digest: str | None
     under_review: bool
     tokens: tuple[Token, ...]
+    history: tuple[Recorded, ...] = ()
+    seal_kid: str = ""
     parent: Certificate | None = None
     """The certificate that this one is a part of, and falls with."""
 
@@ -147,6 +149,8 @@ def found_in(stored: Stored) -> Found:
         digest=payload["digest"],
         under_review=payload["under_review"],
         tokens=tokens,
+        history=tuple(recorded(one) for one in payload.get("history", ())),
+        seal_kid=open_sealed(stored.sealed).kid,
     )
 
 

@@ -366,6 +366,26 @@ HISTORY: dict[str, Text] = {
     "superseded": Text("由{superseded_by}代替", "Replaced by {superseded_by}"),
     "withdrawn": Text("企业撤回声明", "Withdrawn by the company"),
     "expired": Text("证书到期", "Certificate ended"),
+    "amended": Text("变更证书内容", "Content changed"),
+    "corrected": Text("更正此前的申报", "An earlier report corrected"),
+    "transferred": Text("转出，由另一机构接收", "Handed over to another body"),
+    "received": Text("由新机构接收", "Taken over by another body"),
+    "mark.authorized": Text("授权使用标志{mark}", "Mark authorised{mark}"),
+    "mark.suspended": Text(
+        "暂停标志授权{mark}{until_clause}：{reason}", "Mark suspended{mark}{until_clause}: {reason}"
+    ),
+    "mark.resumed": Text("恢复标志授权{mark}", "Mark back in force{mark}"),
+    "mark.withdrawn": Text("撤回标志授权{mark}", "Mark authorisation withdrawn{mark}"),
+    "mark.codes_issued": Text("生成单件标志码", "Codes for single units made"),
+    "decision.annulled": Text("监管部门撤销此前的一项决定", "The authority annulled an earlier decision"),
+    "catalogue.class_removed": Text(
+        "产品类别调出认证目录", "The product class has left the catalogue of what must be certified"
+    ),
+    "other": Text("登记册的其他记录（{type}）", "Another entry of the register ({type})"),
+    "only_parts": Text("（仅{parts}）", " ({parts} only)"),
+    "was_annulled": Text("已被撤销，不再作数", "annulled, no longer counts"),
+    "was_corrected": Text("已更正", "corrected since"),
+    "recorded": Text("{who} · 登记于{at}", "{who} · recorded {at}"),
     "ahead": Text("(尚未到日期)", " (still ahead)"),
 }
 
@@ -465,7 +485,44 @@ LABELS: dict[str, Text] = {
     "alert_until": Text("{instrument}，至{until}", "{instrument}, until {until}"),
     "recorded": Text("登记于{recorded_at}（第 {seq} 条）", "recorded {recorded_at}, entry {seq}"),
     "event_digest": Text("事件摘要", "Event digest"),
+    "earlier": Text("更早的{count}条", "{count} earlier entries"),
+    "whole_history": Text(
+        "登记册的全部记录，包括被拒绝的（JSON）", "Everything in the register about it, refused reports included (JSON)"
+    ),
     "proof": Text("自行验证", "Check it yourself"),
+    "proof_steps": Text(
+        "不必相信本网站。用任何 JOSE 程序库即可验证：",
+        "You need not trust this site. Any JOSE library can check the answer:",
+    ),
+    "proof_record": Text("下载封签记录", "Download the sealed record"),
+    "proof_record_text": Text(
+        "它是一个 JWS，内容就是本页所示的证书状态。", "It is a JWS; its payload is the state that this page shows."
+    ),
+    "proof_key": Text("取得封签公钥", "Get the seal's public key"),
+    "proof_key_text": Text(
+        "密钥编号与 JWS 头部的 kid 相同，算法为其中的 alg；同一文件里的 event 是登记这把密钥的签名事件，"
+        "可一直追溯到登记册的创始事件。",
+        "Its id is the kid of the JWS header and its algorithm the alg. The event beside it is the signed one that "
+        "registered the key, and leads back to the register's first event.",
+    ),
+    "proof_event": Text("查看该事件的决定", "See what was decided on the event"),
+    "proof_event_text": Text(
+        "登记机构按事件摘要给出决定和登记时间。",
+        "By the event's digest the registry tells its decision and when it was recorded.",
+    ),
+    "receipt": Text("PDF 凭证", "PDF receipt"),
+    "receipt_title": Text("查询凭证", "Receipt of a look-up"),
+    "receipt_hash": Text("答复（JSON）的 SHA-256", "SHA-256 of the answer (JSON)"),
+    "receipt_seq": Text("登记册条目", "Register entry"),
+    "receipt_url": Text("再次查询", "Look up again"),
+    "receipt_text": Text(
+        "本凭证记录上述时间的答复；证书状态此后可能变化，请以再次查询为准。",
+        "This receipt records the answer at the time above. The state may have changed since: look it up again.",
+    ),
+    "seller": Text("商家（请填写）", "Seller (please fill in)"),
+    "bought_on": Text("购买日期和地点或链接（请填写）", "Bought on and where, or link (please fill in)"),
+    "goods": Text("商品和型号（请填写）", "Goods and model (please fill in)"),
+    "complaint": Text("反映的问题（请填写）", "What is wrong (please fill in)"),
     "proof_text": Text(
         "本页内容来自登记机构封签的状态记录。登记册第 {seq} 条，事件摘要（SHA-256）：",
         "This page is made from a state record sealed by the registry. Register entry {seq}, event digest (SHA-256):",
@@ -478,7 +535,7 @@ LABELS: dict[str, Text] = {
     "qr_alt": Text("标志 {mark_no} 的二维码", "QR code of mark {mark_no}"),
     "report": Text("向 12315 反映时可复制", "To copy when reporting to 12315"),
     "print": Text(
-        "可用浏览器的“打印”保存本页为凭证。", "Use your browser's print function to keep this page as a record."
+        "也可用浏览器的“打印”保存本页。", "You can also use your browser's print function to keep this page."
     ),
     "other_language": Text("English", "中文"),
     "and": Text("、", ", "),

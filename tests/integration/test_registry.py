@@ -17,6 +17,7 @@ from services.embedded import EmbeddedPostgres
 from services.events.envelope import open_envelope
 from services.events.keys import new_key
 from services.events.log import Topics
+from services.events.record import open_sealed, read_record
 from services.marks.token import MarkKey, MarkPath, open_token, verify_token
 from services.postgres import Cursor, transaction
 from services.registry import register as registry_register
@@ -623,6 +624,36 @@ def test_the_last_state_record_of_each_key_is_the_row(register: Register) -> Non
     found.pop("heartbeat")
     assert found == dict(register.rows("SELECT key, revision FROM records"))
     relay.drop()
+
+
+def test_a_certificates_record_tells_when_each_thing_was_recorded(register: Register) -> None:
+    number = register.issue()
+    relay = Relay(register.settings)
+    register.say(BODY, "certificate.suspended", number, a_suspension())
+    register.say(BODY, "certificate.suspended", number, a_suspension())  # refused: it is suspended
+    register.say(BODY, "certificate.resumed", number, {"effective_at": TODAY.isoformat(), "verified_on": ago(0)})
+    register.say(BODY, "certificate.surveillance_passed", number, {"effective_at": TODAY.isoformat()})
+    catch_up(relay)
+    relay.drop()
+    topic = Topics.under(register.settings.topic_prefix).state
+    values = {record.key: record.value for record in _all(register, topic)}
+    sealed = read_record(open_sealed(values[f"certificate/{number}"]).payload)
+    assert [(one.type, one.source) for one in sealed.history] == [
+        (f"certmark.{name}.v1", BODY)
+        for name in (
+            "certificate.issued",
+            "certificate.suspended",
+            "certificate.resumed",
+            "certificate.surveillance_passed",
+        )
+    ]
+    rows = register.rows(
+        "SELECT seq, digest, effective_at, recorded_at FROM entries WHERE subject = %s AND decision = 'accepted'"
+        " AND kind = 'event' ORDER BY seq",
+        number,
+    )
+    assert [(one.seq, one.digest, one.effective_at, one.recorded_at) for one in sealed.history] == rows
+    assert all(not read_record(open_sealed(v).payload).history for k, v in values.items() if k.startswith("body/"))
 
 
 def test_a_zombies_last_breath_is_mended(register: Register) -> None:
