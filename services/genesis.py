@@ -1,15 +1,18 @@
 """The embedded default's own beginning: its keys, the first authority, the registry's keys, the shipped data."""
 
 import json
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from services.domain.identifiers import civil_day
+from services.domain.quarter import Quarter, quarter_of
 from services.events.drafts import Draft, Signer
 from services.events.envelope import open_envelope
 from services.events.event_types import SCHEMAS
 from services.events.keys import PrivateKey, load_key, new_key, save_key
+from services.marks.trust_list import ROOT_LIFE, Root, root_payload, sign_document
 from services.settings import Settings
 
 AUTHORITY = "demo"
@@ -46,9 +49,9 @@ def _write(settings: Settings, now: datetime) -> list[bytes]:
         "effective_at": today,
     }
     events = [authority.sign(draft("authority.established", AUTHORITY, established), now)]
-    for purpose, path in (("seal", settings.seal_key), ("mark", settings.mark_key)):
+    for purpose, path, days in _own_keys(settings, civil_day(now)):
         key = key_file(path)
-        added = {"owner": REGISTRY, "purpose": purpose, "key": dict(key.public.jwk), "from": today}
+        added = {"owner": REGISTRY, "purpose": purpose, "key": dict(key.public.jwk)} | days
         events.append(authority.sign(draft("key.added", key.public.kid, added), now))
     # Working days and catalogues come first: the schemes refer to them.
     for folder, event in _SHIPPED:
@@ -56,6 +59,46 @@ def _write(settings: Settings, now: datetime) -> list[bytes]:
             data = json.loads(file.read_text(encoding="utf-8"))
             events.append(authority.sign(draft(event, file.stem, data), now))
     return events
+
+
+def _own_keys(settings: Settings, today: date) -> Iterator[tuple[str, Path, dict[str, str]]]:
+    """(purpose, file, its days) of each key of the registry; of mark keys one for this quarter and one for the next."""
+    at_once = {"from": today.isoformat()}
+    yield "seal", settings.seal_key, at_once
+    this, following = quarter_of(today), quarter_of(today).following
+    yield "mark", settings.mark_key, at_once | {"until": this.last_day.isoformat()}
+    yield "mark", quarter_file(settings.mark_key, following), following.days
+    yield "status", settings.status_key, at_once
+    yield "trust", settings.trust_key, at_once
+
+
+def quarter_file(path: Path, quarter: Quarter) -> Path:
+    """Where the mark key of a quarter lies: in the folder that the setting names, or beside the file."""
+    return path / f"mark-{quarter}.pem" if path.is_dir() else path.with_name(f"{path.stem}-{quarter}.pem")
+
+
+def demonstration_roots(settings: Settings, register: str, now: datetime) -> None:
+    """Three root keys and the document that two of them sign, where there is none.
+
+    A demonstration's roots lie beside all other keys; those of a register in earnest never come near this machine.
+    """
+    file = settings.trust_roots / "root-1.cbor"
+    if file.exists():
+        return
+    keys = [key_file(settings.keys / f"root-{number}.pem") for number in (1, 2, 3)]
+    root = Root(
+        version=1,
+        issued_at=now.replace(microsecond=0),
+        expires_at=(now + ROOT_LIFE).replace(microsecond=0),
+        register=register,
+        keys=tuple(key.public for key in keys),
+        threshold=2,
+        delegates=(key_file(settings.trust_key).public,),
+    )
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = file.with_suffix(".new")
+    fresh.write_bytes(sign_document(root_payload(root), keys[:2]))
+    fresh.replace(file)
 
 
 def draft(event_type: str, subject: str, data: dict[str, Any]) -> Draft:

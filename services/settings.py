@@ -45,6 +45,9 @@ class Settings:
     hosts: tuple[str, ...]
     seal_key: Path
     mark_key: Path
+    status_key: Path
+    trust_key: Path
+    trust_roots: Path
     stale_after_hours: int
     rate_per_second: int
     streams: int
@@ -157,6 +160,9 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         hosts=tuple(dict.fromkeys((own_host, *hosts))),
         seal_key=Path(env.get("CERTMARK_SEAL_KEY", data / "keys" / "seal.pem")),
         mark_key=Path(env.get("CERTMARK_MARK_KEY", data / "keys" / "mark.pem")),
+        status_key=Path(env.get("CERTMARK_STATUS_KEY", data / "keys" / "status.pem")),
+        trust_key=Path(env.get("CERTMARK_TRUST_KEY", data / "keys" / "trust.pem")),
+        trust_roots=Path(env.get("CERTMARK_TRUST_ROOTS", data / "trust")),
         stale_after_hours=number("CERTMARK_STALE_AFTER_HOURS", 24),
         rate_per_second=number("CERTMARK_RATE_PER_SECOND", 5000),
         streams=number("CERTMARK_STREAMS", 100),

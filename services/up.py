@@ -26,7 +26,7 @@ from services.embedded import EmbeddedPostgres
 from services.events.client import Service
 from services.events.envelope import open_envelope
 from services.events.log import Topics, open_log
-from services.genesis import beginning
+from services.genesis import beginning, demonstration_roots
 from services.marks import qr
 from services.marks.token import MarkPath, mark_url
 from services.migrate import migrate
@@ -178,6 +178,7 @@ def prepare(settings: Settings, stack: contextlib.ExitStack) -> Settings:
                 log.append(topics.events, [(_subject(jws), jws) for jws in events])
                 begun.touch()
             settings = replace(settings, genesis=pinned_genesis(settings))
+            demonstration_roots(settings, settings.genesis, datetime.now(UTC))
     return settings
 
 
@@ -209,6 +210,7 @@ def children(settings: Settings) -> list[Child]:
     return [
         Child("registry", "registry-worker", [python, "-m", "services.registry.worker"]),
         Child("registry", "registry-relay", [python, "-m", "services.registry.relay"]),
+        Child("registry", "registry-lists", [python, "-m", "services.registry.lists"]),
         Child("registry", "registry-webhooks", [python, "-m", "services.registry.webhooks"]),
         Child("verify", "verify-projector", [python, "-m", "services.verify.projector"]),
         web("registry", "services.registry.api:create_server", settings.registry_port, "asgi"),  # its streams stay open

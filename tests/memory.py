@@ -175,7 +175,7 @@ class Memory:
             self.size, 0, 0, nobody, self.revision, self.status_index, 0, "", leader_lives=False, lease_runs=False,
             now=self.now,
         )  # fmt: skip
-        return Batch(self.register, head, "", MARK_KEY, ids={}, chains=dict(chains), pending=[])
+        return Batch(self.register, head, "", [MARK_KEY], ids={}, chains=dict(chains), pending=[])
 
     def _keep(self, batch: Batch) -> None:
         saved = batch.records()

@@ -11,7 +11,7 @@ from typing import Any, Self
 from services.domain.identifiers import civil_day
 from services.events.drafts import Draft, Signer
 from services.events.envelope import open_envelope, sign_compact
-from services.events.keys import PrivateKey, new_key, save_key
+from services.events.keys import PrivateKey, load_key, new_key, save_key
 from services.events.log import Log, Topics, open_log
 from services.migrate import migrate
 from services.postgres import Connection, connect, database_url, transaction
@@ -103,9 +103,11 @@ class Register:
             for part in ("events", "registry"):
                 migrate(connection, SERVICES / part / "migrations")
         settings.keys.mkdir(parents=True)
-        regulator, seal, mark = new_key(), new_key(), new_key()
-        save_key(seal, settings.seal_key)
-        save_key(mark, settings.mark_key)
+        regulator = new_key()
+        own = [(settings.seal_key, "seal"), (settings.mark_key, "mark"), (settings.status_key, "status")]
+        own.append((settings.trust_key, "trust"))
+        for path, _ in own:
+            save_key(new_key(), path)
         log = open_log(settings)
         log.ensure(Topics.under(settings.topic_prefix).all())
         authority = Signer(AUTHORITY, regulator, "T-1", lambda source, subject: (0, None))
@@ -122,8 +124,8 @@ class Register:
         self = cls(settings, log, Worker(settings), connect(database_url(settings)))
         self.keys[AUTHORITY], self.signers[AUTHORITY] = regulator, authority
         self.append(genesis)
-        for key, purpose in ((seal, "seal"), (mark, "mark")):
-            self.add_key(REGISTRY, key, purpose)
+        for path, purpose in own:
+            self.add_key(REGISTRY, load_key(path), purpose)
         for scheme, rules in SCHEMES.items():
             self.tell(AUTHORITY, "scheme.published", scheme, rules)
         for body in (BODY, OTHER):

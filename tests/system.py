@@ -94,6 +94,7 @@ _NAMES = (
     ("services.registry.worker", "worker"),
     ("services.registry.relay", "relay"),
     ("services.registry.webhooks", "webhooks"),
+    ("services.registry.lists", "lists"),
     ("services.verify.projector", "projector"),
     ("services.registry.api", "registry"),
     ("services.events.ingest", "events"),

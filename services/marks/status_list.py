@@ -264,7 +264,7 @@ def verify_list(opened: OpenList, signers: Iterable[Signer]) -> StatusList:
             signer.public.verify(opened.signature, message)
         except BadSignature:
             continue
-        content = _content(opened.claims)
+        content = content_of(opened)
         if not signer.signed_on(civil_day(content.issued_at)):
             raise ListUnknownSigner("its key did not sign on the day on which the list was issued")
         return content
@@ -284,9 +284,14 @@ def check_list(content: StatusList, uri: str, now: datetime) -> StatusList:
     return content
 
 
-def _content(claims: bytes) -> StatusList:
+def content_of(opened: OpenList) -> StatusList:
+    """What a list says, whoever signed it.
+
+    Raises:
+        ListUnreadable, ListTooLarge: see each.
+    """
     try:
-        read = strict_cbor.loads(claims)
+        read = strict_cbor.loads(opened.claims)
     except NotCbor as error:
         raise ListUnreadable(error.detail) from None
     if not isinstance(read, dict) or read.keys() != {_SUBJECT, _EXPIRES, _ISSUED, _STATUS_LIST, _TTL}:

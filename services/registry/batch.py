@@ -1,7 +1,7 @@
 """One batch of events, decided in order against the register as it stands, and what is to be saved of it."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
@@ -37,6 +37,7 @@ from services.events.envelope import Event, check_signature, check_source, open_
 from services.events.keys import PrivateKey, public_key
 from services.marks.token import TokenTooLong
 from services.registry.intake import Prepared
+from services.registry.own_keys import in_force
 from services.registry.register import RESOLVED, Register, subject_of
 from services.registry.store import Entry, Head, Pending, Quarantined, StoredRecord
 from services.registry.tokens import TokenRecord, sign, tokens_due, with_token
@@ -66,7 +67,7 @@ class Batch:
         register: Register,
         head: Head,
         genesis: str,
-        mark_key: PrivateKey | None,
+        mark_keys: Sequence[PrivateKey],
         *,
         ids: dict[tuple[str, str], str],
         chains: dict[tuple[str, str], tuple[int, str]],
@@ -76,7 +77,7 @@ class Batch:
         self.register = register
         self.head = head
         self.genesis = genesis
-        self.mark_key = mark_key
+        self.mark_keys = mark_keys
         self.ids = ids | {(p.source, p.event_id): p.digest for p in pending}
         self.chains = chains
         self.again = again or {}
@@ -351,12 +352,7 @@ class Batch:
             )
 
     def _valid_mark_key(self) -> PrivateKey | None:
-        if self.mark_key is None:
-            return None
-        key = self.register.signing_key(self.mark_key.public.kid)
-        if key is None or key.purpose is not Purpose.MARK or not key.valid_at(self.recorded_at):
-            return None
-        return self.mark_key
+        return in_force(self.mark_keys, self.register.signing_key, Purpose.MARK, self.recorded_at)
 
     def _append(self, entry: Entry) -> None:
         entry.leaf = leaf_of(entry)

@@ -145,6 +145,11 @@ def save_head(cur: Cursor, after: Head, leader: str, lease: float) -> None:
     )
 
 
+def save_revision(cur: Cursor, revision: int) -> None:
+    """The last revision given, where no batch is saved."""
+    cur.execute("UPDATE head SET revision = %s", (revision,))
+
+
 def release_lease(cur: Cursor, leader: str) -> None:
     cur.execute("UPDATE head SET leader = '', lease_until = '1970-01-01Z' WHERE leader = %s", (leader,))
 
@@ -220,8 +225,10 @@ def records_of(cur: Cursor, keys: Collection[str]) -> dict[str, StoredRecord]:
 
 
 def administrative_records(cur: Cursor) -> dict[str, StoredRecord]:
-    """Every record but the certificates': few, and needed for every decision."""
-    cur.execute(f"SELECT {_RECORD} FROM records WHERE key < 'certificate/' OR key >= 'certificate0'")
+    """Every record that decisions may need but the certificates': few. What is published of them all is none."""
+    cur.execute(
+        f"SELECT {_RECORD} FROM records WHERE (key < 'certificate/' OR key >= 'certificate0') AND {NOT_MADE_OF_OTHERS}"
+    )
     return {row[0]: StoredRecord(*row) for row in cur.fetchall()}
 
 
@@ -229,6 +236,10 @@ def is_demonstration(cur: Cursor) -> bool:
     """Whether an authority says of itself that it only demonstrates."""
     cur.execute("SELECT state FROM records WHERE key >= 'authority/' AND key < 'authority0'")
     return any(json.loads(state).get("demonstration") for (state,) in cur.fetchall())
+
+
+NOT_MADE_OF_OTHERS = "NOT (key >= 'list/' AND key < 'list0' OR key = 'trust')"
+"""Status lists and the trust list are made of the other records: no event stands behind them."""
 
 
 def mark_owners(cur: Cursor, mark_nos: Collection[str]) -> dict[str, str]:

@@ -16,12 +16,12 @@ from services.domain.errors import CertmarkError, Fault, LogMisconfigured, LogTr
 from services.domain.fold import ANNULLED, CAUSES, CORRECTED
 from services.domain.identifiers import normalised
 from services.events.envelope import Event, open_envelope, read_event
-from services.events.keys import PrivateKey, load_key
 from services.events.log import Record, Topics, open_log
 from services.postgres import Connection, Cursor, connect, database_url, transaction
 from services.registry import consequences, store
 from services.registry.batch import Batch
 from services.registry.intake import Intake, Prepared, prepare, read_checked, spare_the_collector
+from services.registry.own_keys import KeyFiles
 from services.registry.register import RESOLVED, Register, public_key_of, subject_of
 from services.registry.store import Head, StoredRecord
 from services.registry.told import ToldRow, told_one
@@ -52,7 +52,7 @@ class Worker:
         self.name = name or f"{socket.gethostname()}:{os.getpid()}"
         self.topics = Topics.under(settings.topic_prefix)
         self.genesis = settings.genesis or pinned_genesis(settings)
-        self.mark_key: PrivateKey | None = load_key(settings.mark_key) if settings.mark_key.exists() else None
+        self.mark_keys = KeyFiles(settings.mark_key)
         self.register = Register()
         self.size: int | None = None  # the register's size after the last batch of ours; None: reload before the next
         self.drawing = False  # an event's consequences are being drawn: nothing is read before that is done
@@ -188,7 +188,7 @@ class Worker:
             numbers, reached = consequences.affected(cur, cause, self.register, head.drawn_to)
             self.register.load(cur, set(numbers), set())
             self.register.load_told_about(cur, numbers if cause.said.type == ANNULLED else ())
-            batch = Batch(self.register, head, self.genesis, self.mark_key, ids={}, chains={}, pending=[])
+            batch = Batch(self.register, head, self.genesis, self.mark_keys.keys(), ids={}, chains={}, pending=[])
             for number in numbers:
                 before = self.register.certificate(number)
                 drawn = consequences.drawn(before, cause, self.register) if before else None
@@ -250,7 +250,7 @@ class Worker:
             self.register,
             head,
             self.genesis,
-            self.mark_key,
+            self.mark_keys.keys(),
             ids=store.known_ids(cur, ids) if ids else {},
             chains=store.chains_of(cur, subjects, sources) if subjects else {},
             pending=pending,

@@ -25,7 +25,7 @@ from services.marks import qr
 from services.marks.token import MarkPath, decimal
 from services.problems import MEDIA_TYPE
 from services.settings import Settings, settings_from
-from services.verify import pages, proof, scan_page
+from services.verify import lists, pages, proof, scan_page
 from services.verify.answer import Answer, decide
 from services.verify.as_json import as_json, code_on, dumps
 from services.verify.clients import AskedTooOften, Clients, may_pass
@@ -44,7 +44,7 @@ from services.web import SECURITY_HEADERS, Blueprint, service_app
 HTML, JSON, LINKSET = "text/html", "application/json", "application/linkset+json"
 MANY = 1000
 _HSTS = ("Strict-Transport-Security", "max-age=31536000")
-_MACHINE = ("/v1/", "/qr/", "/healthz", "/readyz", "/metrics")
+_MACHINE = ("/v1/", "/qr/", "/status/", "/.well-known/", "/healthz", "/readyz", "/metrics")
 """Addresses that programs ask: their problems stay problem documents, whatever is said to be accepted."""
 _OPERATORS = ("/healthz", "/readyz", "/metrics")
 _RETRY_S = 10
@@ -576,6 +576,7 @@ def _add_routes(api: Api, node: Node) -> None:
     add_search(public, node, HeadSchema)
     scan_page.add_routes(public, node)
     api.register_blueprint(public)
+    api.register_blueprint(lists.blueprint(lambda: node.register, node.clock))
 
 
 def _token() -> str | None:

@@ -368,7 +368,7 @@ class ModelWriter:
             for row in rows:
                 if _save(cur, row):
                     changed += 1
-                    directory += not row.key.startswith("certificate/")
+                    directory += not row.key.startswith(_MANY)
                     revision = max(revision, row.revision)
             latest = max(filter(None, (as_of, self._as_of_text())), default=None)
             cur.execute(
@@ -414,6 +414,10 @@ class ModelWriter:
     def _as_of_text(self) -> str | None:
         row = self._connection.execute("SELECT as_of FROM meta").fetchone()
         return row[0] if row else None
+
+
+_MANY = ("certificate/", "list/")
+"""Kinds that are not in the directory, which readers keep in memory."""
 
 
 def _connect(path: Path) -> sqlite3.Connection:

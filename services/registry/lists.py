@@ -1,0 +1,199 @@
+"""Makes the status lists: follows the records and the calendar, signs what has changed, hands it to the relay."""
+
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import FrameType
+
+from services import telemetry
+from services.domain.body import Purpose
+from services.domain.errors import CertmarkError, Fault, Malformed, NotConfigured, Untrusted
+from services.domain.identifiers import civil_day, instant_text
+from services.events.keys import PrivateKey, b64u
+from services.marks.status_list import LIFE, TTL, StatusList, sign_list
+from services.postgres import Connection, Cursor, connect, database_url, transaction, wait_for_notify
+from services.registry import list_store, store, trust
+from services.registry.list_places import fold
+from services.registry.list_store import StoredList
+from services.registry.own_keys import KeyFiles, in_force
+from services.registry.published_records import published_record, registered_in, save_published
+from services.registry.store import StoredRecord
+from services.registry.worker import pinned_genesis
+from services.settings import Settings, settings_from
+
+LOOK = 1.0
+"""Seconds after which the calendar is looked at, though nothing was said."""
+
+TRUST_LOOK = 30.0
+"""Seconds between two looks at roots, hosts and the age of the trust list; a key that changes is seen at once."""
+
+PAUSE = 0.3
+"""Seconds between two signings: what changes in between goes out together."""
+
+
+class ListMaker:
+    """Owns nothing but its turn: what it has made is in the tables, and a crash repeats a page or a signing."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], datetime], *, pause: float = PAUSE) -> None:
+        self.settings = settings
+        self.stopping = False
+        self._clock = clock
+        self._pause = pause
+        self._register = settings.genesis or pinned_genesis(settings)
+        self._status_keys = KeyFiles(settings.status_key)
+        self._trust_keys = KeyFiles(settings.trust_key)
+        self._trust_due = 0.0
+        self._told: set[str] = set()
+        self._connection: Connection | None = None
+        self._listener: Connection | None = None
+        self._target: int | None = None  # the register's revision when this round of folding began
+        self._quiet_until = 0.0
+
+    def run(self) -> None:
+        """Work until told to stop.
+
+        Raises:
+            NotConfigured: a person must look.
+        """
+        while not self.stopping:
+            try:
+                if not self.step():
+                    self._wait(LOOK)
+            except NotConfigured:
+                raise
+            except Fault as fault:
+                telemetry.warning("lists fault, trying again", fault=type(fault).__name__, detail=fault.detail)
+                self.drop()
+                time.sleep(0.2)
+        self.drop()
+
+    def step(self) -> bool:
+        """One page of what has changed, and the signing after a round of pages; whether to come again at once.
+
+        No list is signed in the midst of a round: its places would stand as nothing they ever were together.
+        """
+        with transaction(self._connected()) as cur:
+            revision = list_store.lock(cur)
+            now = self._clock()
+            if self._target is None:
+                self._target = store.head(cur).revision
+            folded = fold(cur, revision, civil_day(now))
+            if folded.keys or time.monotonic() >= self._trust_due:
+                self._renew_trust(cur, now)
+                self._trust_due = time.monotonic() + TRUST_LOOK
+            if folded.more and folded.revision < self._target:
+                return True
+            if time.monotonic() < self._quiet_until:
+                return False
+            self._target = None
+            signed = self._sign(cur, now)
+        if signed:
+            self._quiet_until = time.monotonic() + self._pause
+            _SIGNED.inc(signed)
+        return folded.more
+
+    def _sign(self, cur: Cursor, now: datetime) -> int:
+        """Sign and save every list that has changed, or has lived half its life; how many."""
+        base = status_base(self.settings)
+        due = list_store.due_for_signing(cur, now - LIFE / 2, base)
+        if not due:
+            return 0
+        key = in_force(self._status_keys.keys(), registered_in(cur), Purpose.STATUS, now)
+        if key is None:
+            self._tell_once("no status key that the register knows: status lists are not signed", "")
+            return 0
+        records = [list_record(one, base, now, key) for one in due]
+        save_published(cur, records)
+        for one in due:
+            list_store.signed(cur, one.list_id, f"{base}/{one.list_id}", now)
+        return len(due)
+
+    def _renew_trust(self, cur: Cursor, now: datetime) -> None:
+        """A register without roots works as any other; what is wrong with them is told, and stops nothing else."""
+        try:
+            made = trust.renew(cur, self.settings, self._register, self._trust_keys.keys(), now)
+        except (NotConfigured, Untrusted, Malformed) as error:
+            self._tell_once("the trust list is not renewed", f"{error.slug}: {error.detail}")
+            return
+        if made is not None:
+            telemetry.info("trust list signed", version=made.version, root=made.root)
+
+    def _tell_once(self, words: str, detail: str) -> None:
+        if words + detail not in self._told:
+            telemetry.warning(words, detail=detail)
+        self._told.add(words + detail)
+
+    def _wait(self, seconds: float) -> None:
+        """Until something is decided, or the time is up."""
+        seconds = min(seconds, max(0.01, self._quiet_until - time.monotonic())) if self._target is not None else seconds
+        if self._listener is None or self._listener.closed:
+            self._listener = connect(database_url(self.settings), autocommit=True)
+            with self._listener.cursor() as cur:
+                cur.execute(f"LISTEN {store.CHANNEL}")
+            return  # what came before we listened is found by looking once more
+        wait_for_notify(self._listener, seconds)
+
+    def _connected(self) -> Connection:
+        if self._connection is None or self._connection.closed:
+            self._target = None
+            self._connection = connect(database_url(self.settings))
+        return self._connection
+
+    def drop(self) -> None:
+        """Forget every connection; the next step makes new ones."""
+        for closing in (self._connection, self._listener):
+            if closing is not None:
+                with contextlib.suppress(CertmarkError):
+                    closing.close()
+        self._connection = self._listener = None
+        self._target = None
+
+
+def status_base(settings: Settings) -> str:
+    """The address below which each status list has its number."""
+    return f"{settings.public_url.lower()}/status"
+
+
+def list_record(stored: StoredList, base: str, now: datetime, key: PrivateKey) -> StoredRecord:
+    """The record of a list, signed; its revision is given when it is saved."""
+    uri = f"{base}/{stored.list_id}"
+    content = StatusList(uri, now, now + LIFE, TTL, stored.places, f"{base}/lists")
+    state: dict[str, object] = {
+        "v": 1,
+        "kind": "list",
+        "list": stored.list_id,
+        "uri": uri,
+        "issued_at": instant_text(now),
+        "expires_at": instant_text(now + LIFE),
+        "ttl": TTL,
+        "cwt": b64u(sign_list(content, key)),
+    }
+    return published_record(f"list/{stored.list_id}", state)
+
+
+_SIGNED = telemetry.counter("certmark_status_lists_signed_total", "Status lists signed")
+
+
+def main() -> int:
+    """Make lists until SIGTERM or SIGINT; 1 where a person must look."""
+    telemetry.log_as_json("registry-lists")
+    try:
+        maker = ListMaker(settings_from(), lambda: datetime.now(UTC))
+
+        def stop(signum: int, frame: FrameType | None) -> None:
+            maker.stopping = True
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        maker.run()
+    except CertmarkError as error:
+        telemetry.error("lists stopped", slug=error.slug, detail=error.detail, hint=error.hint)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,271 @@
+"""Status lists and trust list from the event to the node that serves them, on real PostgreSQL; the clock is given."""
+
+import json
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from flask.testing import FlaskClient
+
+from services.domain.identifiers import CHINA, civil_day
+from services.embedded import EmbeddedPostgres
+from services.events.keys import ES256, new_key
+from services.events.log import Topics, open_log
+from services.genesis import demonstration_roots
+from services.marks.signers import KeyStanding
+from services.marks.status_list import LIFE, Status, StatusList, check_list, open_list, verify_list
+from services.marks.trust_list import Trusted, open_document, walk
+from services.registry import list_places
+from services.registry.lists import ListMaker
+from services.registry.relay import Relay
+from services.settings import Settings, settings_from
+from services.verify.api import app_for
+from services.verify.projector import Projector
+from tests.conftest import a_database
+from tests.register import AUTHORITY, BODY, REGISTRY, TODAY, Register, a_first_event, a_number, a_suspension, ahead
+
+pytestmark = pytest.mark.integration
+
+PUBLIC = "https://mark.example"
+
+
+@dataclass
+class Chain:
+    """Everything between an event and an offline reader, one step at a time, in one process."""
+
+    register: Register
+    settings: Settings
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def __post_init__(self) -> None:
+        self.maker = ListMaker(self.settings, lambda: self.now, pause=0)
+        self.relay = Relay(self.settings)
+        self.log = open_log(self.settings)
+        topic = Topics.under(self.settings.topic_prefix).state
+        self.projector = Projector(self.log, topic, self.settings.genesis, self.settings.data / "verify")
+        self.client: FlaskClient = app_for(self.settings, lambda: self.now).test_client()
+
+    def close(self) -> None:
+        self.maker.drop()
+        self.relay.drop()
+        self.projector.close()
+        self.log.close()
+
+    def come_round(self) -> None:
+        while self.maker.step():
+            pass
+        while self.relay.step():
+            pass
+        while self.projector.step(wait=0):
+            pass
+
+    def trusted(self) -> Trusted:
+        answer = self.client.get("/.well-known/certmark-trust")
+        assert (answer.status_code, answer.content_type) == (200, "application/cbor")
+        pin = open_document((self.settings.trust_roots / "root-1.cbor").read_bytes()).digest
+        return walk(answer.data, pin, self.now)
+
+    def listed(self, list_id: int = 0) -> StatusList:
+        """A list as an offline reader takes it: fetched, verified through the trust list, checked."""
+        trusted = self.trusted()
+        answer = self.client.get(f"/status/{list_id}")
+        assert (answer.status_code, answer.content_type) == (200, "application/statuslist+cwt")
+        content = verify_list(open_list(answer.data), trusted.list.signers)
+        return check_list(content, trusted.list.status_uri(list_id), self.now)
+
+    def issue(self, **data: object) -> str:
+        """A certificate whose mark is implied, and so has a token at once."""
+        return self.register.issue("implied", **data)
+
+    def suspend(self, number: str) -> None:
+        told = {"sequence": 2, "previous": _last(self, number)}
+        said = self.register.say(BODY, "certificate.suspended", number, a_suspension(), **told)
+        assert said["decision"] == "accepted", said
+
+    def statuses(self, number: str) -> list[int]:
+        """What the published lists say of the places of a certificate."""
+        tokens = json.loads(self.register.record(f"certificate/{number}").tokens)
+        assert tokens
+        return [self.listed(token["list"]).status(token["index"]) for token in tokens]
+
+
+@pytest.fixture(scope="module")
+def chain(postgres_server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
+    with a_database(postgres_server) as url:
+        settings = settings_from(
+            {
+                "CERTMARK_DATA": str(tmp_path_factory.mktemp("lists")),
+                "CERTMARK_DATABASE_URL": url,
+                "CERTMARK_TOPIC_PREFIX": f"t{uuid.uuid4().hex[:12]}",
+                "CERTMARK_PUBLIC_URL": PUBLIC,
+            }
+        )
+        register = Register.begin(settings)
+        settings = register.settings
+        demonstration_roots(settings, settings.genesis, datetime.now(UTC))
+        with closing(register), closing(Chain(register, settings)) as made:
+            yield made
+
+
+@pytest.fixture(autouse=True)
+def today(chain: Chain) -> None:
+    chain.now = datetime.now(UTC)
+
+
+def test_a_suspension_turns_the_list_within_a_second_and_its_end_turns_it_back(chain: Chain) -> None:
+    number = chain.issue()
+    chain.come_round()
+    assert chain.statuses(number) == [Status.VALID]
+    began = time.monotonic()
+    chain.suspend(number)
+    chain.come_round()
+    assert chain.statuses(number) == [Status.SUSPENDED]
+    assert time.monotonic() - began < 1.0
+    resumed = {"effective_at": TODAY.isoformat(), "verified_on": TODAY.isoformat()}
+    chain.register.say(BODY, "certificate.resumed", number, resumed, sequence=3, previous=_last(chain, number))
+    chain.come_round()
+    assert chain.statuses(number) == [Status.VALID]
+
+
+def _last(chain: Chain, number: str) -> str:
+    return f"sha256:{chain.register.record(f'certificate/{number}').digest}"
+
+
+def test_every_end_is_another_value(chain: Chain) -> None:
+    revoked, cancelled = chain.issue(), chain.issue()
+    for number, event, reason in ((revoked, "revoked", "R01"), (cancelled, "cancelled", "C01")):
+        data = {"effective_at": TODAY.isoformat(), "reason": reason}
+        data |= {"determined_on": TODAY.isoformat()} if event == "revoked" else {}
+        told = {"sequence": 2, "previous": _last(chain, number)}
+        said = chain.register.say(BODY, f"certificate.{event}", number, data, **told)
+        assert said["decision"] == "accepted", said
+    chain.come_round()
+    assert chain.statuses(revoked) == [Status.REVOKED]
+    assert chain.statuses(cancelled) == [Status.CANCELLED]
+
+
+def test_the_end_of_a_day_turns_the_list_without_any_event(chain: Chain) -> None:
+    number = chain.issue(valid_until=ahead(1))
+    later = chain.issue(valid_from=ahead(1), issued_on=TODAY.isoformat())
+    chain.come_round()
+    assert chain.statuses(number) == [Status.VALID]
+    assert chain.statuses(later) == [Status.SUSPENDED], "what has not begun is not in force"
+    head = chain.register.head()
+    chain.now = datetime.combine(TODAY + timedelta(days=2), datetime.min.time(), CHINA) - timedelta(seconds=1)
+    chain.come_round()
+    assert chain.statuses(number) == [Status.VALID], "the last day counts"
+    assert chain.statuses(later) == [Status.VALID]
+    chain.now += timedelta(seconds=1)
+    assert civil_day(chain.now) == TODAY + timedelta(days=2)
+    chain.come_round()
+    assert chain.statuses(number) == [Status.CANCELLED]
+    assert chain.register.head().size == head.size, "and nothing was entered"
+    chain.now = datetime.now(UTC)
+
+
+def test_a_list_is_signed_again_before_half_of_its_life_is_over(chain: Chain) -> None:
+    chain.issue()
+    chain.come_round()
+    first = chain.listed()
+    assert first.expires_at - first.issued_at == LIFE
+    chain.now = first.issued_at + LIFE / 2 - timedelta(seconds=1)
+    if civil_day(chain.now) == civil_day(first.issued_at):
+        chain.come_round()
+        assert chain.listed() == first
+    chain.now = first.issued_at + LIFE / 2 + timedelta(seconds=1)
+    chain.come_round()
+    assert chain.listed().issued_at == chain.now.replace(microsecond=0)
+
+
+def test_what_is_part_of_another_turns_with_it(chain: Chain) -> None:
+    parent = chain.issue()
+    child = a_number()
+    issued = a_first_event("implied", parent_no=parent)
+    assert chain.register.say(BODY, "certificate.issued", child, issued)["decision"] == "accepted"
+    chain.come_round()
+    assert chain.statuses(child) == [Status.VALID]
+    chain.suspend(parent)
+    chain.come_round()
+    assert chain.statuses(child) == [Status.SUSPENDED]
+
+
+def test_only_what_is_concerned_is_read(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = [chain.issue() for _ in range(3)]
+    chain.come_round()
+    read: list[str] = []
+    real = list_places.certificate_in
+    monkeypatch.setattr(list_places, "certificate_in", lambda one: (read.append(one.certificate_no), real(one))[1])
+    chain.suspend(numbers[1])
+    chain.come_round()
+    assert read == [numbers[1]], "however many places there are"
+
+
+def test_the_node_serves_what_was_signed_with_a_strong_tag(chain: Chain) -> None:
+    chain.issue()
+    chain.come_round()
+    for path in ("/status/0", "/.well-known/certmark-trust", "/status/lists"):
+        answer = chain.client.get(path)
+        assert answer.status_code == 200
+        tag = answer.headers["ETag"]
+        assert tag.startswith('"')
+        assert answer.headers["Cache-Control"] == "public, max-age=60"
+        again = chain.client.get(path, headers={"If-None-Match": tag})
+        assert (again.status_code, again.data) == (304, b"")
+    assert chain.client.get("/status/lists").json == {"status_lists": [f"{PUBLIC}/status/0"]}
+    assert chain.client.get("/status/4711").status_code == 404
+    assert chain.client.get("/status/0?time=1").status_code == 501
+
+
+def test_people_read_the_lists_as_json(chain: Chain) -> None:
+    number = chain.issue()
+    chain.come_round()
+    told = chain.client.get("/status/0", headers={"Accept": "application/json"}).json
+    assert told == chain.client.get("/status/0?format=json").json
+    assert told["places"] == told["valid"] + told["revoked"] + told["suspended"] + told["cancelled"] == 2**20
+    assert told["uri"] == f"{PUBLIC}/status/0"
+    root, found = chain.client.get("/.well-known/certmark-trust?format=json").json
+    assert (root["kind"], root["threshold"], len(root["roots"])) == ("root", 2, 3)
+    assert {signer["purpose"] for signer in found["signers"]} == {"mark", "status", "seal", "trust"}
+    assert found["hosts"] == ["mark.example"]
+    assert number
+
+
+def test_the_lists_outlive_everything_else(chain: Chain) -> None:
+    chain.issue()
+    chain.come_round()
+    settings = replace(chain.settings, database_url="postgresql:///gone?host=/nowhere")
+    alone = app_for(settings, lambda: chain.now).test_client()
+    assert alone.get("/status/0").data == chain.client.get("/status/0").data
+    empty = app_for(replace(settings, data=settings.data / "nothing"), lambda: chain.now).test_client()
+    for path in ("/status/0", "/.well-known/certmark-trust", "/status/lists"):
+        answer = empty.get(path)
+        assert (answer.status_code, answer.json["code"]) == (503, "lists-not-here")
+
+
+def test_a_new_key_and_a_lost_one_stand_in_the_trust_list_at_once(chain: Chain) -> None:
+    chain.come_round()
+    before = chain.trusted()
+    key = new_key(ES256)
+    chain.register.add_key(REGISTRY, key, "mark", **{"from": ahead(35), "until": ahead(125)})
+    chain.register.decide_all()
+    chain.come_round()
+    added = chain.trusted()
+    assert (added.root.version, added.list.version) == (1, before.list.version + 1)
+    (found,) = [signer for signer in added.list.signers if signer.public.kid == key.public.kid]
+    assert (found.state, found.first_day, found.last_day) == (
+        KeyStanding.ACTIVE,
+        TODAY + timedelta(days=35),
+        TODAY + timedelta(days=125),
+    )
+    since = datetime.now(UTC).replace(microsecond=0)
+    said = {"effective_at": TODAY.isoformat(), "since": since.isoformat()}
+    previous = f"sha256:{chain.register.record(f'key/{key.public.kid}').digest}"
+    lost = chain.register.say(AUTHORITY, "key.compromised", key.public.kid, said, sequence=2, previous=previous)
+    assert lost["decision"] == "accepted", lost
+    chain.come_round()
+    (found,) = [signer for signer in chain.trusted().list.signers if signer.public.kid == key.public.kid]
+    assert (found.state, found.since) == (KeyStanding.COMPROMISED, since)
