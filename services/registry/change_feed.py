@@ -125,7 +125,7 @@ def _item(changed: Changed, parents: Mapping[str, Certificate], day: date) -> st
         head |= {"certificate_no": name, "standing": standing_under(certificate, above, day).value}
     head |= {
         "seq": changed.seq,
-        "digest": changed.digest,
+        "digest": changed.digest or None,
         "recorded_at": instant_text(changed.recorded_at),
         "under_review": changed.under_review,
         "state_digest": hashlib.sha256(changed.state.encode()).hexdigest(),

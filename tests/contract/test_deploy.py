@@ -18,13 +18,14 @@ from services.settings import settings_from
 from tests.conftest import ROOT
 
 DEPLOY = ROOT / "deploy"
-REGISTRY = {"migrate", "registry-worker", "registry-relay", "registry-webhooks", "registry"}
+REGISTRY = {"migrate", "registry-worker", "registry-relay", "registry-lists", "registry-webhooks", "registry"}
 HTTP = {"verify": 8080, "events": 8081, "registry": 8082}
 WITHOUT_HTTP = {
     "kafka-access",
     "migrate",
     "registry-worker",
     "registry-relay",
+    "registry-lists",
     "registry-webhooks",
     "verify-projector",
 }
@@ -103,10 +104,13 @@ def test_nobody_knows_a_secret_that_its_work_does_not_need(compose: dict[str, An
         secrets = set(service.get("secrets", ()))
         assert ("mark_key" in secrets) == (name in {"registry-worker", "registry-relay"}), name
         assert ("seal_key" in secrets) == (name in SEALS), name
+        assert secrets & {"status_key", "trust_key"} == (
+            {"status_key", "trust_key"} if name == "registry-lists" else set()
+        )
         if name in NAME_AT_THE_BROKER:
             own = f"kafka_{NAME_AT_THE_BROKER[name]}"
             assert service["environment"]["CERTMARK_KAFKA_PASSWORD_FILE"] == f"/run/secrets/{own}"
-            assert secrets - {"seal_key", "mark_key"} == {own, "kafka_ca"}, name
+            assert secrets - {"seal_key", "mark_key", "status_key", "trust_key"} == {own, "kafka_ca"}, name
 
 
 def test_what_leaves_the_brokers_container_is_encrypted_and_has_a_name(compose: dict[str, Any]) -> None:
