@@ -104,8 +104,8 @@ class Register:
                 migrate(connection, SERVICES / part / "migrations")
         settings.keys.mkdir(parents=True)
         regulator = new_key()
-        own = [(settings.seal_key, "seal"), (settings.mark_key, "mark"), (settings.status_key, "status")]
-        own.append((settings.trust_key, "trust"))
+        own = [(settings.seal_key, "seal"), (settings.status_key, "status"), (settings.trust_key, "trust")]
+        own.append((settings.mark_key, "mark"))  # the last one is what `keys` holds of the registry's
         for path, _ in own:
             save_key(new_key(), path)
         log = open_log(settings)
