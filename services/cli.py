@@ -15,6 +15,7 @@ from services.commands.accounts import accounts
 from services.commands.conform import conform
 from services.commands.decision import decision
 from services.commands.identity import default_key, file_name, load_key_file, source_named
+from services.commands.listings import check
 from services.commands.open_data import dump, indicators
 from services.commands.replay import replay
 from services.commands.sheets import import_, reconcile
@@ -364,6 +365,7 @@ def admit(passwords: tuple[str, ...], json_: bool) -> None:
         OUT.print(f"admitted: {', '.join(files)}", markup=False)
 
 
+main.add_command(check)
 main.add_command(conform)
 main.add_command(dump)
 main.add_command(indicators)

@@ -12,7 +12,7 @@ from services.domain.certificate import Certificate, Part, PartKind, Status, Sta
 from services.domain.listing import Listing, Sighting
 from services.domain.registered import Registered, registered
 from services.domain.scheme import Scheme, scheme_rules
-from services.listings.columns import listing_of
+from services.listings.columns import fields_of_object, listing_of
 from services.listings.shelf import Batch, Rulebook
 from tests.sealed_register import DEMONSTRATION, ROOT, SCHEMES, body_state, certificate_of
 
@@ -34,7 +34,7 @@ def samples() -> list[Sample]:
     with (ROOT / "tests/data/listings.csv").open(encoding="utf-8", newline="") as file:
         return [
             Sample(
-                listing_of({key: row[key] for key in row if not key.startswith("expect") and key != "why"}, 1),
+                listing_of(fields_of_object({**row}), 1),
                 row["expect_verdict"],
                 frozenset(row["expect_rules"].split()),
                 row["why"],

@@ -145,6 +145,21 @@ class SealedRegister:
         for name, rules in sorted(SCHEMES.items()):
             self.publish(f"scheme/{name}", {"v": 1, "kind": "scheme", "id": name, "versions": [rules]})
 
+    def publish_catalogue(self) -> None:
+        data = json.loads((ROOT / "schemas/catalogues/ccc.json").read_text(encoding="utf-8"))
+        classes = [
+            {
+                "class": one["class"],
+                "name": one["name"],
+                "modes": [{"mode": one["mode"], "from": data["effective_at"], "until": None}],
+                "removed_on": None,
+                "digest": None,
+            }
+            for one in data["classes"]
+        ]
+        state = {"v": 1, "kind": "catalogue", "id": "ccc", "name": data["name"], "version": 1, "classes": classes}
+        self.publish("catalogue/ccc", state)
+
     def publish_bodies(self) -> None:
         for body in DEMONSTRATION["bodies"]:
             self.publish(f"body/{body['approval_no']}", body_state(body))

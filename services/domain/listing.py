@@ -46,7 +46,7 @@ class Listing(NamedTuple):
     """One offer. A field is None where the source has no such column, and empty where it is there and says nothing.
 
     `row` comes back as it came. `texts` are those of the QR codes in its pictures, `pictures_read` says that every
-    picture which `image` names was looked at, `unread` are the names of date fields that say no date.
+    picture which `image` names was looked at, `unread` are the names of dates that say none and of a spoilt number.
     """
 
     row: str
@@ -176,7 +176,7 @@ def check(listing: Listing, shelf: Shelf) -> Finding:
     issues = [*_of_words(plain), *_of_codes(listing, shelf), *answer.issues]
     if answer.goods:
         issues += _of_maker(listing)
-    if listing.unread or _contradict(listing, day):
+    if (listing.unread and listing.unread != ("certificate_no",)) or _contradict(listing, day):
         answer.notes.append("dates")
     return _finding(listing, answer, issues, shelf, day)
 
@@ -267,6 +267,12 @@ def _said(notes: tuple[str, ...]) -> Words:
             "en": "; ".join(NOTES[note]["en"] for note in notes),
         }
     return words
+
+
+def unreadable(row: str, shelf: Shelf) -> Finding:
+    """The finding on a row that could not be read."""
+    answer = _Answer([], "unreadable", ["unreadable"], judged=False)
+    return _finding(Listing(row), answer, [], shelf, shelf.day)
 
 
 def legal_basis(finding: Finding) -> list[dict[str, object]]:
@@ -387,6 +393,8 @@ def _without_number(listing: Listing, plain: str, shelf: Shelf, day: date) -> _A
     needed = bool(product_class and shelf.modes_of(product_class, day))
     pictured = points_to_picture(plain) or points_to_picture(normalised(listing.certificate_no or ""))
     looked = bool(listing.image) and listing.pictures_read
+    if "certificate_no" in listing.unread:
+        return _Answer([], "status_unknown", [*notes, "digits_lost"], judged=False)
     if pictured and not looked and (needed or listing.mark or listing.image):
         return _Answer([], "status_unknown", [*notes, "number_in_picture"], judged=False)
     if needed:

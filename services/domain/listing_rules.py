@@ -404,6 +404,10 @@ NOTES: Mapping[str, Words] = MappingProxyType(
         "no_assessment": _words("宣传不经评价即可出证", "Advertises certificates without assessment"),
         "third_party": _words("自我声明，页面称第三方发证", "A self-declaration, called a third party's certificate"),
         "licence": _words("所填为许可证号，不是认证证书编号", "What is given is a licence number, not a certificate's"),
+        "digits_lost": _words(
+            "表格程序已把编号变成数值，末位丢失",
+            "A spreadsheet program made a quantity of the number: digits are lost",
+        ),
         "unreadable": _words("该行读不出", "The row cannot be read"),
     }
 )

@@ -1,10 +1,12 @@
 """The columns of a listing: their headings in both languages, and cells as the fields of a `Listing`."""
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from typing import cast
 
+from services.domain.errors import BadRequest
 from services.domain.identifiers import CHINA, normalised
 from services.domain.listing import Listing
 from services.domain.listing_words import LONGEST_FIELD, LONGEST_TEXT
@@ -79,77 +81,138 @@ _BY_NAME = {
 
 
 def column_named(heading: str) -> str | None:
-    """The column that a heading means, in whatever width and case; None where it is none of ours."""
+    """The column that a heading names, in whatever width and case; None where it is none of ours."""
     return _BY_NAME.get(_form(heading))
 
 
-_DATES = ("captured_on", "made_on", "shipped_on")
-_KEYS = tuple(HEADINGS)
-_DATE_PLACES = tuple(_KEYS.index(name) for name in _DATES)
+_BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
+_LONGEST_FIRST = sorted((name for name in _BY_NAME if len(name) >= 2), key=len, reverse=True)
 
 
-def reader_of(places: Mapping[str, int]) -> Callable[[int, Sequence[Cell]], Listing]:
-    """How a row becomes a listing. `places` are the columns' places; a row without a number of its own takes its line.
+Columns = list[str | None]
 
-    Cells behind the last column are passed over, missing ones are empty.
+
+def columns_of(headings: Sequence[str], mapping: Mapping[str, str], samples: Sequence[Sequence[Cell]]) -> Columns:
+    """The column that each heading means: as `mapping` says, by name, by a name inside it, or by what stands below.
+
+    A column is taken once, by the surest of these. An empty text in `mapping` passes a heading over.
+
+    Raises:
+        BadRequest: `mapping` names a column that there is none of.
     """
-    order = [places.get(key) for key in _KEYS]
-    width = max(places.values(), default=-1) + 1
+    for heading, key in mapping.items():
+        if key and key not in HEADINGS:
+            raise BadRequest(f"{heading!r} → {key!r}: there is no such column", hint=" ".join(HEADINGS))
+    given = {_form(heading): key for heading, key in mapping.items()}
+    found: Columns = [None] * len(headings)
+    for surest, guess in ((True, given.get), (False, _BY_NAME.get), (False, _inside)):
+        for place, heading in enumerate(headings):
+            form = _form(heading)
+            if found[place] is None and (surest or form not in given):
+                named = guess(form)
+                if named and named not in found:
+                    found[place] = named
+    for place, heading in enumerate(headings):
+        if found[place] is None and _form(heading) not in given:
+            named = _by_content([row[place] for row in samples if place < len(row)])
+            if named and named not in found:
+                found[place] = named
+    return found
 
-    def read(line: int, cells: Sequence[Cell]) -> Listing:
-        if len(cells) < width:
-            cells = [*cells, *[""] * (width - len(cells))]
-        fields: list[object] = [None if place is None else _text(cells[place]) for place in order]
-        _cut(fields)
-        fields[0] = fields[0] or str(line)
-        return _with_dates(fields)
 
-    return read
+def _inside(form: str) -> str | None:
+    """By a heading with something around it: 3C证书编号(必填)."""
+    plain = _BRACKETS.sub("", form)
+    if plain in _BY_NAME:
+        return _BY_NAME[plain]
+    return next((_BY_NAME[name] for name in _LONGEST_FIRST if len(name) >= 3 and name in plain), None)
 
 
-def listing_of(members: Mapping[str, object], line: int) -> Listing:
-    """The listing of a JSON object: keys are the columns' names; null and absent are what they are."""
-    fields: list[object] = []
-    for key in _KEYS:
+_ADDRESS = re.compile(r"https?://\S+", re.IGNORECASE)
+_CERTIFICATE = re.compile(r"[0-9]{16}|[0-9]{4}OP[0-9]{7}(-[0-9]+)?", re.ASCII)
+
+
+def _by_content(cells: Sequence[Cell]) -> str | None:
+    """Certificates' numbers and addresses can be told by themselves, where most of a column is that."""
+    texts = [shown(cell).strip() for cell in cells if shown(cell).strip()]
+    for key, form in (("certificate_no", _CERTIFICATE), ("listing_url", _ADDRESS)):
+        if texts and 2 * sum(form.fullmatch(text) is not None for text in texts) > len(texts):
+            return key
+    return None
+
+
+_DATES = ("captured_on", "made_on", "shipped_on")
+KEYS = tuple(HEADINGS)
+_DATE_PLACES = tuple((name, KEYS.index(name)) for name in _DATES)
+_CLASS, _NUMBER = KEYS.index("product_class"), KEYS.index("certificate_no")
+_LONG = ("title", "text", "image", "listing_url")
+_LIMITS = tuple(LONGEST_TEXT if key in _LONG else LONGEST_FIELD for key in KEYS)
+_SCIENTIFIC = re.compile(r"[0-9](\.[0-9]+)?[eE]\+?[0-9]{1,2}", re.ASCII)
+LOST = "certificate_no"
+"""In `Listing.unread`: a spreadsheet program has spoilt the number."""
+
+Fields = list[str | None]
+"""A row as it goes from the process that reads it to the one that checks it: a text for each of `KEYS`, None where the
+source has no such column."""
+
+
+def fields_of(cells: Sequence[Cell], order: Sequence[int | None]) -> Fields:
+    """The fields of a row. `order` has the place of each column; cells that are not there are empty."""
+    width = len(cells)
+    fields: Fields = []
+    for place, limit in zip(order, _LIMITS, strict=True):
+        if place is None:
+            fields.append(None)
+            continue
+        cell = cells[place] if place < width else ""
+        text = cell if isinstance(cell, str) else _shown(cell)
+        fields.append(text if len(text) <= limit else text[:limit])
+    return fields
+
+
+def _shown(cell: Cell) -> str:
+    """A cell that is no text. A whole number keeps its digits, as far as it ever had them."""
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53:
+        return str(int(cell))
+    return shown(cell)
+
+
+def fields_of_object(members: Mapping[str, object]) -> Fields:
+    """The same of a JSON object, whose keys are the columns' names."""
+    fields: Fields = []
+    for key, limit in zip(KEYS, _LIMITS, strict=True):
         value = members.get(key)
         if value is None:
             fields.append("" if key in members else None)
+        elif isinstance(value, list):
+            fields.append("|".join(str(one) for one in value)[:limit])
         else:
-            fields.append(value if isinstance(value, str) else _text(cast(Cell, value)))
-    _cut(fields)
-    fields[0] = fields[0] or str(line)
-    return _with_dates(fields)
+            fields.append((value if isinstance(value, str) else _shown(cast(Cell, value)))[:limit])
+    return fields
 
 
-_LIMITS = tuple(
-    LONGEST_TEXT if key in ("title", "text", "image", "listing_url", "row") else LONGEST_FIELD for key in _KEYS
-)
-
-
-def _cut(fields: list[object]) -> None:
-    """Fields to the length that is looked at; most rows have none that is longer."""
-    for place, value in enumerate(fields):
-        if value is not None and len(str(value)) > LONGEST_FIELD:
-            fields[place] = str(value)[: _LIMITS[place]]
-
-
-def _with_dates(fields: list[object]) -> Listing:
+def listing_of(fields: Sequence[str | None], line: int) -> Listing:
+    """The listing of a row's fields; one without a number of its own takes its line."""
+    row: list[object] = [*fields]
+    row[0] = row[0] or str(line)
     unread: tuple[str, ...] = ()
-    for name, place in zip(_DATES, _DATE_PLACES, strict=True):
+    for name, place in _DATE_PLACES:
         value = fields[place]
         if value:
-            day = date_in(str(value))
-            fields[place] = day
+            day = row[place] = date_in(value)
             if day is None:
                 unread = (*unread, name)
         else:
-            fields[place] = None
-    listing = Listing(*fields)  # type: ignore[arg-type]  # text but for the dates, which were just read
+            row[place] = None
+    product_class = fields[_CLASS]
+    if product_class and len(product_class) == 3 and product_class.isdigit():
+        row[_CLASS] = f"0{product_class}"  # a spreadsheet program has taken it for a quantity
+    number = fields[_NUMBER]
+    if number and "+" in number and _SCIENTIFIC.fullmatch(number.strip()):
+        row[_NUMBER] = ""
+        unread = (*unread, LOST)
+    listing = Listing(*row)  # type: ignore[arg-type]  # text but for the dates, which were just read
     return listing._replace(unread=unread) if unread else listing
-
-
-def _text(cell: Cell) -> str:
-    return cell if isinstance(cell, str) else shown(cell)
 
 
 @lru_cache(maxsize=8192)

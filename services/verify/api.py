@@ -3,7 +3,7 @@
 import base64
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -25,7 +25,7 @@ from services.marks import qr
 from services.marks.token import MarkPath, decimal
 from services.problems import MEDIA_TYPE
 from services.settings import Settings, settings_from
-from services.verify import lists, pages, proof, scan_page
+from services.verify import listings, lists, pages, proof, scan_page
 from services.verify.answer import Answer, decide
 from services.verify.as_json import as_json, code_on, dumps
 from services.verify.clients import AskedTooOften, Clients, may_pass
@@ -332,6 +332,14 @@ class Node:
     def cannot_say(why: str) -> CertmarkError:
         return CannotSay(why)
 
+    def listing_source(self, now: datetime) -> listings.NodeSource:
+        """What listings are checked against, with what this thread keeps of it."""
+        source: listings.NodeSource | None = getattr(self._mine, "listings", None)
+        if source is None:
+            source = self._mine.listings = listings.NodeSource(self.register, self.settings.hosts, civil_day(now))
+        source.day = civil_day(now)
+        return source
+
     def decide(self, question: Question) -> Answer:
         return decide(question, self.register, self.clock(), self.stale_after)
 
@@ -544,6 +552,16 @@ def _add_routes(api: Api, node: Node) -> None:
     def verify_many(arguments: dict[str, Any]) -> Response:
         return _many(node, arguments["q"])
 
+    @public.post("/v1/checks")
+    @public.response(200, listings.FindingsSchema, description="One finding for each listing, in their order")
+    @public.doc(
+        summary=f"Check up to {listings.MANY} e-commerce listings",
+        requestBody=listings.REQUEST,
+        responses={503: {"description": "`status-unknown`: this node cannot say at present"}},
+    )
+    def checks() -> Response:
+        return _checks(node, listings.asked_in(request.get_data(), request.mimetype))
+
     @public.get("/v1/certificates/<path:number>/permits")
     @public.arguments(PermitQuery, location="query")
     @public.response(200, PermitSchema, description="What the certificate means for the deed, unknown numbers included")
@@ -651,6 +669,20 @@ def _many(node: Node, texts: list[str]) -> Response:
     if any(answer.code is Code.STATUS_UNKNOWN for answer in answers):
         response.status_code = 503
         response.headers["Retry-After"] = str(_RETRY_S)
+    return response
+
+
+def _checks(node: Node, asked: Sequence[object]) -> Response:
+    reason = node.why_not_ready()
+    if reason is not None:
+        raise CannotSay(reason)
+    now = node.clock()
+    try:
+        content = dumps(listings.findings_json(asked, node.listing_source(now), now))
+    except Unreadable as error:
+        raise CannotSay(str(error)) from None
+    response = Response(content, content_type=JSON)
+    response.headers["Cache-Control"] = "no-store"
     return response
 
 

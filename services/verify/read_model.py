@@ -249,6 +249,18 @@ class ReadModel:
         with _damage_told(self._folder):
             return name_index.certificates_named(self._connection, name, day, limit, in_force=in_force)
 
+    def certificates_of_holder(self, folded: str, limit: int = 50) -> list[str]:
+        """The certificates of the holder whose name is exactly this, folded; the longest in force first."""
+        self.meta()
+        assert self._connection is not None
+        with _damage_told(self._folder):
+            rows = self._connection.execute(
+                "SELECT certificate FROM named WHERE name = (SELECT id FROM name WHERE kind = ? AND folded = ?)"
+                " ORDER BY until DESC, certificate LIMIT ?",
+                (name_index.HOLDER, folded, limit),
+            )
+            return [number for (number,) in rows]
+
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()

@@ -4,6 +4,7 @@ from services.domain.consequence import Order, Reach
 from services.domain.listing_rules import CLAUSES, NOT_CHECKED, RULE_SET, RULES
 from services.domain.listing_standing import standing_verdict
 from services.domain.standing import Standing
+from services.listings.columns import HEADINGS
 from tests.contract.test_consequence_docs import DOCS, table
 
 
@@ -49,6 +50,10 @@ def test_the_verdicts_are_the_programs() -> None:
 
 def test_the_clauses_are_the_programs() -> None:
     assert table("listings.md", "clause", "since") == clause_rows()
+
+
+def test_the_columns_are_the_programs() -> None:
+    assert table("listings.md", "key", "标题") == [[key, heading] for key, heading in HEADINGS.items()]
 
 
 def test_what_is_not_checked_and_the_version_are_said() -> None:

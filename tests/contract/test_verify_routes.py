@@ -16,6 +16,7 @@ PROMISED = {
     ("GET", "/v1/verify"),
     ("POST", "/v1/verify"),
     ("GET", "/v1/certificates/{number}/permits"),
+    ("POST", "/v1/checks"),
     ("GET", "/v1/products"),
     ("GET", "/v1/search"),
     ("GET", "/search"),

@@ -1,0 +1,114 @@
+"""Reads one file of listings in a process with limits, and writes its rows as JSON lines: nothing of it is trusted.
+
+Run as `python -m services.listings.parse FILE [MAPPING SHEET PICTURES]`. The first line says what the file is. Then two
+lines a frame: its place, with the units' codes in it, and the rows. The last line has the total, or the error.
+"""
+
+import resource
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from services.domain.errors import CertmarkError
+from services.domain.identifiers import normalised
+from services.domain.listing_words import unit_code_in_text
+from services.listings.columns import KEYS, Fields
+from services.listings.files import ListingsUnreadable, open_listings
+from services.listings.pictures import Pictures
+
+FRAME = 1000
+"""Rows in a frame: what one checking process takes at once, and what a page of findings has at most."""
+MEMORY = 2 << 30
+"""Bytes of address space: a sheet of 100,000 rows takes a fifth of it."""
+SECONDS = 900
+"""Of processor time."""
+_FILES = 64
+_SHOP, _SELLER, _CODE, _TEXT, _IMAGE = (KEYS.index(key) for key in ("shop", "seller", "mark_code", "text", "image"))
+
+
+def limit() -> None:
+    """Take away what reading a file does not need: memory, time, files, writing, core dumps."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_FILES, _FILES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def frames(rows: Iterator[Fields | None], pictures: Pictures | None) -> Iterator[tuple[dict[str, Any], list[object]]]:
+    """(place and codes, rows) of each frame. A row is its fields, with the pictures' texts behind where there are any,
+    or null where it cannot be read.
+    """
+    first = 0
+    while part := list(islice(rows, FRAME)):
+        codes = [
+            (at, code, _shop(fields))
+            for at, fields in enumerate(part)
+            if fields is not None and (code := _code(fields))
+        ]
+        yield {"first": first, "rows": len(part), "codes": codes}, [_with_pictures(one, pictures) for one in part]
+        first += len(part)
+
+
+def _with_pictures(fields: Fields | None, pictures: Pictures | None) -> object:
+    named = fields[_IMAGE] if fields is not None else None
+    if fields is None or pictures is None or not named:
+        return fields
+    texts, read = pictures.texts(named)
+    return [*fields, texts, read]
+
+
+def _code(fields: Fields) -> str | None:
+    code, text = fields[_CODE], fields[_TEXT]
+    if code:
+        return normalised(code) or None
+    return unit_code_in_text(text) if text else None
+
+
+def _shop(fields: Fields) -> str:
+    """Whose page shows the code: its shop, or its seller where no shop is named."""
+    return normalised(fields[_SHOP] or fields[_SELLER] or "")
+
+
+def main(path: str, mapping: str = "{}", sheet: str = "", pictures: str = "") -> int:
+    out = sys.stdout.buffer
+    try:
+        limit()
+        opened, rows = open_listings(Path(path), orjson.loads(mapping), sheet or None)
+        about = {
+            "kind": opened.kind,
+            "encoding": opened.encoding,
+            "columns": opened.columns,
+            "about": opened.about,
+            "sample": opened.sample,
+        }
+        out.write(orjson.dumps(about) + b"\n")
+        out.flush()
+        total = 0
+        for head, part in frames(rows, Pictures(Path(pictures)) if pictures else None):
+            out.write(orjson.dumps(head) + b"\n" + orjson.dumps(part) + b"\n")
+            out.flush()
+            total += head["rows"]
+        out.write(orjson.dumps({"end": total}) + b"\n")
+    except CertmarkError as error:
+        out.write(_told(error))
+    except MemoryError:
+        out.write(
+            _told(ListingsUnreadable(f"needs more than {MEMORY >> 20} MiB 所需内存过大", hint="分成几个文件；split it"))
+        )
+    except OSError as error:
+        out.write(_told(ListingsUnreadable(f"cannot be opened 无法打开: {error.strerror}")))
+    out.flush()
+    return 0
+
+
+def _told(error: CertmarkError) -> bytes:
+    return orjson.dumps({"error": error.slug, "detail": error.detail, "hint": error.hint}) + b"\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:5]))

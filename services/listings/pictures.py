@@ -1,0 +1,86 @@
+"""QR codes in the pictures of listings: from a folder or ZIP beside the sheet, never from the network.
+
+A picture of 100 megapixels is refused by its header, before a pixel is unpacked. Reading the print itself (OCR) is left
+to an extra: `Pictures(read_print=…)` takes a function from a picture to its text, and what that finds is only ever read
+as free text, with medium confidence.
+"""
+
+import io
+import zipfile
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+
+from PIL import Image
+
+LARGEST = 40_000_000
+"""Pixels of a picture; telephones take 12 to 50 million, of which a QR code needs few."""
+LARGEST_FILE = 30 << 20
+_WIDEST = 3000
+"""Pixels of the longer side that are looked at; larger pictures are made smaller first."""
+_MOST = 8
+"""Pictures of one listing."""
+
+ReadPrint = Callable[[Image.Image], str]
+
+
+class Pictures:
+    """A folder or ZIP of pictures, which listings name by their paths in it."""
+
+    def __init__(self, place: Path, read_print: ReadPrint | None = None) -> None:
+        self._place = place
+        self._packed = zipfile.ZipFile(place) if place.is_file() else None
+        self._read_print = read_print
+        self._texts = lru_cache(maxsize=4096)(self._texts_of)
+
+    def texts(self, named: str) -> tuple[list[str], bool]:
+        """(the texts of the codes in the pictures of a listing, whether every one of them was looked at)."""
+        names = [name.strip() for part in named.split("|") for name in part.split(";") if name.strip()]
+        found: list[str] = []
+        whole = bool(names) and len(names) <= _MOST
+        for name in names[:_MOST]:
+            texts = self._texts(name)
+            whole = whole and texts is not None
+            found += texts or ()
+        return list(dict.fromkeys(found)), whole
+
+    def _texts_of(self, name: str) -> tuple[str, ...] | None:
+        """None where there is no such picture, or it cannot be read."""
+        data = self._bytes(name)
+        return texts_in(data, self._read_print) if data is not None else None
+
+    def _bytes(self, name: str) -> bytes | None:
+        path = PurePosixPath(name.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts or "://" in name:
+            return None  # never out of the folder, never out of the house
+        try:
+            if self._packed is not None:
+                info = self._packed.getinfo(str(path))
+                return self._packed.read(info) if info.file_size <= LARGEST_FILE else None
+            file = self._place / path
+            if not file.resolve().is_relative_to(self._place.resolve()) or file.stat().st_size > LARGEST_FILE:
+                return None
+            return file.read_bytes()
+        except (OSError, KeyError, zipfile.BadZipFile, RuntimeError, ValueError):
+            return None
+
+
+def texts_in(data: bytes, read_print: ReadPrint | None = None) -> tuple[str, ...] | None:
+    """The texts of the QR codes in a picture; None where it is none, or too large to be looked at."""
+    import zxingcpp
+
+    try:
+        with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP", "GIF", "BMP")) as image:
+            if image.width * image.height > LARGEST:
+                return None
+            image.draft("L", (_WIDEST, _WIDEST))  # a JPEG is unpacked at a part of its size
+            grey = image.convert("L")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, MemoryError):
+        return None
+    if max(grey.size) > _WIDEST:
+        grey.thumbnail((_WIDEST, _WIDEST))
+    found = zxingcpp.read_barcodes(grey, formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode))
+    texts = [str(code.text) for code in found if code.text]
+    if read_print is not None:
+        texts.append(read_print(grey))
+    return tuple(texts)
