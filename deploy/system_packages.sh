@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages behind the given needs (java maven chromium fonts pango jdk go node) where they are missing,
+# Installs the Debian packages behind the given needs (java maven chromium fonts pango jdk go node npm) where they are missing,
 # as root or by sudo.
 set -eu
 missing=
@@ -26,6 +26,7 @@ for need in "$@"; do
             sparing="$option/usr/lib/go-*/pkg/*/cmd/* $option/usr/share/go-*/test/*"
         } ;;
     node) node -e 'process.exit(typeof fetch === "function" ? 0 : 1)' >/dev/null 2>&1 || missing="$missing nodejs" ;;
+    npm) command -v npm >/dev/null 2>&1 || missing="$missing npm" ;;
     *) echo "certmark: no such need: $need" >&2 && exit 2 ;;
     esac
 done

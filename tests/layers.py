@@ -32,8 +32,8 @@ LAYERS = (
         needs=("kafka", "chromium", "fonts", "pango"),
     ),
     Layer("fault", ("tests/fault",), needs=("kafka",)),
-    Layer("e2e", ("tests/e2e",), needs=("kafka", "chromium", "fonts", "pango")),
-    Layer("clients", ("tests/clients",), needs=("jdk", "go", "node")),
+    Layer("e2e", ("tests/e2e",), needs=("kafka", "chromium", "fonts", "pango", "npm", "scanner")),
+    Layer("clients", ("tests/clients",), needs=("jdk", "go", "node", "npm", "scanner")),
 )
 LINTERS = (
     ("ruff", ("ruff", "check", ".")),
@@ -89,12 +89,12 @@ def _within(path: str, folders: tuple[str, ...]) -> bool:
 
 
 def _ready(needs: Sequence[str]) -> bool:
-    packages = [n for n in needs if n != "kafka"]
+    made = [n for n in needs if n in ("kafka", "scanner")]
+    packages = [n for n in needs if n not in made]
     commands = []
     if packages:
         commands.append(["deploy/system_packages.sh", *packages])
-    if "kafka" in needs:
-        commands.append(["make", "--no-print-directory", "kafka"])
+    commands += [["make", "--no-print-directory", target] for target in made]
     return all(subprocess.run(command, cwd=ROOT, check=False).returncode == 0 for command in commands)
 
 

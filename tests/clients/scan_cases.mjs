@@ -1,0 +1,45 @@
+// Answers cases with the scanner's own modules: `node scan_cases.mjs FOLDER` reads one case a line, and writes one answer a line.
+
+import { createInterface } from 'node:readline'
+import { pathToFileURL } from 'node:url'
+
+const from = (name) => import(pathToFileURL(`${process.argv[2]}/${name}`).href)
+const { recognise } = await from('address.js')
+const { opened } = await from('held.js')
+const { openList } = await from('status.js')
+const { walk } = await from('trust.js')
+const { verdict } = await from('verdict.js')
+
+const bytes = (hex) => Uint8Array.from(Buffer.from(hex, 'hex'))
+
+const ways = {
+  recognise ({ text, hosts }) {
+    const { decided, token, aad } = recognise(text, hosts)
+    return { decided: decided ?? null, signed_for: token === null || !aad ? null : Buffer.from(aad).toString() }
+  },
+  async walk ({ bundle, pin, now, seen }) {
+    const found = await walk(bytes(bundle), pin, now, seen)
+    return { root: found.rootVersion, list: found.list.version, pin: found.pin }
+  },
+  async list ({ bundle, pin, now, data, uri, index }) {
+    const { list } = await walk(bytes(bundle), pin, now)
+    const found = await openList(bytes(data), uri, list.signers)
+    return { iat: found.iat, exp: found.exp, says: found.at(index) }
+  },
+  async verdict ({ text, bundle, pin, lists, now, host }) {
+    const stored = bundle ? { bundle: bytes(bundle), pin, lists: new Map(Object.entries(lists).map(([id, data]) => [Number(id), bytes(data)])) } : {}
+    const { code, why, claims, gtin, serial } = await verdict(text, await opened(stored, host, now), now)
+    return { code, why, mark_no: claims && claims.markNo, model: claims && claims.model, gtin, serial }
+  }
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { way, ...given } = JSON.parse(line)
+  let answer
+  try {
+    answer = await ways[way](given)
+  } catch (error) {
+    answer = error.code ? { refused: error.code } : { broken: String(error.stack) }
+  }
+  console.log(JSON.stringify(answer))
+}
