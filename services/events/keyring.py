@@ -183,7 +183,7 @@ class Keyring:
         if sealed.alg not in HEADER_NAMES[found.public.alg]:
             raise BadSignature("the seal's algorithm is not its key's")
         found.public.verify(sealed.seal, sealed.signing_input)
-        record = read_record(sealed.payload)
+        record = read_record(sealed.payload, sealed=True)
         self.seal_key(sealed.kid, record.recorded_at)
         return record
 

@@ -6,9 +6,12 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
-from services.domain.errors import BadEvent, NotAnEnvelope, TooLarge
+import orjson
+
+from services.domain.errors import BadEvent, NotAnEnvelope, NotJson, TooLarge
 from services.domain.identifiers import instant_of, instant_text
 from services.events import strict_json
 from services.events.envelope import sign_compact
@@ -165,13 +168,19 @@ def open_sealed(value: bytes, typ: str = TYP) -> Sealed:
     parts = value.split(b".")
     if len(parts) != 3:
         raise NotAnEnvelope("not three parts joined by dots")
-    header = strict_json.loads(_unbase64(parts[0]))
+    alg, kid = _header(parts[0], typ)
+    return Sealed(alg, kid, _unbase64(parts[1]), value[: len(parts[0]) + 1 + len(parts[1])], _unbase64(parts[2]))
+
+
+@lru_cache(maxsize=64)  # a registry has few keys, and seals millions of records with them
+def _header(part: bytes, typ: str) -> tuple[str, str]:
+    header = strict_json.loads(_unbase64(part))
     alg, kid = header.get("alg"), header.get("kid")
     if header.keys() != {"alg", "kid", "typ"} or header["typ"] != typ or not isinstance(kid, str):
         raise NotAnEnvelope(f"the header has alg, kid and typ {typ!r}, nothing else")
     if not any(alg in names for names in HEADER_NAMES.values()):
         raise NotAnEnvelope("the algorithm is not one that seals")
-    return Sealed(str(alg), kid, _unbase64(parts[1]), value[: len(parts[0]) + 1 + len(parts[1])], _unbase64(parts[2]))
+    return str(alg), kid
 
 
 def _unbase64(part: bytes) -> bytes:
@@ -181,13 +190,16 @@ def _unbase64(part: bytes) -> bytes:
         raise NotAnEnvelope("not base64url without padding") from None
 
 
-def read_record(payload: bytes) -> SealedRecord:
-    """The record inside a checked seal; its state is taken as the registry wrote it (schemas/state.v1.json).
+def read_record(payload: bytes, *, sealed: bool = False) -> SealedRecord:
+    """The record inside a seal; its state is taken as the registry wrote it (schemas/state.v1.json).
+
+    `sealed` says that the seal was checked: then nobody but the registry wrote it, which writes no member twice, and a
+    reader that is ten times as quick will do.
 
     Raises:
         Malformed: not the form of schemas/record.v1.json.
     """
-    body = strict_json.loads(payload)
+    body = _loads(payload) if sealed else strict_json.loads(payload)
     if body.keys() - {"history"} != _MEMBERS.keys() or body["v"] != 1:
         raise BadEvent("not version 1 of the sealed record")
     for name, kinds in _MEMBERS.items():
@@ -213,6 +225,16 @@ def read_record(payload: bytes) -> SealedRecord:
         )
     except ValueError:
         raise BadEvent("a date or an event in the record cannot be read") from None
+
+
+def _loads(payload: bytes) -> dict[str, Any]:
+    try:
+        body = orjson.loads(payload)
+    except orjson.JSONDecodeError as error:
+        raise NotJson(f"not JSON: {error}") from None
+    if type(body) is not dict:
+        raise NotJson("not an object")
+    return body
 
 
 _NONE = type(None)

@@ -3,9 +3,12 @@
 import json
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from services.domain.certificate import Certificate, Mark, StatusInterval, to_state
+import orjson
+
+from services.domain.certificate import Certificate, Mark, StatusInterval
 from services.domain.identifiers import instant_text
 from services.domain.notice_states import RecallState
 from services.domain.reasons import REASONS
@@ -76,7 +79,7 @@ def _reason(code: str) -> dict[str, str]:
 
 def shown_certificate(found: Found) -> dict[str, Any]:
     """What a look-up shows of a certificate: it does not depend on the day."""
-    state: Mapping[str, Any] = to_state(found.certificate)
+    state: Mapping[str, Any] = found.state
     return {
         **{name: value for name, value in state.items() if name not in _INTERNAL},
         "marks": [{"mark_no": mark.mark_no, "mark": mark.mark} for mark in found.certificate.marks],
@@ -133,11 +136,9 @@ def _expected(answer: Answer) -> list[dict[str, str]]:
 _TAIL = b',"mark":null,"item":null,"signature":null,"candidates":[],"expected":[],"coverage":[],"notices":[],"as_of":'
 
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
 def dumps(value: object) -> bytes:
-    return _encode(value).encode()
+    """JSON in UTF-8 without spaces."""
+    return orjson.dumps(value)
 
 
 def stored_timeline(found: Found) -> bytes | None:
@@ -166,6 +167,7 @@ def _turning_days(certificate: Certificate) -> list[date]:
     return sorted(days)
 
 
+@lru_cache(maxsize=4096)
 def _head_bytes(judged: Judgement) -> bytes:
     """The head up to the last note, its list left open for what only the body's record tells."""
     return dumps(_head(judged.code, judged.standing, judged.interval, judged.notes))[:-2]

@@ -8,6 +8,7 @@ import sqlite3
 import unicodedata
 from collections.abc import Iterable
 from datetime import date, timedelta
+from functools import lru_cache
 
 from services.domain.certificate import Certificate, Status
 
@@ -47,6 +48,7 @@ _OF = {
 }
 
 
+@lru_cache(maxsize=16_384)  # names repeat
 def folded(name: str) -> str:
     """The letters, digits and Chinese characters of a name in one width and case: what two spellings share."""
     plain = unicodedata.normalize("NFKC", name[: 2 * LONGEST]).upper()

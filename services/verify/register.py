@@ -39,6 +39,8 @@ class Found:
     """A certificate with what its record says beside the state."""
 
     certificate: Certificate
+    state: CertificateState
+    """The same as published."""
     revision: int
     seq: int
     recorded_at: datetime
@@ -143,6 +145,7 @@ def found_in(stored: Stored) -> Found:
     tokens = tuple(Token(t["mark_no"], t["gtin"], t["model"] or "", t["token"]) for t in payload["tokens"])
     return Found(
         certificate=certificate_in(stored.key, payload["state"]),
+        state=payload["state"],
         revision=stored.revision,
         seq=stored.seq,
         recorded_at=instant_of(payload["recorded_at"]),
@@ -162,6 +165,7 @@ def found_in_record(record: SealedRecord) -> Found:
     """
     return Found(
         certificate=certificate_in(record.key, record.state),
+        state=cast(CertificateState, record.state),
         revision=record.revision,
         seq=record.seq,
         recorded_at=record.recorded_at,
