@@ -7,6 +7,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from services.domain.identifiers import MalformedNumber, certificate_number, gtin14, normalised
 from services.marks.token import MarkPath
+from services.verify.look_alike import host_of, looks_like_ours
 from services.verify.wording import Code
 
 LONGEST = 2048
@@ -14,7 +15,7 @@ LONGEST = 2048
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,30}:(?=[^0-9]|$)")
 _EVERYDAY = re.compile(r"(tel|sms|smsto|mailto|wifi|geo|weixin|wxp|alipays?|data|javascript|file|ftp):", re.IGNORECASE)
-_BARE_HOST = re.compile(r"[A-Za-z0-9.-]+\.[A-Za-z]{2,24}(:[0-9]{1,5})?(/|$)")
+_BARE_HOST = re.compile(r"[A-Za-z0-9.-]+\.[A-Za-z]{2,24}(:[0-9]{1,5})?(/|$)|[\w.-]+\.\w{2,24}(:[0-9]{1,5})?/(c|m|01)/")
 _GTIN_PATH = re.compile(r"/01/(?P<gtin>[^/]{1,40})(?:/21/(?P<serial>[^/]{1,80}))?/?")
 _NUMBER_PATH = re.compile(r"/(?P<kind>[cm])/(?P<number>.{1,400}?)/?", re.DOTALL)
 _ELEMENTS = re.compile(r"\(01\)([0-9]{14})(?:\(21\)([!-z]{1,20}))?")
@@ -137,10 +138,11 @@ def _of_address(text: str, address: SplitResult, hosts: tuple[str, ...]) -> Ques
     token = _token(address.query)
     product = _GTIN_PATH.fullmatch(address.path)
     number = _NUMBER_PATH.fullmatch(address.path)
-    if address.netloc.lower() not in hosts:
+    if host_of(address) not in hosts:
         # A GTIN in a path is GS1's form and everybody's; our token behind it, or one of our numbers, is not.
         imitates = (product or number) and token is not None and token[:1].isdigit()
         imitates = imitates or (number and _is_number(unquote(number["number"])))
+        imitates = imitates or looks_like_ours(address, hosts)
         return Question(text, decided=Code.IMPOSTOR_HOST if imitates else Code.NOT_OURS)
     if product:
         serial = unquote(product["serial"]) if product["serial"] else None
