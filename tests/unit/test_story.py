@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from services.domain.certificate import Certificate, Corrected, Part, PartKind, Status, StatusInterval
+from services.domain.certificate import Certificate, Corrected, Part, PartKind, Status, StatusInterval, to_state
 from services.domain.errors import BadEvent
 from services.events.event_types import SCHEMAS
 from services.events.record import Recorded, open_sealed, read_record, recorded, seal_record
@@ -22,7 +22,7 @@ SUSPENDED = "2022990201000204"
 
 
 def answer_on(certificate: Certificate, *history: Recorded) -> Answer:
-    found = Found(certificate, 1, 1, NOW, "0" * 64, False, (), history=history)
+    found = Found(certificate, to_state(certificate), 1, 1, NOW, "0" * 64, False, (), history=history)
     return Answer(Code.VALID, of_number("x1234"), DAY, NOW, found=found, sources={BODY: "示范中心"})
 
 
