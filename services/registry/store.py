@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, cast
 
+from services.domain.calendar import Calendars, calendar_from_state
 from services.postgres import Cursor, execute_values
 
 CHANNEL = "certmark_records"
@@ -230,6 +231,13 @@ def administrative_records(cur: Cursor) -> dict[str, StoredRecord]:
         f"SELECT {_RECORD} FROM records WHERE (key < 'certificate/' OR key >= 'certificate0') AND {NOT_MADE_OF_OTHERS}"
     )
     return {row[0]: StoredRecord(*row) for row in cur.fetchall()}
+
+
+def calendars(cur: Cursor) -> Calendars:
+    """The published working days, by year."""
+    cur.execute("SELECT state FROM records WHERE key >= 'calendar/' AND key < 'calendar0'")
+    found = [calendar_from_state(json.loads(state)) for (state,) in cur.fetchall()]
+    return {calendar.year: calendar for calendar in found}
 
 
 def is_demonstration(cur: Cursor) -> bool:

@@ -26,9 +26,12 @@ from services.settings import Settings
 T = TypeVar("T")
 ROOT = "/desk"
 COOKIE = "certmark_desk"
+LARGEST_REQUEST = (32 << 20) + (64 << 10)
+"""Bytes of a request that hands in a file."""
 ROOM = Room(ROOT, "desk", ("rooms/room.css",), TEXTS)
 
 SECTIONS: dict[str, tuple[Role, ...]] = {
+    "cases": (Role.INSPECTOR, Role.REGULATOR),
     "accounts": (Role.ADMINISTRATOR,),
     "trail": (Role.REGULATOR, Role.ADMINISTRATOR),
 }
@@ -68,7 +71,8 @@ class Desk:
     settings: Settings
     read: Reads
     open_to_strangers: tuple[str, ...] = ("desk.sign_in", "desk.sign_out", "desk.oidc_go", "desk.oidc_back")
-    large: tuple[str, ...] = ()
+    uploads: tuple[str, ...] = ("desk.capture",)
+    """The pages that take a file; all others are held to the service's own limit."""
 
     def blueprint(self) -> Blueprint:
         pages = Blueprint("desk", __name__, url_prefix=ROOT)
@@ -112,6 +116,8 @@ class Desk:
         """Raises FormNotOurs. What a stranger sends is not even read, but for what he signs in with."""
         if g.visitor is None and request.endpoint not in self.open_to_strangers:
             raise FormNotOurs("there is no visit, or it is over", hint="sign in")
+        if request.endpoint in self.uploads:
+            request.max_content_length = LARGEST_REQUEST
         shown = request.form.get("form", "")
         g.language = g.language or request.form.get("lang", "")
         door.check_form("" if g.fresh else g.cookie, shown)
