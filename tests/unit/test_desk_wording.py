@@ -1,6 +1,7 @@
 """The desk's sentences: whole in both languages, and every one that a template asks for is there."""
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from services.domain.case import Decision, Step
 from services.registry.desk.captures import KINDS
 from services.registry.desk.cases import GROUPED, WHICH
+from services.registry.desk.deeds import KINDS as KINDS_OF_DEEDS
 from services.registry.desk.room import SECTIONS
 from services.registry.desk.steps import SIGNS
 from services.registry.desk.wording import TEXTS
@@ -45,4 +47,6 @@ def test_every_step_state_and_decision_has_its_word() -> None:
     names = {f"step_{step}" for step in Step} | {f"decision_{decision}" for decision in Decision}
     names |= {f"stage_{state}" for state in SIGNS} | {f"cases_{which}" for which in WHICH}
     names |= {f"by_{name}" for name in GROUPED} | {f"capture_{kind}" for kind in KINDS}
+    names |= {f"deed_{kind}" for kind in KINDS_OF_DEEDS}
+    names |= {field.name for kind in KINDS_OF_DEEDS.values() for field in fields(kind)}
     assert names <= TEXTS.keys()

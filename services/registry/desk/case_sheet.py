@@ -55,7 +55,13 @@ def of_case(
             bold,
             [frame.say(name) for name in ("number", "when", "who", "did", "detail")],
             [
-                (str(one.number), beijing(one.at), one.account, members.pop("kind"), _detail(members))
+                (
+                    str(one.number),
+                    beijing(one.at),
+                    one.account,
+                    frame.say(f"deed_{members.pop('kind')}"),
+                    _detail(members),
+                )
                 for one in deeds
                 for members in (to_json(one.deed),)
             ],
