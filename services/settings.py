@@ -54,6 +54,7 @@ class Settings:
     trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
     searches_per_minute: int
     lookups_per_second: int
+    districts_file: Path | None
     registry_url: str
     oidc_issuer: str
     oidc_client: str
@@ -169,6 +170,7 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         trusted_proxies=_networks(env.get("CERTMARK_TRUSTED_PROXIES", "")),
         searches_per_minute=number("CERTMARK_SEARCHES_PER_MINUTE", 120),
         lookups_per_second=number("CERTMARK_LOOKUPS_PER_SECOND", 0),
+        districts_file=_path(env.get("CERTMARK_DISTRICTS_FILE", "")),
         registry_url=env.get("CERTMARK_REGISTRY_URL", f"http://{host}:{registry_port}").rstrip("/"),
         oidc_issuer=oidc_issuer,
         oidc_client=oidc_client,

@@ -213,6 +213,7 @@ def children(settings: Settings) -> list[Child]:
         Child("registry", "registry-lists", [python, "-m", "services.registry.lists"]),
         Child("registry", "registry-webhooks", [python, "-m", "services.registry.webhooks"]),
         Child("verify", "verify-projector", [python, "-m", "services.verify.projector"]),
+        Child("verify", "verify-scans", [python, "-m", "services.verify.scans"]),
         web("registry", "services.registry.api:create_server", settings.registry_port, "asgi"),  # its streams stay open
         web("events", "services.events.ingest:create_app", settings.events_port),
         web("verify", "services.verify.api:create_app", settings.verify_port),

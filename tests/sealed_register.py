@@ -412,6 +412,8 @@ class ListLog:
             if key
         ]
 
+    def expire(self, topic: Topic) -> None: ...
+
     def bounds(self, topic: Topic) -> tuple[int, int]:
         if self.away is not None:
             raise self.away

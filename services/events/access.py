@@ -31,12 +31,13 @@ def rights_of(name: str, topics: Topics) -> list[tuple[Topic, tuple[ACLOperation
     match name:
         case "registry":
             written = [(topic, _WRITE) for topic in (topics.state, topics.checkpoints, topics.dead_letter)]
-            read = [(topic, _READ) for topic in (topics.events, topics.state)]
+            read = [(topic, _READ) for topic in (topics.events, topics.state, topics.restricted)]
             return [*((topic, _KEEP) for topic in topics.all()), *written, *read]
         case "events":
             return [(topics.events, _WRITE), (topics.state, _READ)]
         case "verify":
-            return [(topics.state, _READ)]
+            # It tells the other nodes what it counted, and hands in reports that it cannot read again itself.
+            return [(topics.state, _READ), (topics.scans, _READ), (topics.scans, _WRITE), (topics.restricted, _WRITE)]
         case _:
             return [(topics.events, _WRITE)]
 

@@ -48,6 +48,7 @@ STALL_S = 10.0
 SETTLE_S = 10.0
 DELIVERY_S = 20.0
 ANSWER_MS = 5_000
+_DAY_MS = 86_400_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CLIENT = {
     "client_id": "certmark",
@@ -148,6 +149,9 @@ class KafkaLog:
             if not records:
                 raise LogUnavailable(f"topic {topic.name} ends at {end}, but nothing comes from {position} on")
             return records
+
+    def expire(self, topic: Topic) -> None:
+        """The broker does it by itself (`retention.ms`), a day at a time."""
 
     def bounds(self, topic: Topic) -> tuple[int, int]:
         with self._faults(topic):
@@ -337,15 +341,22 @@ def _settings(topic: Topic, replication: int) -> dict[str, str]:
     Without compression by us the broker unpacks what others packed, so that a codec we lack cannot block the topic.
     A single node has no second copy: it puts every record on disk before it acknowledges.
     """
-    return {
-        "cleanup.policy": "compact" if topic.compacted else "delete",
-        "retention.ms": "-1",
-        "retention.bytes": "-1",
-        "message.timestamp.type": "LogAppendTime",
-        "compression.type": "uncompressed",
-        "unclean.leader.election.enable": "false",
-        "min.insync.replicas": str(max(1, replication - 1)),
-    } | ({"flush.messages": "1"} if replication == 1 else {})
+    return (
+        {
+            "cleanup.policy": "compact" if topic.compacted else "delete",
+            "retention.ms": str(topic.keep_days * _DAY_MS) if topic.keep_days else "-1",
+            "retention.bytes": "-1",
+            "message.timestamp.type": "LogAppendTime",
+            "compression.type": "uncompressed",
+            "unclean.leader.election.enable": "false",
+            "min.insync.replicas": str(max(1, replication - 1)),
+        }
+        | ({"flush.messages": "1"} if replication == 1 else {})
+        | (
+            # Only whole segments go, so each holds a day: what is kept a day too long is at most a day too long.
+            {"segment.ms": str(_DAY_MS)} if topic.keep_days else {}
+        )
+    )
 
 
 def _create(admin: Any, topic: Topic, replication: int) -> None:

@@ -5,18 +5,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from services.domain.copies import KEPT_DAYS as SCANS_KEPT_DAYS
 from services.settings import Settings
 
 MAX_RECORD = 1_000_000
 """Bytes of key and value together that every log takes; Kafka's own limit for a record lies a little above."""
 
+RESTRICTED_KEPT_DAYS = 30
+"""Days that a report lies in the log before the registry must have stored it: longer than it is ever down."""
+
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic and what it must never do: `compacted` keeps only the last record of a key, the others lose nothing."""
+    """A topic and what it must never do: `compacted` keeps only the last record of a key, the others lose nothing,
+    but for what is older than `keep_days`, where that is stated."""
 
     name: str
     compacted: bool = False
+    keep_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,8 @@ class Topics:
     state: Topic
     checkpoints: Topic
     dead_letter: Topic
+    scans: Topic
+    restricted: Topic
 
     @classmethod
     def under(cls, prefix: str) -> "Topics":
@@ -35,10 +43,12 @@ class Topics:
             state=Topic(f"{prefix}.state.v1", compacted=True),
             checkpoints=Topic(f"{prefix}.checkpoints.v1"),
             dead_letter=Topic(f"{prefix}.dead-letter.v1"),
+            scans=Topic(f"{prefix}.scans.v1", keep_days=SCANS_KEPT_DAYS),
+            restricted=Topic(f"{prefix}.restricted.v1", keep_days=RESTRICTED_KEPT_DAYS),
         )
 
     def all(self) -> tuple[Topic, ...]:
-        return (self.events, self.state, self.checkpoints, self.dead_letter)
+        return (self.events, self.state, self.checkpoints, self.dead_letter, self.scans, self.restricted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +88,9 @@ class Log(Protocol):
             LogTruncated: the log starts after `position`, or ends before it.
             LogUnavailable: the log cannot be reached.
         """
+
+    def expire(self, topic: Topic) -> None:
+        """Let go of what is older than the topic's `keep_days`; the log may also do so by itself."""
 
     def bounds(self, topic: Topic) -> tuple[int, int]:
         """(first position still held, position that the next record will take)."""

@@ -54,14 +54,19 @@ class PostgresLog:
             with transaction(connection) as cur:
                 for topic in topics:
                     cur.execute(
-                        "INSERT INTO log.topic (name, compacted) VALUES (%s, %s) ON CONFLICT (name) DO NOTHING",
-                        (topic.name, topic.compacted),
+                        "INSERT INTO log.topic (name, compacted, keep_days) VALUES (%s, %s, %s)"
+                        " ON CONFLICT (name) DO NOTHING",
+                        (topic.name, topic.compacted, topic.keep_days),
                     )
-                    cur.execute("SELECT compacted FROM log.topic WHERE name = %s", (topic.name,))
-                    (compacted,) = cur.fetchone() or (None,)
+                    cur.execute("SELECT compacted, keep_days FROM log.topic WHERE name = %s", (topic.name,))
+                    compacted, keep_days = cur.fetchone() or (None, None)
                     if compacted is not topic.compacted:
                         raise LogMisconfigured(
                             f"topic {topic.name}: compacted is {compacted}, and has to be {topic.compacted}"
+                        )
+                    if keep_days != topic.keep_days:
+                        raise LogMisconfigured(
+                            f"topic {topic.name}: keep_days is {keep_days}, and has to be {topic.keep_days}"
                         )
 
     def append(self, topic: Topic, records: Sequence[tuple[str, bytes]]) -> list[int]:
@@ -101,6 +106,9 @@ class PostgresLog:
         if not first <= position <= end:
             raise LogTruncated(f"topic {topic.name} holds positions {first} to {end}, and we have reached {position}")
         return [Record(row[2], row[3], bytes(row[4]), row[5]) for row in rows if row[2] is not None]
+
+    def expire(self, topic: Topic) -> None:
+        self._rows("SELECT log.expire(%s)", (topic.name,))
 
     def bounds(self, topic: Topic) -> tuple[int, int]:
         rows = self._rows(_BOUNDS, (topic.name,))

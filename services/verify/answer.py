@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 
 from services.domain.body import BodyState, BodyStatus, body_status_on
 from services.domain.certificate import Certificate, Item, Mark, PartKind, StatusInterval
+from services.domain.copies import Lookups
 from services.domain.identifiers import civil_day
 from services.domain.notices import Goods
 from services.domain.scheme import Coverage, SchemeRules, Words
@@ -63,6 +64,9 @@ class Answer:
     hints: tuple[Words, ...] = ()
     recalls: tuple[Recall, ...] = ()
     alerts: tuple[Alert, ...] = ()
+    lookups: Lookups | None = None
+    is_unit: bool = False
+    """Whether it is about one unit, whose look-ups are counted; `lookups` is None as long as there are none."""
     beneath: Code | None = None
     """What the answer would be without the recalls."""
 

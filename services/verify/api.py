@@ -17,6 +17,7 @@ from werkzeug.datastructures import LanguageAccept
 
 from services import telemetry
 from services.domain.consequence import Act, Allowed
+from services.domain.copies import RULES
 from services.domain.errors import BadRequest, CertmarkError, NotFound, TooLarge
 from services.domain.identifiers import certificate_number, civil_day, gtin14, normalised
 from services.domain.notices import LEVELS, RECALL_REASONS
@@ -29,6 +30,7 @@ from services.verify import listings, lists, pages, proof, scan_page
 from services.verify.answer import Answer, decide
 from services.verify.as_json import as_json, code_on, dumps
 from services.verify.clients import AskedTooOften, Clients, may_pass
+from services.verify.looked_up import LookedUp
 from services.verify.pages import SILENT, Frame
 from services.verify.permits import Deed, answer_about, permit_json
 from services.verify.products import product_json, same_products
@@ -165,6 +167,20 @@ class NoticeSchema(ma.Schema):
     recorded_at = ma.fields.String(required=True, metadata={"description": "RFC 3339, UTC"})
 
 
+class LookupsSchema(ma.Schema):
+    """How a unit's code has been looked up, over all nodes, as of half a minute ago or so (docs/copies.md)."""
+
+    count = ma.fields.Integer(required=True)
+    first_on = ma.fields.Date(required=True)
+    districts = ma.fields.Integer(required=True, metadata={"description": "Known districts that it was looked up in"})
+    rule = ma.fields.String(
+        required=True,
+        allow_none=True,
+        validate=ma.validate.OneOf([rule.id for rule in RULES]),
+        metadata={"description": "By which `possible_copy` is said"},
+    )
+
+
 class AnswerSchema(HeadSchema):
     """The answer to one number, address or QR text."""
 
@@ -182,6 +198,9 @@ class AnswerSchema(HeadSchema):
     coverage = ma.fields.List(ma.fields.Dict(), required=True)
     notices = ma.fields.List(
         ma.fields.Nested(NoticeSchema), required=True, metadata={"description": "Recalls first, then alerts"}
+    )
+    lookups = ma.fields.Nested(
+        LookupsSchema, required=True, allow_none=True, metadata={"description": "Of one unit's code; null before any"}
     )
     as_of = ma.fields.String(required=True, allow_none=True, metadata={"description": "RFC 3339, UTC"})
     seq = ma.fields.Integer(required=True, allow_none=True, metadata={"description": "Last register entry held"})
@@ -297,6 +316,7 @@ class Node:
         self.clock = clock
         self.stale_after = timedelta(hours=settings.stale_after_hours)
         self.clients = Clients(settings.trusted_proxies, time.monotonic)
+        self.looked_up = LookedUp(settings.data / "verify", self.clients)
         self._mine = threading.local()
         self._examples: tuple[tuple[int, date], list[tuple[str, Code, tuple[Note, ...]]]] | None = None
 
@@ -341,7 +361,7 @@ class Node:
         return source
 
     def decide(self, question: Question) -> Answer:
-        return decide(question, self.register, self.clock(), self.stale_after)
+        return self.looked_up.with_counts(decide(question, self.register, self.clock(), self.stale_after))
 
     def has_to_wait(self, environ: Mapping[str, Any]) -> bool:
         """Whether a look-up of this client is over the limit that the settings set, if they set one."""
@@ -399,6 +419,7 @@ class Node:
 
     def respond(self, question: Question, *, only_json: bool = False) -> Response:
         answer = self.decide(question)
+        self.looked_up.tell(answer, request.environ)
         kind = JSON if only_json else _wanted()
         if kind == LINKSET and answer.code not in SILENT:
             content = dumps(_linkset(answer, self.settings.public_url))

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from services.domain.certificate import Certificate, Mark, StatusInterval
+from services.domain.copies import Lookups
 from services.domain.identifiers import instant_text
 from services.domain.notice_states import RecallState
 from services.domain.reasons import REASONS
@@ -37,6 +38,7 @@ def as_json(answer: Answer) -> dict[str, Any]:
         "expected": _expected(answer),
         "coverage": [{"scheme": name, **coverage} for name, coverage in answer.coverage],
         "notices": [*map(notice_json, answer.recalls), *map(notice_json, answer.alerts)],
+        "lookups": _lookups(answer.lookups),
         "as_of": instant_text(answer.as_of) if answer.as_of else None,
         "seq": answer.seq,
         "checked_at": instant_text(answer.checked_at),
@@ -61,6 +63,17 @@ def _head(
         "reason": _reason(interval.reason) if interval and interval.reason else None,
         **({"since": recall["opened_on"], "until": None, "reason": recall_reason(recall)} if recall else {}),
         "notes": list(notes),
+    }
+
+
+def _lookups(lookups: Lookups | None) -> dict[str, Any] | None:
+    if lookups is None:
+        return None
+    return {
+        "count": lookups.count,
+        "first_on": lookups.first_on.isoformat(),
+        "districts": lookups.districts,
+        "rule": lookups.rule.id if lookups.rule else None,
     }
 
 
@@ -133,7 +146,10 @@ def _expected(answer: Answer) -> list[dict[str, str]]:
 
 # --- the stored bytes of the hot path ------------------------------------------------------------------
 
-_TAIL = b',"mark":null,"item":null,"signature":null,"candidates":[],"expected":[],"coverage":[],"notices":[],"as_of":'
+_TAIL = (
+    b',"mark":null,"item":null,"signature":null,"candidates":[],"expected":[],"coverage":[],"notices":[]'
+    b',"lookups":null,"as_of":'
+)
 
 
 def dumps(value: object) -> bytes:

@@ -173,6 +173,7 @@ class _View:
     checked_at: str = _CHECKED_TEXT
     replacement: Mapping[str, str] | None = None
     alerts: Sequence[Mapping[str, str]] = ()
+    looked_up: str = ""
     recalls: Sequence[Mapping[str, str]] = ()
     notes: Sequence[str] = ()
     coverage: Sequence[str] = ()
@@ -339,6 +340,7 @@ def _view(answer: Answer, frame: Frame, public_url: str) -> _View:
         as_of=facts["as_of"],
         has_data=answer.as_of is not None,
         alerts=_alerts(answer, language),
+        looked_up=_looked_up(answer, facts),
         recalls=_recalls(answer, language),
         notes=_notes(answer, facts),
         coverage=_coverage(answer, language),
@@ -394,6 +396,9 @@ class _Facts(dict[str, str]):
         self.language = language
         self["as_of"] = beijing(answer.as_of) if answer.as_of else LABELS["no_data"][language]
         certificate, interval = answer.certificate, answer.interval
+        if answer.lookups is not None:
+            self["n"] = str(answer.lookups.count)
+            self["time"] = answer.lookups.first_on.isoformat()
         if answer.recalls:
             recall = answer.recalls[0].state
             self["recalled"] = recall_scope(recall, language)
@@ -464,6 +469,13 @@ def _notes(answer: Answer, facts: _Facts) -> list[str]:
         for note in answer.notes
         if note is not Note.ALERT and (note not in headline or said.family is not Family.YES)
     ]
+
+
+def _looked_up(answer: Answer, facts: _Facts) -> str:
+    """Of one unit: how often its code was looked up, where the headline does not say it already."""
+    if not answer.is_unit or (answer.code is Code.VALID and Note.POSSIBLE_COPY in answer.notes):
+        return ""
+    return facts.fill(LABELS["looked_up" if answer.lookups else "not_looked_up"][facts.language])
 
 
 def _alerts(answer: Answer, language: str) -> list[dict[str, str]]:

@@ -276,7 +276,10 @@ NOTED: dict[Note, Wording] = {
             "已查询{n}次，首次{time}；多次查询不一定是假货。",
             "Looked up {n} times, first on {time}; many look-ups do not prove a fake.",
         ),
-        Text("请核对商品，有疑问请反映。", "Compare the item and report doubts."),
+        Text(
+            "请核对商品、包装和购买渠道，有疑问请反映。",
+            "Compare item, packaging and shop; report doubts.",
+        ),
     ),
 }
 """Notes that give a valid answer another headline, in the order of NOTE_PRECEDENCE."""
@@ -481,6 +484,8 @@ LABELS: dict[str, Text] = {
         "A voluntary scheme: goods that show neither mark nor certificate are not bound by this.",
     ),
     "history": Text("证书经过", "History"),
+    "looked_up": Text("此码已查询{n}次，首次{time}。", "This code was looked up {n} times before, first on {time}."),
+    "not_looked_up": Text("此码此前没有查询记录。", "No earlier look-up of this code is on record."),
     "recall_notice": Text("召回公告", "Recall notice"),
     "alert_until": Text("{instrument}，至{until}", "{instrument}, until {until}"),
     "recorded": Text("登记于{recorded_at}（第 {seq} 条）", "recorded {recorded_at}, entry {seq}"),

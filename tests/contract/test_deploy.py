@@ -28,9 +28,11 @@ WITHOUT_HTTP = {
     "registry-lists",
     "registry-webhooks",
     "verify-projector",
+    "verify-scans",
 }
 ONCE = {"kafka-access", "migrate"}
-NAME_AT_THE_BROKER = {**dict.fromkeys(REGISTRY, "registry"), "events": "events", "verify-projector": "verify"}
+VERIFY = {"verify-projector", "verify-scans"}
+NAME_AT_THE_BROKER = {**dict.fromkeys(REGISTRY, "registry"), "events": "events", **dict.fromkeys(VERIFY, "verify")}
 SEALS = {"registry-worker", "registry-relay", "registry-webhooks", "registry"}
 OWN = sorted(HTTP.keys() | WITHOUT_HTTP)
 

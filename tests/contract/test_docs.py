@@ -59,6 +59,7 @@ OURS = (
     "cli",
     "open-data",
     "consequence",
+    "copies",
     "console",
     "desk",
     "clocks",
