@@ -159,6 +159,8 @@ class FileLog:
     def append(self, topic: Topic, records: Sequence[tuple[str, bytes]]) -> list[int]:
         raise NotImplementedError
 
+    def expire(self, topic: Topic) -> None: ...
+
     def bounds(self, topic: Topic) -> tuple[int, int]:
         return 0, self._end
 
