@@ -19,6 +19,7 @@ from werkzeug.test import TestResponse
 from services.auth import Role
 from services.domain.case import Opened
 from services.domain.identifiers import civil_day
+from services.domain.listing_rules import RULE_SET, RULES
 from services.embedded import EmbeddedPostgres
 from services.postgres import transaction
 from services.registry import api, trail
@@ -90,8 +91,9 @@ def evidence() -> list[Evidence]:
     told = {
         "verdict": "lead",
         "rules": ["L08"],
-        "claimed": {"model": "KFR-72LW/B9", "holder": "=1+1"},
-        "registered": {"model": ["KFR-35GW/A1", "KFR-50GW/A1"], "scheme": "ccc"},
+        "claimed": {"model": "KFR-72LW/B9", "maker": "=1+1", "brand": "示范甲"},
+        "registered": {"models": ["KFR-35GW/A1", "KFR-50GW/A1"], "scheme": "ccc", "trademark": "示范甲"},
+        "note": {"zh": "型号不在证书内", "en": "The model is not on the certificate"},
     }
     listing = {"title": "示范甲 房间空调器 <script>alert(1)</script>", "model": "KFR-72LW/B9"}
     rows = (("M02", SELLER), ("M03", SELLER), ("M05", OTHER_SELLER))
@@ -208,8 +210,17 @@ def test_a_finding_shows_claimed_beside_registered_and_nothing_of_it_runs(
     text = unescape(page)
     assert "KFR-72LW/B9" in text
     assert "KFR-35GW/A1、KFR-50GW/A1" in text
-    assert "不一致" in text
+    assert text.count("不一致") == 1  # of the models alone: the brand agrees, and nobody is registered as maker
+    assert "型号不在证书内" in text
+    assert "L08" in text
     shown(desks["pudong-01"], f"/desk/cases/{case_no}/findings/c1/M99", 404)
+
+
+def test_the_rules_are_shown_with_the_clause_of_today(desks: dict[str, FlaskClient], ours: Register) -> None:
+    page = unescape(shown(desks["pudong-01"], "/desk/rules"))
+    assert all(f'id="{rule.id}"' in page and rule.words["zh"] in page for rule in RULES)
+    assert RULE_SET in page
+    assert desks["admin-01"].get("/desk/rules").status_code == 403
 
 
 @pytest.mark.parametrize("by", ["seller", "certificate", "image"])

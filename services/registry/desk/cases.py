@@ -40,7 +40,7 @@ from services.domain.case import (
 )
 from services.domain.division import is_division
 from services.domain.errors import BadRequest, NotFound
-from services.domain.identifiers import civil_day
+from services.domain.identifiers import civil_day, normalised
 from services.postgres import Cursor
 from services.registry import store
 from services.registry.desk import case_sheet, case_store, steps
@@ -49,6 +49,7 @@ from services.registry.desk.captures import Captures
 from services.registry.desk.case_store import Evidence
 from services.registry.desk.deeds import to_json
 from services.registry.desk.room import Desk, Frame
+from services.registry.desk.rulebook import RULE_WORDS, field_word
 from services.registry.rooms import attached, go
 
 PAGE = 50
@@ -184,7 +185,11 @@ class Cases:
             case=case,
             finding=finding,
             evidence=evidence,
-            beside=beside(evidence),
+            beside=[(field_word(name, frame.language), *row) for name, *row in beside(evidence)],
+            word=lambda name: field_word(name, frame.language),
+            rules=[
+                (rule, RULE_WORDS[rule][frame.words]) for rule in evidence.told.get("rules") or () if rule in RULE_WORDS
+            ],
             hearing=case.hearing(finding.seller),
             captures=[one for one in captures if one.finding in (None, id_)],
             decisions=[(d.value, frame.say(f"decision_{d}")) for d in Decision],
@@ -396,14 +401,35 @@ def _groups(
 
 
 def beside(evidence: Evidence) -> list[tuple[str, str, str, bool]]:
-    """(field, claimed, registered, whether they differ) for every field that either side has."""
-    claimed, registered = evidence.told.get("claimed") or {}, evidence.told.get("registered") or {}
-    names = list(dict.fromkeys([*claimed, *registered]))
+    """(field, claimed, registered, whether they differ): each claim beside what the register has of the same thing."""
+    claimed, registered = dict(evidence.told.get("claimed") or {}), dict(evidence.told.get("registered") or {})
     rows = []
-    for name in names:
-        one, other = _words(claimed.get(name)), _words(registered.get(name))
-        rows.append((name, one, other, bool(one and other and one != other)))
+    for name, others in _BESIDE.items():
+        one = claimed.pop(name, None)
+        held = [registered.pop(other, None) for other in others]
+        said = [value for value in held if value not in (None, "", [])]
+        if one in (None, "") and not said:
+            continue
+        known = {normalised(str(value)) for each in said for value in (each if isinstance(each, list) else [each])}
+        differs = bool(one) and bool(known) and normalised(str(one)) not in known
+        rows.append((name, _words(one), " / ".join(_words(value) for value in said), differs))
+    rows += [(name, _words(value), "", False) for name, value in claimed.items() if value]
+    rows += [(name, "", _words(value), False) for name, value in registered.items() if value]
     return rows
+
+
+_BESIDE: Mapping[str, tuple[str, ...]] = {
+    "certificate_no": ("certificate_no",),
+    "product": ("product",),
+    "product_class": ("product_class",),
+    "brand": ("trademark",),
+    "model": ("models",),
+    "maker": ("holder", "manufacturer", "factory"),
+    "maker_uscc": ("holder_uscc",),
+    "body_claimed": ("body",),
+    "mark": ("scheme",),
+}
+"""What a listing claims, and the members of the registered certificate that say the same."""
 
 
 def _words(value: Any) -> str:

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from flask import Blueprint, Response, g, request
 from werkzeug.exceptions import HTTPException
@@ -32,6 +32,7 @@ ROOM = Room(ROOT, "desk", ("rooms/room.css",), TEXTS)
 
 SECTIONS: dict[str, tuple[Role, ...]] = {
     "cases": (Role.INSPECTOR, Role.REGULATOR),
+    "rules": (Role.INSPECTOR, Role.REGULATOR),
     "accounts": (Role.ADMINISTRATOR,),
     "trail": (Role.REGULATOR, Role.ADMINISTRATOR),
 }
@@ -52,6 +53,11 @@ class Frame(rooms.Frame):
 
     def say(self, name: str, **named: object) -> str:
         return ROOM.say(name, self.language, **named)
+
+    @property
+    def words(self) -> Literal["zh", "en"]:
+        """The page's language, as words in two languages are kept under it."""
+        return "en" if self.language == "en" else "zh"
 
     def link(self, path: str, **query: object) -> str:
         """An address of the desk; `path` begins with a slash."""

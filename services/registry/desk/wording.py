@@ -256,6 +256,21 @@ TEXTS: dict[str, Text] = {
     "summary": Text("摘要", "Summary"),
     "division": Text("区划", "Division"),
     "on": Text("日期", "On"),
+    # --- the rules ---------------------------------------------------------------------------------------------------
+    "rules_text": Text(
+        "商品信息按以下规则核对。命中规则的是线索，不是结论；引用条款以采集当日有效的为准。条款多见于转载，引用前请核对正式文本。",
+        "Listings are checked by these rules. What they find are leads, not verdicts; the clause cited is the one in "
+        "force on the day of capture. Most texts were read in re-posts: compare the official text before quoting it.",
+    ),
+    "rule_set": Text("规则版本", "Version of the rules"),
+    "severity": Text("轻重", "Severity"),
+    "severity_grave": Text("严重", "grave"),
+    "severity_serious": Text("较重", "serious"),
+    "severity_minor": Text("一般", "minor"),
+    "clause": Text("依据", "Ground"),
+    "clause_until": Text("至 {day}：", "Until {day}: "),
+    "clause_since": Text("自 {day}：", "From {day}: "),
+    "evidence_needed": Text("需固定的证据", "What has to be secured"),
     # --- the trail ---------------------------------------------------------------------------------------------------
     "trail_text": Text(
         "每一行含上一行的摘要，任何一行都不能被悄悄改动或删除。",
