@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 _WIDTH, _BAR, _GAP, _LABEL, _NUMBER = 360, 22, 10, 106, 84
 _SMALLEST = 3
+_DIGIT = 8
 SHADES = 5
 """Steps of a map's shading above nothing."""
 
@@ -105,33 +106,32 @@ def bar_chart(bars: Sequence[Bar], title: str, about: str, *, name: str = "chart
 
 
 def stacked_bars(
-    stacks: Sequence[Stack], series: Sequence[Series], title: str, about: str, *, name: str = "chart", label: int = 210
+    stacks: Sequence[Stack], series: Sequence[Series], title: str, about: str, *, name: str = "chart"
 ) -> Markup:
-    """Horizontal bars of parts in the order of the series, a legend above; `label` is the room for the bars' names."""
-    width, top_of_bars = 640, 30 + 22 * (-(-len(series) // 4) - 1)
+    """Horizontal bars of parts in the order of the series, each below its name; a legend above them all."""
+    row, legend = 52, 22 * -(-len(series) // 3)
     most = max((stack.whole for stack in stacks), default=0) or 1
-    room = width - label - 74
-    height = top_of_bars + len(stacks) * (_BAR + _GAP) + _GAP
-    parts = [_opening(width, height, title, about, name)]
+    room = _WIDTH - 62
+    height = legend + len(stacks) * row + _GAP
+    parts = [_opening(_WIDTH, height, title, about, name)]
     for place, one in enumerate(series):
-        left, line = (place % 4) * (width // 4), 6 + 22 * (place // 4)
-        parts += [_rect(left, line, 14, 14, one.look), _text(left + 20, line + 12, one.name)]
-    parts.append(_upright(label, height, top_of_bars))
+        left, line = (place % 3) * (_WIDTH // 3), 22 * (place // 3)
+        parts += [_rect(left, line, 14, 14, one.look), _text(left + 19, line + 12, one.name)]
     for place, stack in enumerate(stacks):
-        top = top_of_bars + _GAP + place * (_BAR + _GAP)
-        end = float(label)
-        parts.append(_text(label - 8, top + 17, stack.name, anchor="end"))
+        top = legend + place * row
+        end = 0.0
+        parts.append(_text(0, top + 20, stack.name))
         for count, one in zip(stack.parts, series, strict=True):
             long = max(float(_SMALLEST), room * count / most) if count else 0.0
-            parts.append(_rect(end, top, long, _BAR, one.look))
+            parts.append(_rect(end, top + 27, long, _BAR, one.look))
             end += long
-        parts.append(_text(end + 8, top + 17, f"{stack.whole:,}"))
+        parts.append(_text(end + 6, top + 44, f"{stack.whole:,}"))
     return _closed(parts)
 
 
 def columns(bars: Sequence[Bar], title: str, about: str, *, name: str = "chart", every: int = 1) -> Markup:
     """Upright columns in the order given, as for months; every so-many-th has its name below."""
-    width, height, foot, head = 640, 220, 26, 22
+    width, height, foot, head = _WIDTH, 200, 24, 22
     most = max((bar.count for bar in bars), default=0) or 1
     step = width / max(1, len(bars))
     room = height - foot - head
@@ -143,8 +143,9 @@ def columns(bars: Sequence[Bar], title: str, about: str, *, name: str = "chart",
         tall = max(float(_SMALLEST), room * bar.count / most) if bar.count else 0.0
         middle = step * place + step / 2
         parts.append(_rect(step * place + step * 0.12, height - foot - tall, step * 0.76, tall, bar.look))
-        if bar.count and step >= 18:
-            parts.append(_text(middle, height - foot - tall - 5, f"{bar.count:,}", anchor="middle", look="in"))
+        number = f"{bar.count:,}"
+        if bar.count and len(number) * _DIGIT < step:
+            parts.append(_text(middle, height - foot - tall - 5, number, anchor="middle", look="in"))
         if place % every == 0:
             parts.append(_text(middle, height - 8, bar.name, anchor="middle", look="in"))
     return _closed(parts)
@@ -196,7 +197,7 @@ def line_chart(
 
 def tile_map(tiles: Sequence[Tile], title: str, about: str, *, name: str = "chart") -> Markup:
     """A map of equal squares: each place by name and count, shaded by its step of `shade_limits`."""
-    side = 76
+    side = 72
     limits = shade_limits(tile.count for tile in tiles)
     width = side * (max((tile.across for tile in tiles), default=0) + 1)
     height = side * (max((tile.down for tile in tiles), default=0) + 1)
@@ -206,7 +207,7 @@ def tile_map(tiles: Sequence[Tile], title: str, about: str, *, name: str = "char
         ink = f"t{step} on" if step >= 4 else f"t{step}"
         parts += [
             _rect(left + 1, top + 1, side - 2, side - 2, f"s{step}"),
-            _text(left + side / 2, top + 32, tile.name, anchor="middle", look=ink),
+            _text(left + side / 2, top + 32, tile.name, anchor="middle", look=f"in {ink}"),
             _text(left + side / 2, top + 54, f"{tile.count:,}", anchor="middle", look=ink),
         ]
     return _closed(parts)

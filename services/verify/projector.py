@@ -23,6 +23,7 @@ from services.events.record import SealedRecord
 from services.settings import Settings, settings_from
 from services.verify.ahead import Ahead, Batch
 from services.verify.as_json import stored_certificate, stored_timeline
+from services.verify.facts import fact_of
 from services.verify.name_index import last_day_in_force, names_of
 from services.verify.read_model import LINK, REBUILD_WANTED, ModelWriter, Row, Unreadable
 from services.verify.register import found_in_record
@@ -258,6 +259,7 @@ def _row(record: SealedRecord, value: bytes) -> Row:
         usccs=[party.uscc for party in parties if party and party.uscc],
         names=names_of(certificate),
         until=last_day_in_force(certificate).toordinal(),
+        fact=fact_of(certificate),
     )
 
 

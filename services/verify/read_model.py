@@ -15,6 +15,7 @@ from typing import Any
 
 from services.domain.identifiers import instant_of
 from services.verify import name_index
+from services.verify.facts import FACT_TABLES, Fact, save_fact
 from services.verify.name_index import NAME_TABLES
 
 LINK = "register.sqlite"
@@ -23,7 +24,7 @@ LINK = "register.sqlite"
 REBUILD_WANTED = "rebuild-wanted"
 """A reader that meets a damaged row leaves a file of this name; the projector then builds a new file."""
 
-_FORMAT = 4
+_FORMAT = 5
 _SCHEMA = (
     """
 CREATE TABLE meta (
@@ -32,7 +33,7 @@ CREATE TABLE meta (
     directory INTEGER NOT NULL);
 CREATE TABLE record (
     key TEXT PRIMARY KEY, revision INTEGER NOT NULL, seq INTEGER NOT NULL, sealed BLOB NOT NULL,
-    checksum BLOB NOT NULL, found_by TEXT);
+    checksum BLOB NOT NULL, found_by TEXT, fact INTEGER);
 CREATE TABLE quick (
     number TEXT PRIMARY KEY, timeline BLOB NOT NULL, shown BLOB NOT NULL, checksum INTEGER NOT NULL);
 CREATE TABLE mark (mark_no TEXT NOT NULL, certificate TEXT NOT NULL, PRIMARY KEY (mark_no, certificate)) WITHOUT ROWID;
@@ -44,6 +45,7 @@ CREATE TABLE uscc (
     PRIMARY KEY (uscc, until DESC, certificate)) WITHOUT ROWID;
 """
     + NAME_TABLES
+    + FACT_TABLES
 )
 
 _KNOWS = (
@@ -116,6 +118,7 @@ class Row:
     usccs: Sequence[str] = ()
     names: Sequence[tuple[str, str]] = ()
     until: int = 0
+    fact: Fact | None = None
 
 
 def certificate_key(number: str) -> str:
@@ -450,16 +453,17 @@ def _companions(path: Path) -> tuple[Path, Path]:
 
 
 def _save(cur: sqlite3.Cursor, row: Row) -> bool:
-    before = cur.execute("SELECT revision, found_by FROM record WHERE key = ?", (row.key,)).fetchone()
+    before = cur.execute("SELECT revision, found_by, fact FROM record WHERE key = ?", (row.key,)).fetchone()
     if before is not None and row.revision <= before[0]:
         return False  # an older revision, or the same again: the relay repeats itself after a crash
     kind, _, number = row.key.partition("/")
-    found_by = None
+    found_by = fact = None
     if kind == "certificate":
         # What a certificate was found by is kept with it: looking that up by indexes would cost every first load.
         found_by = json.dumps([row.until, *map(list, (row.marks, row.gtins, row.usccs, row.names))], ensure_ascii=False)
         if before is None or before[1] != found_by:
             _index(cur, number, before[1] if before else None, row)
+        fact = save_fact(cur, before[2] if before else None, row.fact)
         if row.timeline is None or row.shown is None:
             cur.execute("DELETE FROM quick WHERE number = ?", (number,))
         else:
@@ -469,8 +473,8 @@ def _save(cur: sqlite3.Cursor, row: Row) -> bool:
             )
     checksum = _checksum(row.key, row.revision, row.seq, row.sealed)
     cur.execute(
-        "INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?)",
-        (row.key, row.revision, row.seq, row.sealed, checksum, found_by),
+        "INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (row.key, row.revision, row.seq, row.sealed, checksum, found_by, fact),
     )
     return True
 

@@ -25,6 +25,8 @@ PROMISED = {
     ("GET", "/marks/{name}"),
     ("GET", "/bodies"),
     ("GET", "/bodies/{approval_no}"),
+    ("GET", "/stats"),
+    ("GET", "/stats/{name}.csv"),
     ("GET", "/data"),
     ("GET", "/status"),
     ("GET", "/privacy"),

@@ -9,11 +9,14 @@ from flask import Response, request
 
 from services.domain.errors import NotFound
 from services.domain.identifiers import civil_day, instant_of
+from services.domain.standing import Standing
 from services.verify import pages
+from services.verify.answer import body_on
 from services.verify.pages import Frame, beijing
 from services.verify.quick import etag
 from services.verify.read_model import Unreadable
-from services.verify.site import bodies, marks
+from services.verify.site import bodies, marks, stats
+from services.verify.site.figures import Counting
 from services.verify.site.words import PRIVACY, SITE
 from services.verify.wording import LABELS
 from services.web import Blueprint
@@ -29,6 +32,7 @@ _TABLES = ("certificates", "marks", "bodies", "schemes", "entries")
 def blueprint(node: "Node") -> Blueprint:
     """Marks, bodies, figures, data, its state, and privacy."""
     site = Blueprint("site", __name__, description="Pages beside the verdicts")
+    counting = Counting(node.settings.data / "verify")
 
     @site.get("/marks")
     @site.doc(summary="What each mark means", parameters=[_LANG], responses=_PAGE)
@@ -54,6 +58,24 @@ def blueprint(node: "Node") -> Blueprint:
     @site.doc(summary="One certification body: scopes, keys, approval", parameters=[_LANG], responses=_PAGE)
     def one_body(approval_no: str) -> Response:
         return _body(node, approval_no)
+
+    @site.get("/stats")
+    @site.doc(
+        summary="Figures: charts with their tables",
+        parameters=[_LANG],
+        responses={**_PAGE, 503: {"description": "They are being counted, or there is no data"}},
+    )
+    def figures() -> Response:
+        return _stats(node, counting)
+
+    @site.get("/stats/<name>.csv")
+    @site.doc(
+        summary="A table of the figures as a file",
+        parameters=[_LANG],
+        responses={200: {"description": "CSV in UTF-8", "content": {"text/csv": {}}}},
+    )
+    def table(name: str) -> Response:
+        return _table(node, counting, name)
 
     @site.get("/data")
     @site.doc(summary="Open data: dumps, the state topic, status lists", parameters=[_LANG], responses=_PAGE)
@@ -173,6 +195,48 @@ def _body(node: "Node", approval_no: str) -> Response:
         backfills=[SITE["backfill"][language].format(day=one["from"], until=one["until"]) for one in body["backfills"]],
         keys=bodies.keys_of(directory, body, now, day, frame),
     )
+
+
+def _stats(node: "Node", counting: Counting) -> Response:
+    frame, day = node.frame(), civil_day(node.clock())
+    language = frame.language
+    directory = node.directory()
+    with node.readable():
+        figures = counting.figures(node.register, day)
+    valid = sum(found for (_, one), found in figures.by_scheme.items() if one is Standing.VALID)
+    approved = sum(body_on(directory, body, day)[1] == "approved" for body in directory.bodies)
+    totals = [
+        (SITE["total"][language], f"{sum(figures.by_scheme.values()):,}"),
+        (SITE["total_valid"][language], f"{valid:,}"),
+        (SITE["total_bodies"][language], f"{approved:,}"),
+    ]
+    return page(
+        node,
+        frame,
+        "stats.html",
+        "stats_title",
+        day=figures.day.isoformat(),
+        as_of=beijing(figures.as_of),
+        seq=f"{figures.seq:,}",
+        totals=totals,
+        sections=stats.sections(figures, directory, frame),
+    )
+
+
+def _table(node: "Node", counting: Counting, name: str) -> Response:
+    if name not in stats.SECTIONS:
+        raise NotFound(f"no table {name!r}")
+    frame, day = node.frame(), civil_day(node.clock())
+    directory = node.directory()
+    with node.readable():
+        figures = counting.figures(node.register, day)
+    content = stats.as_csv(stats.SECTIONS[name](figures, directory, frame).table)
+    response = Response(content, content_type="text/csv; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}-{figures.day.isoformat()}.csv"'
+    response.headers["Cache-Control"] = "no-cache"
+    response.headers["ETag"] = etag(content)
+    response.make_conditional(request)
+    return response
 
 
 def _data(node: "Node") -> Response:

@@ -206,6 +206,47 @@ SITE: dict[str, Text] = {
     "lists_age": Text("状态列表的时间", "Age of the status lists"),
     "no_lists": Text("这个节点没有状态列表。", "This node holds no status list."),
     "published_at": Text("发布时间", "Published at"),
+    # figures
+    "stats_title": Text("统计", "Figures"),
+    "stats_lead": Text(
+        "由本节点自己的数据算出，包括自我声明。每张图旁都有它的数字，也可以下载。",
+        "Counted from this node's own data, self-declarations included. Beside each chart stand its figures, which can be downloaded.",
+    ),
+    "counted_on": Text("按此日的状态统计", "Standing as of"),
+    "total": Text("证书和声明", "Certificates and declarations"),
+    "total_valid": Text("其中有效", "Of these valid"),
+    "total_bodies": Text("今天获准发证的机构", "Bodies approved today"),
+    "stats_schemes": Text("各认证项目的证书", "Certificates by scheme"),
+    "stats_months": Text("最近十二个月新发的证书", "New certificates in the last twelve months"),
+    "stats_reasons": Text(
+        "最近十二个月的暂停、撤销和注销，按原因",
+        "Suspensions, revocations and cancellations of the last twelve months by reason",
+    ),
+    "stats_bodies": Text("各机构的证书", "Certificates by body"),
+    "stats_districts": Text("上海各区持有人的有效证书", "Valid certificates by the holder's district"),
+    "map_text": Text(
+        "示意图：每区一格，大小相同，位置大致如地图。颜色越深数量越多，数字写在格内。",
+        "A drawing, not a map: one tile of equal size for each district, placed roughly as on a map. The darker, the more; the number stands inside.",
+    ),
+    "largest_only": Text(
+        "图表列出有效证书最多的{shown}家，全部{count}家见文件。",
+        "The {shown} with most valid certificates are shown; the file has all {count}.",
+    ),
+    "scheme_of": Text("认证项目", "Scheme"),
+    "body_of": Text("机构", "Body"),
+    "month": Text("月份", "Month"),
+    "kind": Text("种类", "Kind"),
+    "reason": Text("原因", "Reason"),
+    "district": Text("区", "District"),
+    "count": Text("数量", "Count"),
+    "whole": Text("合计", "All"),
+    "city_only": Text("上海（未写明区）", "Shanghai, no district stated"),
+    "not_stated": Text("未写明", "Not stated"),
+    "table_behind": Text("图中的数字", "The figures behind the chart"),
+    "chart_about": Text(
+        "共{count}项，最多的是：{largest}。全部数字见旁边的表。",
+        "{count} items; the largest: {largest}. The table beside it has all figures.",
+    ),
     # privacy
     "privacy_title": Text("隐私说明", "Privacy"),
     "privacy_lead": Text(
