@@ -29,7 +29,7 @@ LAYERS = (
         "integration",
         ("tests/integration",),
         (*PARALLEL, "--dist", "loadfile"),
-        needs=("kafka", "chromium", "fonts", "pango"),
+        needs=("kafka", "chromium", "fonts", "pango", "npm", "scanner"),
     ),
     Layer("fault", ("tests/fault",), needs=("kafka",)),
     Layer("e2e", ("tests/e2e",), needs=("kafka", "chromium", "fonts", "pango", "npm", "scanner")),

@@ -12,7 +12,7 @@ from services.domain.identifiers import CHINA, instant_text
 from services.marks.photo import LARGEST_FILE, codes_in
 from services.settings import Settings
 from services.verify.offline import OfflineAnswer, check
-from services.verify.scan_wording import BECAUSE, NEITHER, OFFLINE, SCAN, SILENT, WITHOUT_PRODUCT
+from services.verify.scan_wording import BECAUSE, NEITHER, OFFLINE, SCAN, SILENT, WITHOUT_PRODUCT, Why
 from services.verify.wording import ANSWERS, LABELS, Code, Text
 
 
@@ -139,7 +139,8 @@ def _facts(answer: OfflineAnswer) -> Iterable[str]:
         yield from (row(label, value) for label, value in shown if value)
     for label, dated in ((SCAN["trust_list"], answer.trust), (SCAN["status_list"], answer.status)):
         if dated is None:
-            yield row(label, SCAN["none_yet"].zh)
+            needed = answer.trust is None or answer.why is Why.NO_STATUS_LIST
+            yield row(label, SCAN["none_yet" if needed else "not_asked"].zh)
             continue
         ran_out = f" {SCAN['ran_out'].zh}" if dated.expires_at <= answer.checked_at else ""
         yield row(label, _until(dated.issued_at, dated.expires_at, answer.checked_at) + ran_out)

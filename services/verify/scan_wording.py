@@ -166,6 +166,7 @@ SCAN: dict[str, Text] = {
     ),
     "ran_out": Text("已过期", "run out"),
     "none_yet": Text("尚无", "none yet"),
+    "not_asked": Text("未用到", "not needed for this answer"),
     "status_lists_of": Text("状态列表", "Status lists"),
     "status_lists": Text("{n} 个，最早有效至 {exp}", "{n}, the first until {exp}"),
     "refresh": Text("更新离线数据", "Update the offline data"),

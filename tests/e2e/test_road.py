@@ -102,6 +102,22 @@ def test_the_printed_qr_opens_the_verdict(system: System, page: Page, tmp_path: 
     assert get(f"{system.verify}/qr/M-SHB-S-2022-0019.png")[0] == 409, "an authorization that has ended"
 
 
+def test_a_code_is_judged_offline_by_the_lists_of_the_running_register(system: System, tmp_path: Path) -> None:
+    url = next(line for line in system.printed().splitlines() if "/01/06909900127449?m=" in line).strip()
+    image, trust = tmp_path / "mark.png", str(tmp_path / "trust")
+    with urllib.request.urlopen(f"{system.verify}/qr/{MARK}.png") as answer:
+        image.write_bytes(answer.read())
+    told = json.loads(system.certmark("verify", "--offline", "--trust", trust, str(image), "--json", code=1))
+    assert (told["code"], told["why"]) == ("status_unknown", "no_trust_list")
+    brought = json.loads(system.certmark("verify", "--refresh", "--trust", trust, "--json"))
+    assert (brought["refused"], len(brought["status_lists"])) == ({}, 1)
+    told = json.loads(system.certmark("verify", "--offline", "--trust", trust, str(image), "--json"))
+    assert (told["code"], told["claims"]["mark_no"]) == ("valid", MARK)
+    tampered = url[:-1] + ("1" if url[-1] != "1" else "2")
+    told = json.loads(system.certmark("verify", "--offline", "--trust", trust, tampered, "--json", code=1))
+    assert (told["code"], told["claims"]) == ("bad_signature", None)
+
+
 def test_a_tampered_code_shows_nothing_and_another_hosts_code_is_called_that(system: System) -> None:
     url = next(line for line in system.printed().splitlines() if "/01/06909900127449?m=" in line).strip()
     digit = "1" if url[-1] != "1" else "2"

@@ -41,6 +41,7 @@ async function start () {
   showLists()
   navigator.serviceWorker?.register('/scan/worker.js', { scope: '/scan' }).catch(() => {}) // it works without, online
   addEventListener('appinstalled', () => reader().catch(() => {}))
+  for (const name of ['camera', 'photo', 'refresh']) at(name).disabled = false
   page.dataset.ready = 'yes'
   const due = !stored.refreshedAt || clock() - stored.refreshedAt > REFRESH_S
   if (due && navigator.onLine !== false) await update(false)

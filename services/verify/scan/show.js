@@ -61,10 +61,11 @@ export function registerRows (words, answer) {
 }
 
 /** The age of the lists behind an answer. */
-export function listRows (words, { trust, list }, now) {
+export function listRows (words, { trust, list, why }, now) {
+  const none = words.label(trust && why !== 'no_status_list' ? 'not_asked' : 'none_yet')
   const told = (name, one, values) => one
     ? [words.label(name, { ...values, iat: beijing(one.iat), exp: beijing(one.exp), age: words.age(now - one.iat) }), one.exp <= now]
-    : [words.label('none_yet'), false]
+    : [none, false]
   return rows([
     [words.label('trust_list'), ...told('trust_age', trust, { version: trust?.version })],
     [words.label('status_list'), ...told('status_age', list, { id: list?.id })]

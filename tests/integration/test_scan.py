@@ -1,0 +1,420 @@
+"""The scanner in a real browser: camera, photo and typing, with the network on and off, on lists of every kind."""
+
+import io
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+
+from services.domain.body import Purpose
+from services.events.keys import b64u, new_key
+from services.marks import qr
+from services.marks.signers import Signer
+from services.marks.status_list import LIFE, TTL, Status, StatusList, empty_array, put_status, sign_list
+from services.marks.token import MarkClaims, MarkPath, mark_url, sign_token
+from services.marks.trust_list import LIST_LIFE, ROOT_LIFE, TrustList, bundle, list_payload, sign_document
+from services.verify.scan_wording import BECAUSE, SCAN, Why
+from services.verify.wording import ANSWERS, Code
+from tests.integration.test_pages import AXE, CHROMIUM, SHOTS, a_register, fill, free_port, serve, wait_for
+from tests.sealed_register import SealedRegister
+from tests.trust import Roots
+
+pytestmark = pytest.mark.e2e
+
+GTIN = "06909900127449"
+LIST = 3
+PLACES = {"TEST-VALID-000001": Status.VALID, "TEST-SUSPENDED-01": Status.SUSPENDED, "TEST-REVOKED-0001": Status.REVOKED}
+PLACES |= {"TEST-CANCELLED-01": Status.CANCELLED, "TEST-NOMARK-00001": Status.VALID}
+SCANNED_IN_MS = 50
+
+
+@dataclass(frozen=True)
+class Lists:
+    """A node with the demonstration, and what its scanner holds: roots, keys, and a status list with a place each."""
+
+    url: str
+    register: SealedRegister
+    roots: Roots
+    status_key: Any
+    began: datetime
+
+    def trust(self, version: int = 1, roots: Roots | None = None) -> list[bytes]:
+        roots = roots or self.roots
+        signers = (
+            Signer("urn:certmark:registry:main", Purpose.MARK, self.register.mark_key.public, date(2019, 1, 1)),
+            Signer("urn:certmark:registry:main", Purpose.STATUS, self.status_key.public, date(2019, 1, 1)),
+        )
+        base = f"{self.url}/status"
+        began, ends = self.began, self.began + LIST_LIFE
+        content = TrustList(version, began, ends, "ab" * 32, roots.version, (urlsplit(self.url).netloc,), base, signers)
+        root = roots.document(issued_at=began, expires_at=began + ROOT_LIFE)
+        return [root, sign_document(list_payload(content), [roots.delegate])]
+
+    def status(self) -> bytes:
+        array = empty_array()
+        for place, status in enumerate(PLACES.values()):
+            put_status(array, place, status)
+        uri = f"{self.url}/status/{LIST}"
+        content = StatusList(uri, self.began, self.began + LIFE, TTL, bytes(array), f"{self.url}/status/lists")
+        return sign_list(content, self.status_key)
+
+    def code(self, number: str = "TEST-VALID-000001", path: MarkPath | None = None, key: Any = None, **how: Any) -> str:
+        """The address in a printed code of a certificate."""
+        place = list(PLACES).index(number)
+        claims = MarkClaims(self.began.date() - timedelta(days=30), 365, f"M-{number}", number, LIST, place, "125g")
+        path = path or MarkPath.of_product(GTIN)
+        return mark_url(self.url, path, sign_token(replace(claims, **how), path, key or self.register.mark_key))
+
+
+@pytest.fixture(scope="module")
+def lists(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lists]:
+    data, port = tmp_path_factory.mktemp("scan"), free_port()
+    began = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
+    register, status_key = a_register(datetime.now(UTC) - timedelta(seconds=5)), new_key()
+    made = Lists(f"http://127.0.0.1:{port}", register, Roots(), status_key, began)
+    register.add_key(status_key, "status")
+    root, trust = made.trust()
+    register.publish("trust", {"v": 1, "kind": "trust", "roots": [b64u(root)], "list": b64u(trust)})
+    uri = f"{made.url}/status/{LIST}"
+    state = {"v": 1, "kind": "list", "list": LIST, "uri": uri, "cwt": b64u(made.status())}
+    register.publish(f"list/{LIST}", state)
+    register.heartbeat()
+    fill(data, register)
+    node = serve(data, port)
+    try:
+        wait_for(made.url)
+        yield made
+    finally:
+        node.terminate()
+        node.wait(10)
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Playwright, chromium: str) -> Iterator[Browser]:
+    found = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM)
+    yield found
+    found.close()
+
+
+@contextmanager
+def a_page(browser: Browser, lists: Lists, language: str = "zh", **how: Any) -> Iterator[Page]:
+    """The scanner in a browser of its own; it fails the test with an error, a cookie, or a request to anybody else."""
+    context = browser.new_context(locale="zh-CN", viewport={"width": 360, "height": 740}, **how)
+    wrong: list[str] = []
+    own = urlsplit(lists.url).netloc
+
+    def check(url: str) -> None:
+        if not url.startswith(("data:", "blob:")) and urlsplit(url).netloc != own:
+            wrong.append(url)
+
+    context.on("request", lambda request: check(request.url))
+    page = context.new_page()
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda told: wrong.append(told.text) if "Security Policy" in told.text else None)
+    page.goto(f"{lists.url}/scan?lang={language}")
+    page.wait_for_selector("#scan[data-ready]")
+    yield page
+    assert wrong == []
+    assert context.cookies() == []
+    context.close()
+
+
+def refreshed(page: Page) -> None:
+    expect(page.locator("#lists")).to_contain_text(re.compile(r"第 1 版|version 1"))
+    expect(page.locator("#lists")).to_contain_text(re.compile(r"1 个|1, the first"))
+
+
+def typed(page: Page, text: str) -> None:
+    if page.locator("#again").is_visible():
+        page.locator("#again").click()
+    page.locator("#text").fill(text)
+    page.locator("#form button").click()
+
+
+def settled(page: Page, code: Code) -> None:
+    """The answer, once the register was asked, too."""
+    expect(page.locator(".answer")).to_have_attribute("data-code", code.value)
+    expect(page.locator(".answer .note")).to_have_count(1)
+
+
+def kept(page: Page) -> None:
+    """The service worker has taken in all that the page needs."""
+    page.evaluate(
+        "new Promise((done) => navigator.serviceWorker.controller ? done()"
+        " : navigator.serviceWorker.addEventListener('controllerchange', () => done(), { once: true }))"
+    )
+
+
+# --- the network off ------------------------------------------------------------------------------------------
+
+
+def test_with_the_network_off_the_lists_decide_and_tell_their_age(browser: Browser, lists: Lists) -> None:
+    with a_page(browser, lists) as page:
+        refreshed(page)
+        kept(page)
+        page.context.set_offline(True)
+        page.reload()
+        page.wait_for_selector("#scan[data-ready]")
+        expect(page.locator("#network")).to_be_visible()
+        for number, code in (
+            ("TEST-VALID-000001", Code.VALID),
+            ("TEST-SUSPENDED-01", Code.SUSPENDED),
+            ("TEST-REVOKED-0001", Code.REVOKED),
+            ("TEST-CANCELLED-01", Code.CANCELLED),
+        ):
+            typed(page, lists.code(number))
+            settled(page, code)
+            expect(page.locator("h1:visible")).to_have_text(ANSWERS[code].title.zh)
+            assert page.title().startswith(ANSWERS[code].title.zh)
+            expect(page.locator(".answer")).to_contain_text(f"M-{number}")
+            expect(page.locator(".answer")).to_contain_text("5 分钟前")
+            expect(page.locator(".answer .note")).to_have_text(SCAN["online_failed"].zh)
+        typed(page, lists.code()[:-1] + ("1" if lists.code()[-1] != "1" else "2"))
+        settled(page, Code.BAD_SIGNATURE)
+        for secret in ("M-TEST", "TEST-VALID", "125g"):
+            assert secret not in page.locator("#answers").inner_text()
+        assert page.locator("#answers a").count() == 0
+
+
+def test_past_its_end_a_list_says_nothing(browser: Browser, lists: Lists) -> None:
+    with a_page(browser, lists) as page:
+        refreshed(page)
+        kept(page)
+        page.context.set_offline(True)
+        for later, why in ((LIFE, Why.STATUS_LIST_EXPIRED), (LIST_LIFE, Why.TRUST_LIST_EXPIRED)):
+            page.clock.set_fixed_time(lists.began + later)
+            page.reload()
+            page.wait_for_selector("#scan[data-ready]")
+            typed(page, lists.code(valid_days=0))
+            settled(page, Code.STATUS_UNKNOWN)
+            expect(page.locator(".answer")).to_have_attribute("data-why", why.value)
+            expect(page.locator(".answer .v")).to_contain_text(BECAUSE[why].zh)
+            expect(page.locator(".answer .v")).to_have_class("v cannot_say")
+        expect(page.locator("#lists")).to_contain_text(SCAN["ran_out"].zh)
+
+
+def test_a_first_visit_without_lists_cannot_say(browser: Browser, lists: Lists) -> None:
+    with a_page(browser, lists) as page:
+        refreshed(page)
+        kept(page)
+        page.evaluate("new Promise((done) => { indexedDB.deleteDatabase('certmark-scan').onsuccess = () => done() })")
+        page.context.set_offline(True)
+        page.reload()
+        page.wait_for_selector("#scan[data-ready]")
+        typed(page, lists.code())
+        settled(page, Code.STATUS_UNKNOWN)
+        expect(page.locator(".answer")).to_have_attribute("data-why", Why.NO_TRUST_LIST.value)
+
+
+# --- the network on -------------------------------------------------------------------------------------------
+
+
+def test_online_the_register_is_newer_and_wins(browser: Browser, lists: Lists) -> None:
+    with a_page(browser, lists) as page:
+        refreshed(page)
+        typed(page, lists.code())
+        # The list says valid; the register knows that this certificate is not for this product.
+        expect(page.locator(".answer")).to_have_attribute("data-code", Code.OUT_OF_SCOPE.value)
+        expect(page.locator(".answer .note")).to_contain_text(ANSWERS[Code.VALID].title.zh)
+        expect(page.locator(".answer .v")).to_have_class("v no")
+        typed(page, lists.code(path=MarkPath.of_certificate("TEST-VALID-000001")))
+        settled(page, Code.VALID)
+        expect(page.locator(".answer .note")).to_have_text(SCAN["online_agrees"].zh)
+        typed(page, "TEST-REVOKED-0001")
+        settled(page, Code.REVOKED)
+        expect(page.locator(".answer .note")).to_have_text(SCAN["online_only"].zh)
+        page.route("**/v1/verify*", lambda route: route.abort())
+        typed(page, lists.code("TEST-SUSPENDED-01"))
+        settled(page, Code.SUSPENDED)
+        expect(page.locator(".answer .note")).to_have_text(SCAN["online_failed"].zh)
+
+
+def test_a_trust_list_that_is_rolled_back_or_forged_is_refused_and_said(browser: Browser, lists: Lists) -> None:
+    with a_page(browser, lists) as page:
+        refreshed(page)
+        given = {"body": bundle(lists.trust(version=7))}
+        page.route("**/.well-known/certmark-trust", lambda route: route.fulfill(body=given["body"]))
+        page.locator("#refresh").click()
+        expect(page.locator("#lists")).to_contain_text("第 7 版")
+        for body, code in (
+            (bundle(lists.trust(version=6)), "trust-rolled-back"),
+            (bundle(lists.trust(version=8, roots=Roots())), "trust-unknown-root"),
+            (b"\x00" * 100, "trust-unreadable"),
+        ):
+            given["body"] = body
+            page.locator("#refresh").click()
+            expect(page.locator("#refreshed")).to_contain_text(code)
+            expect(page.locator("#lists")).to_contain_text("第 7 版")
+
+
+# --- camera and photo -----------------------------------------------------------------------------------------
+
+
+def drawn(text: str) -> Image.Image:
+    return Image.open(io.BytesIO(qr.png(qr.symbol(text), 6))).convert("L")
+
+
+def sheet(*texts: str) -> Image.Image:
+    codes = [drawn(text) for text in texts]
+    paper = Image.new("L", (sum(code.width for code in codes), max(code.height for code in codes)), 255)
+    left = 0
+    for code in codes:
+        paper.paste(code, (left, 0))
+        left += code.width
+    return paper
+
+
+def test_every_code_of_a_photo_is_judged(browser: Browser, lists: Lists, tmp_path: Path) -> None:
+    path = MarkPath.of_certificate("TEST-VALID-000001")
+    sheet(lists.code(path=path), lists.code("TEST-REVOKED-0001")).save(tmp_path / "photo.jpg", quality=90)
+    with a_page(browser, lists) as page:
+        refreshed(page)
+        page.locator("#photo").set_input_files(tmp_path / "photo.jpg")
+        expect(page.locator(".answer")).to_have_count(2)
+        expect(page.locator(".answer[data-code=valid]")).to_have_count(1)
+        expect(page.locator(".answer[data-code=revoked]")).to_have_count(1)
+        assert page.locator("h1:visible").count() == 1
+        (tmp_path / "rubbish.png").write_bytes(b"no picture")
+        Image.new("L", (300, 300), 255).save(tmp_path / "white.png")
+        for file, said in (("rubbish.png", "photo_unreadable"), ("white.png", "no_code")):
+            page.locator("#photo").set_input_files(tmp_path / file)
+            expect(page.locator("#told")).to_have_text(SCAN[said].zh)
+
+
+def test_the_camera_reads_a_code_and_nothing_is_loaded_before_the_tap(
+    playwright: Playwright, chromium: str, lists: Lists, tmp_path: Path
+) -> None:
+    view = Image.new("RGB", (1280, 720), "white")
+    code = drawn(lists.code(path=MarkPath.of_certificate("TEST-VALID-000001"))).resize((600, 600))
+    view.paste(code.convert("RGB"), (340, 60))
+    frame = io.BytesIO()
+    view.save(frame, "JPEG", quality=92)
+    (tmp_path / "camera.mjpeg").write_bytes(frame.getvalue() * 10)
+    fake = ["--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={tmp_path / 'camera.mjpeg'}"]
+    browser = playwright.chromium.launch(executable_path=chromium, args=[*CHROMIUM, *fake])
+    loaded: list[str] = []
+    with a_page(browser, lists, permissions=["camera"]) as page:
+        page.on("response", lambda response: loaded.append(urlsplit(response.url).path))
+        refreshed(page)
+        kept(page)
+        assert not [path for path in loaded if "zxing" in path]
+        page.locator("#camera").click()
+        settled(page, Code.VALID)
+        expect(page.locator("#video")).to_be_hidden()
+        assert len([path for path in loaded if path.endswith(".wasm")]) == 1
+        assert float(page.locator("#scan").get_attribute("data-check-ms") or "inf") < SCANNED_IN_MS
+        page.context.set_offline(True)  # the reader is kept, too, once it was used
+        page.reload()
+        page.wait_for_selector("#scan[data-ready]")
+        page.locator("#camera").click()
+        settled(page, Code.VALID)
+    with a_page(browser, lists, permissions=[]) as page:  # the same camera, and nobody who allows it
+        page.locator("#camera").click()
+        expect(page.locator("#told")).to_have_text(SCAN["camera_denied"].zh)
+    browser.close()
+
+
+@pytest.mark.parametrize("lacking", ["denied", "missing", "no cameras at all", "wechat"])
+def test_without_a_camera_photo_and_typing_work(browser: Browser, lists: Lists, lacking: str, tmp_path: Path) -> None:
+    how: dict[str, Any] = {}
+    if lacking == "wechat":
+        agent = "Mozilla/5.0 (Linux; Android 14; wv) AppleWebKit/537.36 Chrome/120 Mobile MicroMessenger/8.0.50"
+        how = {"user_agent": agent, "service_workers": "block"}
+    drawn(lists.code("TEST-SUSPENDED-01")).save(tmp_path / "photo.png")
+    with a_page(browser, lists, **how) as page:
+        refreshed(page)
+        if lacking == "denied":
+            refusal = "Promise.reject(new DOMException('', 'NotAllowedError'))"
+            page.evaluate(f"void (navigator.mediaDevices.getUserMedia = () => {refusal})")
+        elif lacking != "missing":
+            page.evaluate("Object.defineProperty(navigator, 'mediaDevices', { value: undefined })")
+        if lacking == "wechat":
+            expect(page.locator("#told")).to_have_text(SCAN["in_app"].zh)
+        page.locator("#camera").click()
+        said = SCAN["camera_denied" if lacking == "denied" else "camera_missing"].zh
+        expect(page.locator("#told")).to_have_text(said)
+        page.locator("#photo").set_input_files(tmp_path / "photo.png")
+        settled(page, Code.SUSPENDED)
+        typed(page, lists.code("TEST-REVOKED-0001"))
+        settled(page, Code.REVOKED)
+
+
+# --- for everybody --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_every_family_can_be_read_by_everybody(browser: Browser, lists: Lists, language: str) -> None:
+    SHOTS.mkdir(exist_ok=True)
+    answers = {
+        "yes": lists.code(path=MarkPath.of_certificate("TEST-VALID-000001")),
+        "no": lists.code(key=new_key()),
+        "cannot_say": lists.code("TEST-NOMARK-00001", valid_days=1),
+        "input": "hello",
+    }
+    with a_page(browser, lists, language) as page:
+        refreshed(page)
+        page.context.set_offline(True)
+        look(page, f"scan-{language}")
+        for family, text in answers.items():
+            typed(page, text)
+            expect(page.locator(".answer .note")).to_have_count(1)
+            expect(page.locator(".answer .v")).to_have_class(f"v {family}")
+            box = page.locator(".answer .v").bounding_box()
+            assert box is not None
+            assert box["y"] + 60 < 640, "the verdict is in the first screen"
+            look(page, f"scan-{family}-{language}")
+
+
+def look(page: Page, name: str) -> None:
+    """No finding of axe in light or dark, no sideways scroll; and pictures at three widths."""
+    for scheme in ("light", "dark") if name.endswith("zh") else ("light",):
+        page.emulate_media(color_scheme=scheme)
+        findings = Axe().run(page, options=AXE)
+        assert findings.violations_count == 0, findings.generate_report()
+        for width in (1280, 768, 360) if name.endswith("zh") and scheme == "light" else (360,):
+            page.set_viewport_size({"width": width, "height": 740})
+            page.screenshot(path=SHOTS / f"{name}-{scheme}-{width}.png", full_page=True)
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size({"width": 320, "height": 640})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320, "sideways scroll at 320 px"
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.locator("h1:visible").count() == 1
+
+
+def test_without_script_the_page_says_where_to_go(browser: Browser, lists: Lists) -> None:
+    context: BrowserContext = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{lists.url}/scan?lang=en")
+    expect(page.get_by_role("link", name=SCAN["front"].en)).to_be_visible()
+    assert page.locator("#camera").is_disabled()
+    context.close()
+
+
+def test_the_manifest_and_its_icons_are_there(browser: Browser, lists: Lists) -> None:
+    with a_page(browser, lists, "en") as page:
+        href = page.locator("link[rel=manifest]").get_attribute("href")
+        manifest = json.loads(page.request.get(f"{lists.url}{href}").text())
+        assert manifest["lang"] == "en"
+        assert manifest["start_url"] == "/scan?lang=en"
+        for icon in manifest["icons"]:
+            got = page.request.get(f"{lists.url}{href}".rsplit("/", 1)[0] + "/" + icon["src"])
+            assert got.headers["content-type"] == icon["type"]
+            if icon["type"] == "image/png":
+                size = Image.open(io.BytesIO(got.body())).size
+                assert f"{size[0]}x{size[1]}" == icon["sizes"]
