@@ -19,6 +19,7 @@ from services.commands.listings import check
 from services.commands.open_data import dump, indicators
 from services.commands.replay import replay
 from services.commands.sheets import import_, reconcile
+from services.commands.snapshot import snapshot
 from services.commands.terminal import NO, OUT, SIGNS, Program, as_json, progress, say_json
 from services.commands.tokens import tokens
 from services.domain.errors import BadRequest, NotConfigured
@@ -375,6 +376,7 @@ main.add_command(decision)
 main.add_command(tokens)
 main.add_command(accounts)
 main.add_command(replay)
+main.add_command(snapshot)
 
 if __name__ == "__main__":
     main()

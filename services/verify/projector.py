@@ -274,7 +274,7 @@ def run(settings: Settings) -> None:
     folder = settings.data / "verify"
     folder.mkdir(parents=True, exist_ok=True)
     topic = Topics.under(settings.topic_prefix).state
-    with _only_one(folder):
+    with alone_in(folder):
         failures = 0
         while True:
             began = time.monotonic()
@@ -302,7 +302,7 @@ def _follow(settings: Settings, topic: Topic, folder: Path) -> None:
 
 
 @contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
+def alone_in(folder: Path) -> Iterator[None]:
     """Two projectors on one folder would write over each other.
 
     Raises:

@@ -407,6 +407,10 @@ class ModelWriter:
         )
         return changed
 
+    def at_rest(self) -> None:
+        """Bring everything into the one file: nothing of it is in a companion any more."""
+        self._connection.execute("PRAGMA journal_mode = DELETE")
+
     def records_under(self, prefix: str) -> list[Stored]:
         """A kind of record, checked, for what has to be in memory again after a restart."""
         return list(records_under(self._connection, prefix))
