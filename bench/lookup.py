@@ -1,110 +1,240 @@
-"""JSON look-ups a second with a full register, to a Flask hello-world on the same server."""
+"""Look-ups, pages, searches, rebuild and snapshot of one verify node with very many certificates."""
 
 import contextlib
+import gzip
+import os
+import random
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from rich.progress import Progress
 
 from bench.figures import Figure, percentile
 from bench.http_load import Load, asked
-from bench.lives import Author, issues, number_of
+from bench.lives import number_of
+from bench.node import Names, build, topic_of
+from bench.plain import TABLE
 from bench.stage import Stage, load, stage, wait_for
 from services import up
-from services.settings import Settings
+from services.events.keys import load_key
+from services.postgres import transaction
+from services.verify import snapshot
+from services.verify.read_model import ReadModel
+from services.verify.register import Register
+from services.verify.search import By, hits_json, search
 
 PATH = f"/v1/verify?q={number_of(0)[:8]}"
+UNKNOWN = PATH.replace("2023", "2013", 1)
+PAGE = f"/c/{number_of(0)[:8]}"
 ROUNDS = 3
+WARM = 200
+"""Certificates that everybody asks for at the same time."""
 
 
 def measure(progress: Progress, *, quick: bool) -> list[Figure]:
-    """The register is loaded by signed events through worker, relay and projector; nothing is put there by hand."""
-    count = 10_000 if quick else 100_000
-    seconds = 3 if quick else 6
+    """`CERTMARK_BENCH_CERTIFICATES=1000000` in the environment makes it a million; 100,000 otherwise."""
+    count = 10_000 if quick else int(os.environ.get("CERTMARK_BENCH_CERTIFICATES", "100000"))
+    seconds = 2 if quick else 5
     with stage() as register:
-        register.found()
-        taken = _load(register, progress, count)
-        settings = register.settings
-        ours: list[Load] = []
-        hello: list[Load] = []
-        task = progress.add_task("lookup: asking", total=2 * ROUNDS)
-        with register.running("verify-projector", "verify"), _hello(settings) as hello_port:
-            wait_for(lambda: _known(settings, number_of(count - 1)), 120, "the last certificate")
-            for _ in range(ROUNDS):  # by turns, so that whatever else the machine does meets both
-                ours.append(asked(settings.verify_port, PATH, count, seconds))
-                progress.advance(task)
-                hello.append(asked(hello_port, PATH, count, seconds))
-                progress.advance(task)
-        progress.remove_task(task)
+        topic = register.settings.data / "topic.bin"
+        topic_of(register, count, topic, progress)
+        folder = register.settings.data / "verify"
+        figures = [_rebuilt(register, topic, folder, count, progress)]
+        topic.unlink()
+        figures += _snapshot(register, folder, count)
+        figures.append(_searched(folder, count, 500 if quick else 3000))
+        _load_plain(register, folder, count, progress)
+        with (
+            register.running("verify"),
+            _served(register, "bench.hello:create_app") as hello,
+            _served(register, "bench.plain:create_app") as plain,
+        ):
+            figures += _over_http(register, hello, plain, count, seconds, progress)
+    return figures
+
+
+def _rebuilt(register: Stage, topic: Path, folder: Path, count: int, progress: Progress) -> Figure:
+    before = _verifications(register)
+    seconds, records = build(register, topic, folder, progress)
+    limit = (before + _verifications(register)) / 2
+    size = sum(path.stat().st_size for path in folder.glob("register-*.sqlite*"))
+    raw: dict[str, float | str] = {"certificates": count, "seconds": round(seconds, 1), "load": load()}
+    raw |= {"bytes a certificate": round(size / records), "helpers": len(os.sched_getaffinity(0))}
+    return Figure("rebuild of a node", records / seconds, "records/s", limit, "verifications/s", 0.7, raw=raw)
+
+
+def _verifications(register: Stage, seconds: float = 1.0) -> float:
+    """Raw Ed25519 over as many bytes as a record has, one thread."""
+    key = load_key(register.settings.seal_key)
+    message = b"x" * 3400
+    signature = key.sign(message)
+    done, began = 0, time.perf_counter()
+    while (spent := time.perf_counter() - began) < seconds:
+        for _ in range(100):
+            key.public.verify(signature, message)
+        done += 100
+    return done / spent
+
+
+def _snapshot(register: Stage, folder: Path, count: int) -> list[Figure]:
+    key, into = load_key(register.settings.seal_key), register.settings.data / "snapshot"
+    began = time.perf_counter()
+    snapshot.make(folder, into, key, lambda done, of: None)
+    made = time.perf_counter() - began
+    second = register.settings.data / "second"
+    began = time.perf_counter()
+    loaded = snapshot.load(into, second, register.settings.genesis, lambda done, of: None)
+    taken = time.perf_counter() - began
+    for path in (*second.iterdir(), *into.iterdir()):
+        path.unlink()
+    raw: dict[str, float | str] = {"certificates": count, "seconds": round(taken, 2), "made in s": round(made, 1)}
+    raw |= {"MB": round(loaded.bytes / 1e6), "MB/s": round(loaded.bytes / 1e6 / taken), "load": load()}
+    return [Figure("snapshot, checked and in service", count / taken, "certificates/s", bar=4_000_000 / 60, raw=raw)]
+
+
+def _searched(folder: Path, count: int, times: int) -> Figure:
+    """Two characters of a name and longer pieces, evenly over holders and products; the answer as JSON included."""
+    register, chance, names = Register(folder), random.Random(5), Names.drawn(count)
+    taken: list[float] = []
+    kinds = {By.HOLDER: names.holders, By.PRODUCT: names.products, None: [*names.holders[:1000], *names.products]}
+    for _ in range(times):
+        by = chance.choice(list(kinds))
+        name = chance.choice(kinds[by])
+        size = chance.choice((2, 2, 2, 4, len(name)))
+        at = chance.randrange(max(1, len(name) - size + 1))
+        began = time.perf_counter()
+        hits = search(register, name[at : at + size], by, None, datetime.now(UTC), timedelta(hours=24))
+        assert hits is not None
+        assert hits.items
+        hits_json(hits)
+        taken.append((time.perf_counter() - began) * 1000)
+    register.model.close()
+    raw: dict[str, float | str] = {"certificates": count, "holders": len(names.holders), "asked": times}
+    raw |= {"p50 ms": round(percentile(taken, 50), 2), "worst ms": round(max(taken), 1), "load": load()}
+    return Figure("search by name, p99", percentile(taken, 99), "ms", bar=5.0, at_least=False, raw=raw)
+
+
+def _load_plain(register: Stage, folder: Path, count: int, progress: Progress) -> None:
+    """The same answers as texts in a table of PostgreSQL, for the service that look-ups are compared with."""
+    model = ReadModel(folder)
+    model.meta()
+    task = progress.add_task("the same for a plain service", total=count)
+    with transaction(register.connection) as cur:
+        cur.execute(TABLE)
+        for first in range(0, count, 1000):
+            numbers = [number_of(place) for place in range(first, min(count, first + 1000))]
+            rows = [(number, (model.quick(number) or (b"", b""))[1].partition(b"\n")[2].decode()) for number in numbers]
+            cur.execute(
+                "INSERT INTO plain SELECT * FROM unnest(%s::text[], %s::text[])",
+                ([number for number, _ in rows], [answer for _, answer in rows]),
+            )
+            progress.advance(task, len(rows))
+    model.close()
+    progress.remove_task(task)
+
+
+def _over_http(
+    register: Stage, hello_port: int, plain_port: int, count: int, seconds: int, progress: Progress
+) -> list[Figure]:
+    port = register.settings.verify_port
+    ways = {
+        "hello": (hello_port, PATH, count),
+        "plain": (plain_port, PATH, count),
+        "json": (port, PATH, count),
+        "unknown": (port, UNKNOWN, count),
+        "cold": (port, PAGE, count),
+        "warm": (port, PAGE, WARM),
+    }
+    found: dict[str, list[Load]] = {name: [] for name in ways}
+    task = progress.add_task("asking", total=ROUNDS * len(ways))
+    for _ in range(ROUNDS):  # by turns, so that whatever else the machine does meets all of them
+        for name, (at, path, among) in ways.items():
+            found[name].append(asked(at, path, among, seconds))
+            progress.advance(task)
+    progress.remove_task(task)
+    rate = {name: percentile([one.per_second for one in loads], 50) for name, loads in found.items()}
+    raw: dict[str, float | str] = {
+        name: " ".join(f"{one.per_second:.0f}" for one in loads) for name, loads in found.items()
+    }
+    raw |= {f"p99 ms {name}": round(percentile([o.p99_ms for o in loads], 50), 1) for name, loads in found.items()}
+    raw |= {"certificates": count, "client": found["json"][0].client, "workers": register.settings.workers}
+    raw |= {"load": load()}
+    size, compressed = _page_size(port)
+    known, unknown = (_latencies(port, path, count, 400 * seconds) for path in (PATH, UNKNOWN))
+    alike = sum(percentile(known, 5) <= one <= percentile(known, 95) for one in unknown) / len(unknown)
+    times: dict[str, float | str] = {
+        f"{name} p{p} ms": round(percentile(of, p), 3)
+        for name, of in (("known", known), ("unknown", unknown))
+        for p in (5, 50, 95)
+    }
     return [
-        Figure(
-            "look-ups",
-            percentile([one.per_second for one in ours], 50),
-            "answers/s",
-            percentile([one.per_second for one in hello], 50),
-            "Flask hello-world/s",
-            1.8,
-            raw={
-                "certificates": count,
-                "look-ups/s": " ".join(f"{one.per_second:.0f}" for one in ours),
-                "hello/s": " ".join(f"{one.per_second:.0f}" for one in hello),
-                "p99 ms look-ups": round(percentile([one.p99_ms for one in ours], 50), 1),
-                "p99 ms hello": round(percentile([one.p99_ms for one in hello], 50), 1),
-                "client": ours[0].client,
-                "workers": settings.workers,
-                "seconds from the first event to the last one visible": taken,
-                "load": load(),
-            },
-        )
+        Figure("look-ups", rate["json"], "answers/s", rate["hello"], "hello-worlds/s", 1.8, raw=raw),
+        Figure("look-ups beside a plain service", rate["json"], "answers/s", rate["plain"], "SELECTs/s", 4.0),
+        Figure("numbers that nobody has", rate["unknown"], "answers/s", rate["json"], "look-ups/s"),
+        Figure("known and unknown in the same time", alike, "of unknown within known's p5 to p95", raw=times),
+        Figure("pages, cold", rate["cold"], "pages/s", rate["hello"], "hello-worlds/s", 0.4),
+        Figure("pages, warm", rate["warm"], "pages/s", rate["hello"], "hello-worlds/s", 0.6),
+        Figure("a page, compressed", compressed, "bytes", bar=14_336, at_least=False, raw={"bytes as sent": size}),
+        Figure("memory of a node", _anonymous_mb("verify"), "MB", bar=200, at_least=False, raw={"certificates": count}),
     ]
 
 
-def _load(register: Stage, progress: Progress, count: int) -> float:
-    """Write the events, then let worker, relay and projector take them; the seconds that this took."""
-    author = Author(register.settings)
-    task = progress.add_task(f"lookup: {count:,} certificates", total=2 * count)
-    part = []
-    for event in issues(author, 0, count):
-        part.append(event)
-        if len(part) == 1000:
-            register.append(part, lambda done: progress.advance(task, done))
-            part = []
-    register.append(part, lambda done: progress.advance(task, done))
-    end = register.log.bounds(register.topics.events)[1]
-    started = time.perf_counter()
-    with register.running("registry-worker", "registry-relay", "verify-projector", "verify"):
-        while (position := register.position()) < end:
-            progress.update(task, completed=2 * count - (end - position))
-            time.sleep(0.5)
-        wait_for(lambda: _known(register.settings, number_of(count - 1)), 300, "the last certificate")
-    progress.remove_task(task)
-    return round(time.perf_counter() - started, 1)
+def _page_size(port: int) -> tuple[int, int]:
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{PAGE}{7:08d}", headers={"Accept": "text/html"})
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        page = answer.read()
+    return len(page), len(gzip.compress(page, 6))
 
 
-def _known(settings: Settings, number: str) -> bool:
-    with contextlib.suppress(OSError):
-        url = f"{settings.service_url('verify')}/v1/verify?q={number}"
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return b'"code":"valid"' in answer.read()
-    return False
+def _latencies(port: int, prefix: str, count: int, times: int) -> list[float]:
+    """Milliseconds of one request after the other over one connection."""
+    import http.client
+
+    chance = random.Random(3)
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    taken = []
+    for _ in range(times):
+        path = f"{prefix}{chance.randrange(count):08d}"
+        began = time.perf_counter()
+        connection.request("GET", path)
+        connection.getresponse().read()
+        taken.append((time.perf_counter() - began) * 1000)
+    connection.close()
+    return taken
+
+
+def _anonymous_mb(name: str) -> float:
+    """RssAnon of the running processes of a service that belong to this bench, in MB: mapped files do not count."""
+    total = 0
+    for status in Path("/proc").glob("[0-9]*/status"):
+        with contextlib.suppress(OSError, IndexError, StopIteration):
+            command = (status.parent / "cmdline").read_bytes()
+            environment = (status.parent / "environ").read_bytes()
+            if f"services.{name}.".encode() in command and b"certmark-bench-" in environment:
+                line = next(one for one in status.read_text(encoding="ascii").splitlines() if "RssAnon" in one)
+                total += int(line.split()[1])
+    return total / 1024
 
 
 @contextlib.contextmanager
-def _hello(settings: Settings) -> Iterator[int]:
-    """Flask's hello-world, started with the very options of the verify service; its port."""
+def _served(register: Stage, factory: str) -> Iterator[int]:
+    """Another application, started with the very options of the verify service; its port."""
+    settings = register.settings
     with socket.create_server(("127.0.0.1", 0)) as drawn:
         port: int = drawn.getsockname()[1]
     (verify,) = [child for child in up.children(settings) if child.name == "verify"]
     options = [str(port) if word == str(settings.verify_port) else word for word in verify.command[:-1]]
     folder = Path(__file__).resolve().parents[1]
-    process = subprocess.Popen([*options, "bench.hello:create_app"], cwd=folder, stdout=sys.stderr)
+    told = os.environ | {"CERTMARK_DATABASE_URL": settings.database_url}
+    process = subprocess.Popen([*options, factory], cwd=folder, env=told, stdout=sys.stderr)
     try:
-        wait_for(lambda: _answers(port), 30, "hello-world")
+        wait_for(lambda: _answers(port), 30, factory)
         yield port
     finally:
         process.terminate()
