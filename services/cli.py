@@ -269,6 +269,7 @@ def _show_answer(answer: dict[str, Any]) -> None:
     certificate = answer.get("certificate") or {}
     for label, value in (
         ("证书 certificate", certificate.get("certificate_no")),
+        ("标志码 unit", (answer.get("unit") or {}).get("code")),
         ("持证人 holder", (certificate.get("holder") or {}).get("name")),
         ("机构 body", certificate.get("body")),
         ("有效期 valid", _span(certificate)),

@@ -51,6 +51,13 @@ def a_scheme(**rules: Any) -> dict[str, Any]:
 
 
 A_MARK = {"id": "sample-mark", "name": {"zh": "示范标志", "en": "sample mark"}}
+UNIT_CODES = {
+    "name": {"zh": "有机码", "en": "organic code"},
+    "pattern": "[0-9]{17,18}",
+    "rule": "2024",
+    "since": ago(300),
+    "earlier": [{"pattern": "[0-9]{17}", "rule": "2016", "until": ago(200)}],
+}
 SCHEMES = {
     "sample": a_scheme(mark_authorizer="body", mark=A_MARK, suspension_limit_months=6, surveillance_months=12),
     "implied": a_scheme(mark_authorizer="implied", mark=A_MARK, number_pattern="[0-9]{16}"),
@@ -58,6 +65,7 @@ SCHEMES = {
     "declared": a_scheme(declaration=True, mark_authorizer="implied", mark=A_MARK),
     "system": a_scheme(**{"class": "system"}),
     "elsewhere": a_scheme(),
+    "coded": a_scheme(mark_authorizer="body", mark=A_MARK, unit_codes=UNIT_CODES),
 }
 
 
@@ -129,7 +137,7 @@ class Register:
         for scheme, rules in SCHEMES.items():
             self.tell(AUTHORITY, "scheme.published", scheme, rules)
         for body in (BODY, OTHER):
-            schemes = [{"scheme": s, "from": ago(500)} for s in ("sample", "implied", "allied", "system")]
+            schemes = [{"scheme": s, "from": ago(500)} for s in ("sample", "implied", "allied", "system", "coded")]
             approved = {"effective_at": ago(500), "name": "示范机构", "schemes": schemes}
             self.tell(AUTHORITY, "body.approved", body.rpartition(":")[2], approved)
         self.tell(AUTHORITY, "alliance.established", "test-alliance", {"effective_at": ago(500), "name": "联盟"})

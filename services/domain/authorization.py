@@ -1,4 +1,4 @@
-"""Mark authorizations on a certificate: granted, suspended, resumed, withdrawn; the codes issued for them."""
+"""Mark authorizations on a certificate: granted, suspended, resumed, withdrawn; unit codes issued and voided."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,12 +12,17 @@ from services.domain.certificate import (
     Mark,
     Status,
     StatusInterval,
+    Voided,
 )
 from services.domain.errors import (
     BadDates,
+    CodesTaken,
+    NothingToChange,
+    QuantityExceeded,
     SchemeRule,
     TransitionNotAllowed,
     UnknownMark,
+    UnknownReason,
 )
 from services.domain.identifiers import certificate_number
 from services.domain.issuance import items_of
@@ -27,8 +32,9 @@ from services.domain.said import (
     day_of,
 )
 from services.domain.scheme import SchemeRules
-from services.domain.standing import Standing, standing
+from services.domain.standing import Standing, mark_standing, standing
 from services.domain.transition import Verb, check_ahead, check_reason, status_interval
+from services.domain.unit_code import VOIDED, Form, pattern_by_rule
 
 
 def with_mark(certificate: Certificate, said: Said, rules: SchemeRules, moment: Moment) -> Certificate:
@@ -112,19 +118,83 @@ def change_mark(certificate: Certificate, word: str, said: Said, rules: SchemeRu
     return _with(certificate, replace(mark, statuses=(*mark.statuses, interval)))
 
 
-def with_codes(certificate: Certificate, said: Said) -> Certificate:
-    """The certificate with a set of unit codes recorded on one of its authorizations (the codes stay private)."""
-    mark = _mark_of(certificate, said)
+MOST_VOIDED = 1000
+"""Single codes of one authorization that may be voided: they travel in its certificate's record."""
+
+
+def with_codes(certificate: Certificate, said: Said, rules: SchemeRules, moment: Moment) -> Certificate:
+    """The certificate with a set of unit codes announced on one of its authorizations (the codes stay private).
+
+    Raises:
+        TransitionNotAllowed: the mark is not in force on that day. SchemeRule: another product, or another rule than
+            the scheme's. QuantityExceeded: more than the authorization allows, over all sets. CodesTaken: the same set.
+    """
+    mark, data = _mark_of(certificate, said), said.data
+    effective_at = date.fromisoformat(data["effective_at"])
+    check_ahead(effective_at, moment)
     if mark.status is not Status.ACTIVE:
         raise TransitionNotAllowed(f"mark {mark.mark_no} is {mark.status}", pointer="/type")
-    data = cast(Mapping[str, Json], said.data)
-    issued_before = sum(cast(int, cast(Mapping[str, Json], codes)["quantity"]) for codes in mark.code_sets)
-    if mark.quantity is not None and issued_before + cast(int, data["quantity"]) > mark.quantity:
-        raise SchemeRule(
+    stands = mark_standing(certificate, mark, effective_at)
+    if stands is not Standing.VALID:
+        raise TransitionNotAllowed(f"mark {mark.mark_no} is {stands} on {effective_at}", pointer="/data/effective_at")
+    form = Form(data.get("form") or Form.CODE)
+    if form is Form.CODE:
+        pattern_by_rule(rules, data["rule_version"], effective_at)
+    _check_unit(mark, form, str(data["product"]), data.get("gtin"))
+    sets = [cast(Mapping[str, Json], codes) for codes in mark.code_sets]
+    if any(codes["digest"] == data["digest"] for codes in sets):
+        raise CodesTaken(f"this set was issued for mark {mark.mark_no} before", pointer="/data/digest")
+    issued_before = sum(cast(int, codes["quantity"]) for codes in sets)
+    quantity = data["quantity"]
+    assert quantity is not None
+    if mark.quantity is not None and issued_before + quantity > mark.quantity:
+        raise QuantityExceeded(
             f"{mark.quantity} codes are authorized, {issued_before} were issued before", pointer="/data/quantity"
         )
-    codes: Json = {name: data.get(name) for name in ("effective_at", "product", "quantity", "rule_version", "digest")}
+    names = ("effective_at", "product", "quantity", "rule_version", "digest")
+    told = cast(Mapping[str, Json], data)
+    codes = {name: told[name] for name in names}
+    codes |= {"form": form.value, "gtin": data.get("gtin"), "run": said.digest}
     return _with(certificate, replace(mark, code_sets=(*mark.code_sets, codes)))
+
+
+def _check_unit(mark: Mark, form: Form, model: str, gtin: str | None) -> None:
+    """The units are of one product that the authorization names; serials stand below its GTIN."""
+    if form is Form.SERIAL and gtin is None:
+        raise SchemeRule("serials stand below a GTIN", pointer="/data/gtin")
+    if not mark.products:
+        return
+    of_model = [item for item in mark.products if item.model == model]
+    if not of_model:
+        raise SchemeRule(f"mark {mark.mark_no} is not authorized for {model!r}", pointer="/data/product")
+    if gtin is not None and all(item.gtin != gtin for item in of_model):
+        raise SchemeRule(f"{model!r} is not authorized under the GTIN {gtin}", pointer="/data/gtin")
+
+
+def with_voided_code(certificate: Certificate, said: Said, moment: Moment) -> Certificate:
+    """The certificate with one unit's code that counts no more. Whether there is such a code is kept private.
+
+    Raises:
+        NothingToChange: it is voided already. UnknownReason. SchemeRule: too many for one authorization.
+        BadDates: more than 30 days ahead.
+    """
+    mark, data = _mark_of(certificate, said), said.data
+    since, reason = date.fromisoformat(data["effective_at"]), data.get("reason")
+    check_ahead(since, moment)
+    if reason is None or reason not in VOIDED:
+        raise UnknownReason(
+            f"{reason!r} is no reason to void a code", pointer="/data/reason", hint=f"one of {', '.join(VOIDED)}"
+        )
+    if any(one.code == data["code"] for one in mark.voided):
+        raise NothingToChange(f"code {data['code']} is voided already", pointer="/data/code")
+    if len(mark.voided) >= MOST_VOIDED:
+        raise SchemeRule(
+            f"{MOST_VOIDED} codes of mark {mark.mark_no} are voided: no more are",
+            pointer="/data/code",
+            hint="suspend or withdraw the authorization",
+        )
+    voided = Voided(data["code"], since, reason, said.digest)
+    return _with(certificate, replace(mark, voided=(*mark.voided, voided)))
 
 
 def _mark_of(certificate: Certificate, said: Said) -> Mark:

@@ -120,6 +120,16 @@ class Corrected:
 
 
 @dataclass(frozen=True, slots=True)
+class Voided:
+    """One unit's code that counts no more from a day on, by its salted hash (see `unit_code`)."""
+
+    code: str
+    since: date
+    reason: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
     """A mark authorization: the permission to use a sign on stated products."""
 
@@ -136,6 +146,7 @@ class Mark:
     valid_until: date | None
     statuses: tuple[StatusInterval, ...]
     code_sets: tuple[Json, ...] = ()
+    voided: tuple["Voided", ...] = ()
 
     @property
     def status(self) -> Status:
@@ -244,6 +255,13 @@ class BasisState(TypedDict):
     edition: str | None
 
 
+class VoidedState(TypedDict):
+    code: str
+    since: str
+    reason: str
+    digest: str
+
+
 class MarkState(TypedDict):
     mark_no: str
     mark: str
@@ -259,6 +277,7 @@ class MarkState(TypedDict):
     status: str
     statuses: list[StatusState]
     code_sets: list[Json]
+    voided: list[VoidedState]
 
 
 PeriodState = TypedDict("PeriodState", {"from": str, "until": str | None, "issued_on": str, "digest": str})
@@ -527,6 +546,9 @@ def _mark_state(m: Mark) -> MarkState:
         "status": m.status.value,
         "statuses": _status_states(m.statuses),
         "code_sets": list(m.code_sets),
+        "voided": [
+            {"code": v.code, "since": v.since.isoformat(), "reason": v.reason, "digest": v.digest} for v in m.voided
+        ],
     }
 
 
@@ -545,4 +567,5 @@ def _mark(s: MarkState) -> Mark:
         valid_until=_date(s["valid_until"]),
         statuses=_statuses(s["statuses"]),
         code_sets=tuple(s["code_sets"]),
+        voided=tuple(Voided(v["code"], date.fromisoformat(v["since"]), v["reason"], v["digest"]) for v in s["voided"]),
     )

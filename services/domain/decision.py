@@ -209,6 +209,9 @@ def _supersede(said: Said, world: World, moment: Moment) -> Changes:
     return _change(said, world, moment)
 
 
+_OF_CODES = ("certmark.mark.codes_issued.v1", "certmark.mark.code_voided.v1")
+
+
 def _correct(said: Said, world: World, moment: Moment) -> Changes:
     """What an earlier event of the same source said is replaced, and the certificate folded anew."""
     certificate = _existing(said, world)
@@ -224,6 +227,8 @@ def _correct(said: Said, world: World, moment: Moment) -> Changes:
         raise BadCorrection("a correction is corrected by another correction of the same event", pointer="/data/of")
     if said.data.get("effective_at"):
         check_ahead(date.fromisoformat(said.data["effective_at"]), moment)
+    if target.type in _OF_CODES:
+        raise BadCorrection("codes are not corrected: void them, or report the set anew", pointer="/data/of")
     if "scheme" in said.data["fields"] or "mark_no" in said.data["fields"]:
         raise BadCorrection("scheme and mark number are not corrected: end it and report anew", pointer="/data/fields")
     earlier = [one.said for one in told if one.said.type == said.type and not world.is_annulled(one.said.digest)]
@@ -474,6 +479,7 @@ HANDLERS: Mapping[str, tuple[tuple[str, ...], Handler]] = MappingProxyType(
         "certmark.mark.resumed.v1": (("body", "alliance", "authority"), _change_mark),
         "certmark.mark.withdrawn.v1": (("body", "alliance", "authority"), _change_mark),
         "certmark.mark.codes_issued.v1": (("body", "alliance", "authority"), _change_mark),
+        "certmark.mark.code_voided.v1": (("body", "alliance", "authority"), _change_mark),
         "certmark.declaration.made.v1": (("declarant",), _issue),
         "certmark.declaration.withdrawn.v1": (("declarant",), _withdraw_declaration),
     }

@@ -245,6 +245,18 @@ class TransitionNotAllowed(Refusal):
     zh = "目前的状态不允许此事件"
 
 
+class QuantityExceeded(Refusal):
+    slug = "quantity-exceeded"
+    title = "More unit codes than the mark's authorization allows"
+    zh = "标志码数量超过授权数量"
+
+
+class CodesTaken(Refusal):
+    slug = "codes-taken"
+    title = "These unit codes, or some of them, were issued before"
+    zh = "这些标志码（或其中一部分）此前已经发放"
+
+
 class UnknownReason(Refusal):
     slug = "unknown-reason"
     title = "The reason code is not one of those that this event may give"

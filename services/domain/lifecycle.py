@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import cast
 
 from services.domain.amendment import amended
-from services.domain.authorization import change_mark, with_codes, with_mark
+from services.domain.authorization import change_mark, with_codes, with_mark, with_voided_code
 from services.domain.certificate import (
     Certificate,
     Json,
@@ -58,7 +58,9 @@ def apply(certificate: Certificate | None, said: Said, rules: SchemeRules, momen
     if word == "authorized":
         return with_mark(certificate, said, rules, moment)
     if word == "codes_issued":
-        return with_codes(certificate, said)
+        return with_codes(certificate, said, rules, moment)
+    if word == "code_voided":
+        return with_voided_code(certificate, said, moment)
     return change_mark(certificate, word, said, rules, moment)
 
 

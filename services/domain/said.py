@@ -155,6 +155,9 @@ class EventData(_From, total=False):
     attributes: list[Json] | None
     rule_version: str
     digest: str
+    form: str | None
+    gtin: str | None
+    code: str
     # authority.*, body.*, alliance.*, key.*, backfill.*
     name: str
     key: dict[str, str]

@@ -51,11 +51,22 @@ class Judgement(TypedDict):
     clause: NotRequired[str | None]
 
 
-class UnitCodes(TypedDict):
-    """The form of a single unit's mark code, and the version of the rule that it is made by."""
+class EarlierRule(TypedDict):
+    """A rule by which codes were made until a day."""
 
     pattern: str
+    rule: str
+    until: str
+
+
+class UnitCodes(TypedDict):
+    """The form of a single unit's mark code, what people call it, and the rules that it is or was made by."""
+
+    name: NotRequired[Words | None]
+    pattern: str
     rule: NotRequired[str | None]
+    since: NotRequired[str | None]
+    earlier: NotRequired[list[EarlierRule] | None]
 
 
 SchemeRules = TypedDict(

@@ -25,7 +25,11 @@ _RECORDED_AT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class SealedToken:
-    """The signed token of one mark on one product; `list_id` and `index` are its place in a status list."""
+    """The signed token of one mark on one product; `list_id` and `index` are its place in a status list.
+
+    With `serials` (the run of a set of unit codes) the place alone, which the tokens of all its units share: then
+    `token` is empty.
+    """
 
     mark_no: str
     gtin: str | None
@@ -33,6 +37,7 @@ class SealedToken:
     token: bytes
     list_id: int
     index: int
+    serials: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +95,10 @@ def seal_record(record: SealedRecord, key: PrivateKey) -> bytes:
             "mark_no": t.mark_no,
             "gtin": t.gtin,
             "model": t.model,
-            "token": b64u(t.token),
+            "token": b64u(t.token) if t.serials is None else None,
             "list": t.list_id,
             "index": t.index,
+            **({"serials": t.serials} if t.serials is not None else {}),
         }
         for t in record.tokens
     ]
@@ -258,6 +264,7 @@ _TOKEN_MEMBERS: dict[str, tuple[type, ...]] = {
     "list": (int,),
     "index": (int,),
 }
+_PLACE_MEMBERS: dict[str, tuple[type, ...]] = {**_TOKEN_MEMBERS, "token": (_NONE,), "serials": (str,)}
 
 
 _RECORDED_MEMBERS: dict[str, tuple[type, ...]] = {
@@ -293,10 +300,14 @@ def recorded(body: Any) -> Recorded:
 
 
 def _token(body: Any) -> SealedToken:
-    if type(body) is not dict or body.keys() != _TOKEN_MEMBERS.keys():
+    if type(body) is not dict:
         raise BadEvent("not a token of a sealed record", pointer="/tokens")
-    for name, kinds in _TOKEN_MEMBERS.items():
+    members = _PLACE_MEMBERS if "serials" in body else _TOKEN_MEMBERS
+    if body.keys() != members.keys():
+        raise BadEvent("not a token of a sealed record", pointer="/tokens")
+    for name, kinds in members.items():
         if type(body[name]) not in kinds:
             raise BadEvent(f"{name} of a token has the wrong type", pointer="/tokens")
-    token = _unbase64(body["token"].encode("ascii"))
-    return SealedToken(body["mark_no"], body["gtin"], body["model"], token, body["list"], body["index"])
+    token = _unbase64(body["token"].encode("ascii")) if "serials" not in body else b""
+    where = (body["list"], body["index"], body.get("serials"))
+    return SealedToken(body["mark_no"], body["gtin"], body["model"], token, *where)

@@ -33,6 +33,14 @@ def symbol(url: str, *, rough_print: bool = False) -> Symbol:
     return Symbol(code.version, tuple(tuple(bool(dark) for dark in row) for row in code.modules))
 
 
+def size_of(url: str) -> tuple[int, int]:
+    """(version, modules a side with the quiet zone) of the code that `symbol` would make, without drawing it."""
+    code = qrcode.QRCode(error_correction=ERROR_CORRECT_M, border=QUIET_ZONE)
+    code.add_data(url, optimize=_MIN_RUN)
+    version = code.best_fit()
+    return version, 17 + 4 * version + 2 * QUIET_ZONE
+
+
 def svg(drawn: Symbol, title: str) -> bytes:
     """A stand-alone SVG: one path of horizontal runs, sharp at every size, with a title for those who do not see it."""
     path = []

@@ -13,7 +13,17 @@ from services import asgi, auth, telemetry
 from services.domain.errors import BadRequest, CertmarkError, NotFound, every_error
 from services.domain.identifiers import CHINA, certificate_number, civil_day, instant_text
 from services.postgres import Connection, Cursor, connect, database_url, transaction
-from services.registry import acceptance, bulk, feeds, indicators, overdue, published, store, webhooks_api
+from services.registry import (
+    acceptance,
+    bulk,
+    code_sets_api,
+    feeds,
+    indicators,
+    overdue,
+    published,
+    store,
+    webhooks_api,
+)
 from services.registry.as_of import as_of
 from services.registry.console import routes as console
 from services.registry.desk import routes as desk
@@ -76,6 +86,7 @@ def create_app() -> Flask:
     api.register_blueprint(webhooks_api.webhooks(settings, database.read, gate))
     api.register_blueprint(acceptance.blueprint(settings, database.read, gate))
     api.register_blueprint(overdue.blueprint(database.read, gate))
+    api.register_blueprint(code_sets_api.blueprint(settings, database.read, gate))
     app.register_blueprint(console.blueprint(settings, database.read, gate))
     app.register_blueprint(desk.blueprint(settings, database.read))
     return app

@@ -13,7 +13,7 @@ import orjson
 from services.domain.body import KeyState, Purpose
 from services.domain.certificate import Certificate, to_state
 from services.domain.clocks import next_due
-from services.domain.decision import decide
+from services.domain.decision import decide, rules_of
 from services.domain.errors import (
     CHAIN_REFUSALS,
     CertmarkError,
@@ -36,6 +36,7 @@ from services.events.canonical import canonical, canonical_text
 from services.events.envelope import Event, check_signature, check_source, open_envelope, read_event
 from services.events.keys import PrivateKey, public_key
 from services.marks.token import TokenTooLong
+from services.registry.code_runs import CODES_ISSUED, Announced, announced, place_of
 from services.registry.intake import Prepared
 from services.registry.own_keys import in_force
 from services.registry.register import RESOLVED, Register, subject_of
@@ -93,6 +94,7 @@ class Batch:
         self.reviewed: set[str] = set()
         self.new_keys: list[dict[str, str]] = []
         self.new_marks: list[tuple[str, str]] = []
+        self.new_runs: list[Announced] = []
         self.resolved: list[tuple[str, str, bool]] = []
         self.duplicates = 0
         self.status_index = head.status_index
@@ -296,6 +298,8 @@ class Batch:
             self.register.tell(arrived.subject, event, moment, self.entries[-1].seq)
         for key, value in changes.items():
             if isinstance(value, Certificate):
+                if event.type == CODES_ISSUED:
+                    self._announce(key, value, event)
                 self._sign_tokens(key, value)
 
     def _touch(self, key: str, digest: str, value: Value, text: str) -> Touched:
@@ -310,6 +314,16 @@ class Batch:
         touched.digest, touched.seq, touched.state = digest, seq, text
         self.new_marks += self.register.put(key, value)
         return touched
+
+    def _announce(self, key: str, certificate: Certificate, event: Event) -> None:
+        """Keep that a set of unit codes may come; its serials get their place in a status list now."""
+        rules = rules_of(self.register, certificate.scheme, date.fromisoformat(event.data["effective_at"]))
+        run = announced(event, certificate, rules, self.entries[-1].seq, self.status_index)
+        self.new_runs.append(run)
+        if run.status_index is not None:
+            self.status_index += 1
+            self.touched[key].tokens.append(place_of(run))
+            self.touched[key].tokens_text = None
 
     def _sign_tokens(self, key: str, certificate: Certificate) -> None:
         """A token is an entry before anybody can print it."""

@@ -71,14 +71,16 @@ def changes_after(cur: Cursor, after: int, limit: int, largest: int = LARGEST) -
         "SELECT head.revision, head.size - 1, clock_timestamp(), page.* FROM head LEFT JOIN LATERAL ("
         " SELECT revision, key, seq, recorded_at, digest, under_review, CASE WHEN before < %(largest)s THEN state END"
         " FROM (SELECT *, sum(length(state)) OVER (ORDER BY revision) - length(state) AS before FROM records"
-        " WHERE revision > %(after)s ORDER BY revision LIMIT %(limit)s) AS weighed) AS page ON true ORDER BY 4",
+        f" WHERE revision > %(after)s AND {store.NOT_OF_CODES} ORDER BY revision LIMIT %(limit)s) AS weighed) AS page"
+        " ON true ORDER BY 4",
         {"after": after, "limit": limit, "largest": largest},
     )
     rows = cur.fetchall()
     revision, seq, as_of = rows[0][:3]
     items = tuple(Changed(*row[3:]) for row in rows if row[3] is not None and row[-1] is not None)
-    # The highest revision is always a record's last, so a stretch that ends with the register ends with an item.
-    complete_to = items[-1].revision if items else after
+    # A page that was not cut ends with the register: what lies behind its last item is not for this feed.
+    cut = len(items) == limit or any(row[3] is not None and row[-1] is None for row in rows)
+    complete_to = items[-1].revision if items and cut else max(after, revision)
     return Changes(after, complete_to, revision, seq, as_of, items, _parents(cur, items))
 
 

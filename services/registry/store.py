@@ -228,7 +228,8 @@ def records_of(cur: Cursor, keys: Collection[str]) -> dict[str, StoredRecord]:
 def administrative_records(cur: Cursor) -> dict[str, StoredRecord]:
     """Every record that decisions may need but the certificates': few. What is published of them all is none."""
     cur.execute(
-        f"SELECT {_RECORD} FROM records WHERE (key < 'certificate/' OR key >= 'certificate0') AND {NOT_MADE_OF_OTHERS}"
+        f"SELECT {_RECORD} FROM records WHERE (key < 'certificate/' OR key >= 'certificate0')"
+        f" AND {NOT_MADE_OF_OTHERS} AND {NOT_OF_CODES}"
     )
     return {row[0]: StoredRecord(*row) for row in cur.fetchall()}
 
@@ -248,6 +249,9 @@ def is_demonstration(cur: Cursor) -> bool:
 
 NOT_MADE_OF_OTHERS = "NOT (key >= 'list/' AND key < 'list0' OR key = 'trust')"
 """Status lists and the trust list are made of the other records: no event stands behind them."""
+
+NOT_OF_CODES = "NOT (key >= 'codes/' AND key < 'codes0')"
+"""Hashes of unit codes are for verify nodes alone: no feed and no decision has them."""
 
 
 def mark_owners(cur: Cursor, mark_nos: Collection[str]) -> dict[str, str]:

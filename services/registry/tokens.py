@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from services.domain.certificate import Certificate, Item, Mark
 from services.domain.standing import Standing, mark_standing
@@ -23,14 +23,19 @@ KEPT = 300
 
 
 class TokenRecord(TypedDict):
-    """A token as it travels in its certificate's record."""
+    """A token as it travels in its certificate's record.
+
+    Of a set of serials (`serials`: its run) the record has the place in the status list alone: each unit has a token
+    of its own, which is not published.
+    """
 
     mark_no: str
     gtin: str | None
     model: str | None
-    token: str
+    token: str | None
     list: int
     index: int
+    serials: NotRequired[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +53,15 @@ def tokens_due(certificate: Certificate, present: Sequence[TokenRecord], day: da
     One whose last day has moved since, by a renewal, a correction or an annulment, is signed anew. What was printed
     before stays valid for what it says, and its place in the status lists is the same.
     """
-    current: dict[tuple[str, str | None, str | None], TokenRecord] = {}
+    current: dict[_Name, TokenRecord] = {}
     for token in present:
         current.setdefault(_name(token), token)  # the newest comes first
     for mark in certificate.marks:
         last = _last_day(certificate, mark)
         due: list[Due] = []
         for item in mark.products or (None,):
-            held = current.get((mark.mark_no, item.gtin if item else None, item.model if item else None))
-            if held is None or last_day_said(_raw(held["token"])) != last:
+            held = current.get((mark.mark_no, item.gtin if item else None, item.model if item else None, None))
+            if held is None or held["token"] is None or last_day_said(_raw(held["token"])) != last:
                 due.append(Due(mark, item, held["list"] * LIST_SIZE + held["index"] if held else None))
         # Most events find every token there: the standing is only asked for where one is due.
         if due and mark_standing(certificate, mark, day) in PRINTABLE and (last is None or day <= last):
@@ -69,7 +74,7 @@ def with_token(present: Sequence[TokenRecord], new: TokenRecord) -> list[TokenRe
     Replaced ones are kept, so that a verifier still knows what was printed when a key turns out to be compromised; the
     oldest of them are forgotten beyond `KEPT`.
     """
-    current: dict[tuple[str, str | None, str | None], TokenRecord] = {}
+    current: dict[_Name, TokenRecord] = {}
     earlier = [held for held in present if current.setdefault(_name(held), held) is not held]
     replaced = current.get(_name(new))
     current[_name(new)] = new
@@ -77,8 +82,11 @@ def with_token(present: Sequence[TokenRecord], new: TokenRecord) -> list[TokenRe
     return [*current.values(), *behind[: max(0, KEPT - len(current))]]
 
 
-def _name(token: TokenRecord) -> tuple[str, str | None, str | None]:
-    return token["mark_no"], token["gtin"], token["model"]
+_Name = tuple[str, str | None, str | None, str | None]
+
+
+def _name(token: TokenRecord) -> _Name:
+    return token["mark_no"], token["gtin"], token["model"], token.get("serials")
 
 
 def _last_day(certificate: Certificate, mark: Mark) -> date | None:

@@ -18,7 +18,7 @@ from services.domain.identifiers import normalised
 from services.events.envelope import Event, open_envelope, read_event
 from services.events.log import Record, Topics, open_log
 from services.postgres import Connection, Cursor, connect, database_url, transaction
-from services.registry import consequences, store
+from services.registry import code_runs, consequences, store
 from services.registry.batch import Batch
 from services.registry.intake import Intake, Prepared, prepare, read_checked, spare_the_collector
 from services.registry.own_keys import KeyFiles
@@ -321,6 +321,7 @@ def save(cur: Cursor, batch: Batch, records: dict[str, StoredRecord], after: Hea
     store.save_records(cur, records.values())
     store.save_marks(cur, batch.new_marks)
     store.save_revoked(cur, batch.register.new_revoked)
+    code_runs.save_announced(cur, batch.new_runs)
     store.save_chains(cur, [(*chain, *batch.chains[chain]) for chain in sorted(batch.changed_chains)])
     store.park(cur, batch.parked.values())
     store.unpark(cur, batch.drained)

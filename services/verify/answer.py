@@ -4,9 +4,10 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from typing import cast
 
 from services.domain.body import BodyState, BodyStatus, body_status_on
-from services.domain.certificate import Certificate, Item, Mark, PartKind, StatusInterval
+from services.domain.certificate import Certificate, Item, Mark, PartKind, Status, StatusInterval, Voided
 from services.domain.copies import Lookups
 from services.domain.identifiers import civil_day
 from services.domain.notices import Goods
@@ -21,13 +22,28 @@ from services.domain.standing import (
     standing_under,
     worse,
 )
+from services.domain.unit_code import Form, hash_text, hashed, hashed_serial, looks_like_one
 from services.marks.token import MarkClaims, TokenRefused, Unreadable, from_decimal, open_token, verify_token
 from services.verify import read_model
 from services.verify.notices import Alert, Recall, goods_of
 from services.verify.read_model import Meta
 from services.verify.recognise import Question
 from services.verify.register import Directory, Found, Register
+from services.verify.unit_codes import Place
 from services.verify.wording import Code, Note
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """The single unit that was asked about. `issued`: its code is in a set that the register has; then of which."""
+
+    code: str
+    form: Form
+    issued: bool = False
+    name: Words | None = None
+    product: str = ""
+    issued_on: date | None = None
+    voided: Voided | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +69,7 @@ class Answer:
     mark: Mark | None = None
     mark_standing: Standing | None = None
     item: Item | None = None
+    unit: Unit | None = None
     signed: bool = False
     scheme: SchemeRules | None = None
     body: BodyState | None = None
@@ -158,7 +175,7 @@ def _looked_up(blank: Answer, claims: MarkClaims | None, register: Register, dir
         found = register.certificate(claims.certificate_no)
         if found is None:
             return _unknown(blank, directory)
-        return replace(_of_token(blank, found, claims, directory), signed=True)
+        return replace(_of_token(blank, found, claims, register, directory), signed=True)
     if question.number is not None:
         if not question.mark_only and (found := register.certificate(question.number)):
             return _of_certificate(blank, found, directory)
@@ -167,6 +184,10 @@ def _looked_up(blank: Answer, claims: MarkClaims | None, register: Register, dir
         # The mark that a scheme implies bears the certificate's number.
         if question.mark_only and (found := register.certificate(question.number)):
             return _of_certificate(blank, found, directory)
+        if not question.mark_only and (place := register.model.unit(hashed(question.number))):
+            return _of_unit(blank, place, question.number, register, directory)
+    if question.gtin and question.serial:
+        return _of_serial(blank, question.gtin, question.serial, register, directory)
     several = register.certificates_with("gtin", question.gtin) if question.gtin else []
     if not several and question.uscc:
         several = register.certificates_with("uscc", question.uscc)
@@ -177,12 +198,89 @@ def _looked_up(blank: Answer, claims: MarkClaims | None, register: Register, dir
         if "check_digit" in question.expected:
             return replace(blank, code=Code.MALFORMED_NUMBER, hints=_hints(directory, blank.day))
         return _unknown(blank, directory)
-    answers = tuple(_of_certificate(blank, found, directory, gtin=question.gtin) for found in several)
+    return _of_several(blank, several, directory)
+
+
+def _of_several(blank: Answer, several: list[Found], directory: Directory) -> Answer:
+    answers = tuple(_of_certificate(blank, found, directory, gtin=blank.question.gtin) for found in several)
     return answers[0] if len(answers) == 1 else replace(blank, code=None, candidates=answers)
 
 
 def _unknown(blank: Answer, directory: Directory) -> Answer:
-    return replace(blank, code=Code.UNKNOWN_NUMBER, coverage=coverage(blank.question.number, directory, blank.day))
+    number = blank.question.number
+    if blank.unit is None and number is not None:
+        alike = [rules for rules in _rules(directory, blank.day) if looks_like_one(number, rules)]
+        if alike:
+            unit_codes = alike[0]["unit_codes"]
+            name = unit_codes.get("name") if unit_codes else None
+            covered = tuple((rules["name"], rules["coverage"]) for rules in alike)
+            blank = replace(blank, unit=Unit(number, Form.CODE, name=name), coverage=covered)
+    if not blank.coverage:
+        blank = replace(blank, coverage=coverage(number, directory, blank.day))
+    return replace(blank, code=Code.UNKNOWN_NUMBER)
+
+
+# --- one unit ----------------------------------------------------------------------------------------------------
+
+
+def _of_unit(blank: Answer, place: Place, code: str, register: Register, directory: Directory) -> Answer:
+    """The code of one unit: its certificate's and mark's standing, unless it is voided itself."""
+    found = register.certificate(place.certificate_no)
+    unit = _unit(found, place, code, blank.day, directory) if found else None
+    if found is None or unit is None:
+        return _unknown(blank, directory)  # the set is undone, or not begun: as if the code had never come
+    certificate, mark = found.certificate, found.certificate.mark(place.mark_no)
+    items = certificate.product.items if certificate.product else ()
+    gtin = blank.question.gtin
+    item = next((item for item in items if item.model == unit.product and gtin in (None, item.gtin)), None)
+    judged = with_void(with_mark(judge(found, blank.day, item, by_number=False), mark, blank.day), unit, blank.day)
+    return replace(_completed(blank, found, judged, directory, mark=mark, item=item), unit=unit)
+
+
+def _unit(found: Found, place: Place, code: str, day: date, directory: Directory) -> Unit | None:
+    """The unit of a code that was issued by a day; None where the set that it is of does not stand."""
+    mark = found.certificate.mark(place.mark_no)
+    sets = [cast(Mapping[str, str], codes) for codes in mark.code_sets] if mark else []
+    issued = next(
+        (codes for codes in sets if codes.get("run") == place.run and codes["effective_at"] <= day.isoformat()), None
+    )
+    if mark is None or issued is None:
+        return None
+    voided = next((one for one in mark.voided if one.code == hash_text(place.hash)), None)
+    rules = directory.scheme_on(found.certificate.scheme, day)
+    unit_codes = rules["unit_codes"] if rules else None
+    name = unit_codes.get("name") if unit_codes and place.form is Form.CODE else None
+    return Unit(code, place.form, True, name, issued["product"], date.fromisoformat(issued["effective_at"]), voided)
+
+
+def with_void(judged: Judgement, unit: Unit | None, day: date) -> Judgement:
+    """The same where this one unit's code counts no more: its certificate and mark may well stand."""
+    if judged.code is not Code.VALID or unit is None or unit.voided is None or day < unit.voided.since:
+        return judged
+    void = unit.voided
+    interval = StatusInterval(Status.WITHDRAWN, void.since, None, void.reason, None, void.digest)
+    return Judgement(Code.MARK_NOT_AUTHORIZED, Standing.CANCELLED, _without_scope(judged.notes), interval)
+
+
+def _of_serial(blank: Answer, gtin: str, serial: str, register: Register, directory: Directory) -> Answer:
+    """A serial without a signature: of a set, or of none. Then there is no such unit, where serials were issued."""
+    if place := register.model.unit(hashed_serial(gtin, serial)):
+        return _of_unit(blank, place, serial, register, directory)
+    unit = Unit(serial, Form.SERIAL)
+    several = register.certificates_with("gtin", gtin)
+    if not several or any(_has_serials(found, gtin) for found in several):
+        return _unknown(replace(blank, unit=unit), directory)
+    return replace(_of_several(blank, several, directory), unit=unit)
+
+
+def _has_serials(found: Found, gtin: str) -> bool:
+    """Whether serials were issued for a product, so that one which is not among them was not."""
+    sets = [cast(Mapping[str, str], codes) for mark in found.certificate.marks for codes in mark.code_sets]
+    return any(codes.get("form") == Form.SERIAL and codes.get("gtin") == gtin for codes in sets)
+
+
+def _rules(directory: Directory, day: date) -> list[SchemeRules]:
+    return [rules for name in directory.schemes if (rules := directory.scheme_on(name, day))]
 
 
 def _of_certificate(blank: Answer, found: Found, directory: Directory, gtin: str | None = None) -> Answer:
@@ -198,14 +296,19 @@ def _of_mark(blank: Answer, found: Found, mark_no: str, directory: Directory) ->
     return _completed(blank, found, with_mark(judged, mark, blank.day), directory, mark=mark)
 
 
-def _of_token(blank: Answer, found: Found, claims: MarkClaims, directory: Directory) -> Answer:
-    mark, gtin = found.certificate.mark(claims.mark_no), blank.question.gtin
+def _of_token(blank: Answer, found: Found, claims: MarkClaims, register: Register, directory: Directory) -> Answer:
+    mark, gtin, serial = found.certificate.mark(claims.mark_no), blank.question.gtin, blank.question.serial
     item = _item(found.certificate, gtin)
+    unit = None
+    if gtin and serial:  # its signature shows that it was issued; the set, where it is here, shows whether it is void
+        place = register.model.unit(hashed_serial(gtin, serial))
+        unit = _unit(found, place, serial, blank.day, directory) if place else None
     judged = with_mark(judge(found, blank.day, item, by_number=False), mark, blank.day)
     covered = mark is None or not mark.products or any(product.gtin == gtin for product in mark.products)
     if judged.code is Code.VALID and gtin is not None and (item is None or not covered):
         judged = replace(judged, code=Code.OUT_OF_SCOPE)
-    return _completed(blank, found, judged, directory, mark=mark, item=item)
+    judged = with_void(judged, unit, blank.day)
+    return replace(_completed(blank, found, judged, directory, mark=mark, item=item), unit=unit)
 
 
 def judge(found: Found, day: date, item: Item | None, *, by_number: bool) -> Judgement:

@@ -22,6 +22,7 @@ from services.domain.errors import BadRequest, CertmarkError, NotFound, TooLarge
 from services.domain.identifiers import certificate_number, civil_day, gtin14, normalised
 from services.domain.notices import LEVELS, RECALL_REASONS
 from services.domain.standing import Standing, mark_standing
+from services.domain.unit_code import Form
 from services.marks import qr
 from services.marks.token import MarkPath, decimal
 from services.problems import MEDIA_TYPE
@@ -181,6 +182,22 @@ class LookupsSchema(ma.Schema):
     )
 
 
+class VoidSchema(ma.Schema):
+    since = ma.fields.Date(required=True)
+    reason = ma.fields.Nested(ReasonSchema, required=True)
+
+
+class UnitSchema(ma.Schema):
+    """The single unit whose code was asked for."""
+
+    code = ma.fields.String(required=True)
+    form = ma.fields.String(required=True, validate=ma.validate.OneOf([form.value for form in Form]))
+    issued = ma.fields.Boolean(required=True, metadata={"description": "Whether a registered set has this code"})
+    product = ma.fields.String(required=True, allow_none=True, metadata={"description": "The model that it is of"})
+    issued_on = ma.fields.Date(required=True, allow_none=True)
+    voided = ma.fields.Nested(VoidSchema, required=True, allow_none=True)
+
+
 class AnswerSchema(HeadSchema):
     """The answer to one number, address or QR text."""
 
@@ -190,6 +207,7 @@ class AnswerSchema(HeadSchema):
     body = ma.fields.Nested(BodySchema, required=True, allow_none=True)
     mark = ma.fields.Nested(MarkSchema, required=True, allow_none=True)
     item = ma.fields.Nested(ItemSchema, required=True, allow_none=True)
+    unit = ma.fields.Nested(UnitSchema, required=True, allow_none=True)
     signature = ma.fields.String(
         required=True, allow_none=True, metadata={"description": "`valid` where a QR's signature was verified"}
     )
@@ -445,7 +463,7 @@ class Node:
             response.headers["Retry-After"] = str(_RETRY_S)
             response.headers["Cache-Control"] = "no-store"
             return response
-        if answer.question.serial is not None:
+        if answer.question.serial is not None or answer.unit is not None:
             response.headers["Cache-Control"] = "no-store"
             return response
         shared = shared_seconds(answer.checked_at, answer.as_of, self.stale_after)
@@ -645,7 +663,7 @@ def _typed(node: Node, typed: str) -> Response:
     path = ""
     if question.path is not None and question.token is not None and question.token.isascii():
         path = f"{question.path.url_path}?m={quote(question.token, safe='')}"
-    elif question.decided is None and question.token is None:
+    elif question.decided is None and question.token is None and (answer.unit is None or question.gtin):
         if answer.mark is not None and question.gtin is None:
             path = pages.mark_path(answer.mark.mark_no)
         elif question.gtin is not None and (answer.item is not None or answer.candidates):

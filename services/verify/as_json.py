@@ -14,7 +14,8 @@ from services.domain.identifiers import instant_text
 from services.domain.notice_states import RecallState
 from services.domain.reasons import REASONS
 from services.domain.standing import Standing
-from services.verify.answer import Answer, Judgement, body_on, coverage, judge, schemes_alike
+from services.domain.unit_code import VOIDED
+from services.verify.answer import Answer, Judgement, Unit, body_on, coverage, judge, schemes_alike
 from services.verify.notices import Notices, notice_json, recall_reason
 from services.verify.recognise import Question
 from services.verify.register import Directory, Found
@@ -33,6 +34,7 @@ def as_json(answer: Answer) -> dict[str, Any]:
         "body": _body(answer),
         "mark": _mark(answer.mark, answer.mark_standing) if answer.mark else None,
         "item": {"model": answer.item.model, "gtin": answer.item.gtin} if answer.item else None,
+        "unit": _unit(answer.unit) if answer.unit else None,
         "signature": "valid" if answer.signed else None,
         "candidates": [_candidate(one) for one in answer.candidates],
         "expected": _expected(answer),
@@ -85,8 +87,20 @@ def _both(text: Text) -> dict[str, str]:
     return {"zh": text.zh, "en": text.en}
 
 
+def _unit(unit: Unit) -> dict[str, Any]:
+    void = unit.voided
+    return {
+        "code": unit.code,
+        "form": unit.form,
+        "issued": unit.issued,
+        "product": unit.product or None,
+        "issued_on": unit.issued_on.isoformat() if unit.issued_on else None,
+        "voided": {"since": void.since.isoformat(), "reason": _reason(void.reason)} if void else None,
+    }
+
+
 def _reason(code: str) -> dict[str, str]:
-    zh, en = REASONS.get(code, (code, code))
+    zh, en = REASONS.get(code) or VOIDED.get(code, (code, code))
     return {"code": code, "zh": zh, "en": en}
 
 
@@ -147,8 +161,8 @@ def _expected(answer: Answer) -> list[dict[str, str]]:
 # --- the stored bytes of the hot path ------------------------------------------------------------------
 
 _TAIL = (
-    b',"mark":null,"item":null,"signature":null,"candidates":[],"expected":[],"coverage":[],"notices":[]'
-    b',"lookups":null,"as_of":'
+    b',"mark":null,"item":null,"unit":null,"signature":null,"candidates":[],"expected":[],"coverage":[],"notices":[],'
+    b'"lookups":null,"as_of":'
 )
 
 

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +21,8 @@ from services.domain.identifiers import CHINA, instant_text
 from services.domain.notices import LEVELS
 from services.domain.scheme import Coverage, Words
 from services.domain.standing import Standing, interval_on, mark_standing, part_standing, standing
-from services.verify.answer import Answer
+from services.domain.unit_code import Form
+from services.verify.answer import Answer, Unit
 from services.verify.notices import recall_reason, recall_scope
 from services.verify.permits import permits_today
 from services.verify.site.words import SITE
@@ -39,7 +40,9 @@ from services.verify.wording import (
     STATUS_WORD,
     SYSTEM_EXPLANATION,
     SYSTEM_NEXT_STEP,
+    UNKNOWN_UNIT,
     VERDICT,
+    VOID_UNIT,
     Code,
     Family,
     Note,
@@ -364,11 +367,11 @@ def _view(answer: Answer, frame: Frame, public_url: str) -> _View:
             number = certificate.superseded_by
             view.replacement = {"number": number, "href": frame.link(certificate_path(number))}
     elif answer.code not in SILENT and answer.code is not Code.NOT_OURS:
-        asked = answer.question.number or answer.question.gtin or ""
+        asked = answer.question.number or answer.question.serial or answer.question.gtin or ""
         if answer.code is Code.MALFORMED_NUMBER:
             view.typed, view.problem = answer.question.text[:200], view.explanation
         elif asked:
-            view.rows = [FactRow(LABELS["asked"][language], asked)]
+            view.rows = [FactRow(unit_name(answer.unit, language) if answer.unit else LABELS["asked"][language], asked)]
             view.typed = asked
     if worded.family is not Family.INPUT:
         view.report = _report(answer, view, language, public_url)
@@ -439,6 +442,13 @@ def _explanation(answer: Answer, facts: _Facts) -> str:
     if answer.code is Code.CANCELLED and certificate and certificate.declaration and not _reason_of(answer):
         return DECLARATION_WITHDRAWN[language]
     worded = wording(answer.code, answer.notes) if answer.code else SEVERAL
+    if answer.unit is not None and answer.code is Code.UNKNOWN_NUMBER:
+        worded = replace(worded, explanation=UNKNOWN_UNIT)
+        facts["unit"] = unit_name(answer.unit, language)
+    if answer.unit is not None and answer.code is Code.MARK_NOT_AUTHORIZED and is_void(answer):
+        worded = replace(worded, explanation=VOID_UNIT)
+        facts["unit"] = unit_name(answer.unit, language)
+        return facts.fill(worded.explanation[language])
     text = facts.fill(worded.explanation[language])
     if answer.code is Code.MARK_NOT_AUTHORIZED and answer.interval and answer.interval.status is not Status.ACTIVE:
         colon = LABELS["colon"][language]
@@ -447,6 +457,12 @@ def _explanation(answer: Answer, facts: _Facts) -> str:
         if answer.interval.reason:
             text += f" ({facts['reason']})"
     return text
+
+
+def is_void(answer: Answer) -> bool:
+    """Whether it is this one unit's code that counts no more."""
+    void = answer.unit.voided if answer.unit else None
+    return void is not None and answer.interval is not None and answer.interval.digest == void.digest
 
 
 def _is_about_a_system(answer: Answer) -> bool:
@@ -592,6 +608,8 @@ def _rows(answer: Answer, certificate: Certificate, frame: Frame) -> Iterable[Fa
         return LABELS[name][language]
 
     yield FactRow(label("declaration_no" if certificate.declaration else "number"), certificate.certificate_no)
+    if answer.unit is not None:
+        yield _unit_row(answer.unit, language)
     yield FactRow(label("standing"), STATUS_WORD[_certificate_standing(answer)][language])
     yield FactRow(label("scheme"), _scheme_name(answer, language), sub=certificate.certification_mode or "")
     if certificate.product is not None:
@@ -642,6 +660,24 @@ def _rows(answer: Answer, certificate: Certificate, frame: Frame) -> Iterable[Fa
     printable = [(mark, line) for mark in certificate.marks for line in _qr_lines(answer, mark, frame)]
     if printable:
         yield FactRow(label("qr"), items=[line for _, line in printable])
+
+
+def unit_name(unit: Unit, language: str) -> str:
+    """What people call such a code: 有机码, or what the form says."""
+    if unit.name:
+        return unit.name["en" if language == "en" else "zh"]
+    return LABELS["serial" if unit.form is Form.SERIAL else "unit_code"][language]
+
+
+def _unit_row(unit: Unit, language: str) -> FactRow:
+    if not unit.issued:
+        tag = LABELS["unit_not_issued"][language]
+        return FactRow(unit_name(unit, language), unit.code, sub=LABELS["unit_not_issued_text"][language], tag=tag)
+    issued = LABELS["unit_issued"][language].format(product=unit.product, day=unit.issued_on)
+    if unit.voided is None:
+        return FactRow(unit_name(unit, language), unit.code, sub=issued)
+    void = LABELS["unit_void"][language].format(day=unit.voided.since)
+    return FactRow(unit_name(unit, language), unit.code, sub=issued, tag=void, family=Family.NO.value)
 
 
 def _certificate_standing(answer: Answer) -> str:

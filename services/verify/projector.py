@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
@@ -27,6 +28,7 @@ from services.verify.facts import fact_of
 from services.verify.name_index import last_day_in_force, names_of
 from services.verify.read_model import LINK, REBUILD_WANTED, ModelWriter, Row, Unreadable
 from services.verify.register import found_in_record
+from services.verify.unit_codes import codes_in_record
 
 BATCH = 500
 FAR_BATCH = 2000
@@ -235,6 +237,8 @@ class Projector:
 def _row(record: SealedRecord, value: bytes) -> Row:
     """What is stored of a record. One that this version cannot read is kept, and answered with `status_unknown`."""
     plain = Row(record.key, record.revision, record.seq, value)
+    if record.key.startswith("codes/"):
+        return replace(plain, codes=codes_in_record(record))
     if not record.key.startswith("certificate/"):
         return plain
     try:

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from services.domain.identifiers import instant_of
-from services.verify import name_index
+from services.verify import name_index, unit_codes
 from services.verify.facts import FACT_TABLES, Fact, save_fact
 from services.verify.name_index import NAME_TABLES
+from services.verify.unit_codes import CodesPart, Place, find_code, save_codes
 
 LINK = "register.sqlite"
 """The name under which readers find the file in service: a link, so that a rebuilt file takes over in one step."""
@@ -46,6 +47,7 @@ CREATE TABLE uscc (
 """
     + NAME_TABLES
     + FACT_TABLES
+    + unit_codes.SCHEMA
 )
 
 _KNOWS = (
@@ -119,6 +121,7 @@ class Row:
     names: Sequence[tuple[str, str]] = ()
     until: int = 0
     fact: Fact | None = None
+    codes: CodesPart | None = None
 
 
 def certificate_key(number: str) -> str:
@@ -263,6 +266,13 @@ class ReadModel:
                 (name_index.HOLDER, folded, limit),
             )
             return [number for (number,) in rows]
+
+    def unit(self, what: bytes) -> Place | None:
+        """The set that a unit's code is of; `what` is what of it is hashed (`domain.unit_code`)."""
+        self.meta()
+        assert self._connection is not None
+        with _damage_told(self._folder):
+            return find_code(self._connection, what)
 
     def close(self) -> None:
         if self._connection is not None:
@@ -435,7 +445,7 @@ class ModelWriter:
         return row[0] if row else None
 
 
-_MANY = ("certificate/", "list/")
+_MANY = ("certificate/", "codes/", "list/")
 """Kinds that are not in the directory, which readers keep in memory."""
 
 
@@ -461,6 +471,8 @@ def _save(cur: sqlite3.Cursor, row: Row) -> bool:
     if before is not None and row.revision <= before[0]:
         return False  # an older revision, or the same again: the relay repeats itself after a crash
     kind, _, number = row.key.partition("/")
+    if row.codes is not None:
+        save_codes(cur, row.codes)
     found_by = fact = None
     if kind == "certificate":
         # What a certificate was found by is kept with it: looking that up by indexes would cost every first load.

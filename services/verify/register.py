@@ -142,7 +142,9 @@ def found_in(stored: Stored) -> Found:
         DamagedRow: its state is of a form that this version cannot read.
     """
     payload = stored.payload()
-    tokens = tuple(Token(t["mark_no"], t["gtin"], t["model"] or "", t["token"]) for t in payload["tokens"])
+    tokens = tuple(
+        Token(t["mark_no"], t["gtin"], t["model"] or "", t["token"]) for t in payload["tokens"] if "serials" not in t
+    )
     return Found(
         certificate=certificate_in(stored.key, payload["state"]),
         state=payload["state"],
@@ -171,7 +173,9 @@ def found_in_record(record: SealedRecord) -> Found:
         recorded_at=record.recorded_at,
         digest=record.digest,
         under_review=record.under_review,
-        tokens=tuple(Token(t.mark_no, t.gtin, t.model or "", b64u(t.token)) for t in record.tokens),
+        tokens=tuple(
+            Token(t.mark_no, t.gtin, t.model or "", b64u(t.token)) for t in record.tokens if t.serials is None
+        ),
     )
 
 

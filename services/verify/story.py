@@ -7,6 +7,7 @@ from datetime import date
 from services.domain.certificate import Certificate, Status, StatusInterval
 from services.domain.identifiers import CHINA, civil_day
 from services.domain.reasons import REASONS
+from services.domain.unit_code import VOIDED
 from services.events.record import Recorded
 from services.verify.answer import Answer
 from services.verify.register import Found
@@ -149,7 +150,7 @@ def reason_text(code: str | None, language: str) -> str:
     """A reason code in words, the code behind it."""
     if not code:
         return NO_REASON[language]
-    zh, en = REASONS.get(code, (code, code))
+    zh, en = REASONS.get(code) or VOIDED.get(code, (code, code))
     return f"{en if language == 'en' else zh} ({code})"
 
 

@@ -316,6 +316,15 @@ SYSTEM_NEXT_STEP = Text(
     "请核对组织名称和认证范围；商品本身请另查产品证书。",
     "Compare the organisation and the scope; for a product look up its own certificate.",
 )
+UNKNOWN_UNIT = Text(
+    "截至{as_of}本系统未登记此{unit}。请逐位核对；未登记不等于伪造。",
+    "This register has no such {unit} in data as of {as_of}. Compare it digit by digit; not registered does not mean "
+    "forged.",
+)
+VOID_UNIT = Text(
+    "此{unit}自{since}起作废（{reason}），同批其他标志码不受影响。",
+    "This {unit} has been void since {since} ({reason}); others of the same run are not touched.",
+)
 DECLARATION_WITHDRAWN = Text("该自我声明已由企业撤回。", "The company has withdrawn this self-declaration.")
 SUSPENSION_PLANNED = Text("至{until}", " until {until}")
 SUSPENSION_OVERDUE = Text("，原定至{until}，期满后未见恢复", ", planned until {until} and not resumed since then")
@@ -380,6 +389,7 @@ HISTORY: dict[str, Text] = {
     "mark.resumed": Text("恢复标志授权{mark}", "Mark back in force{mark}"),
     "mark.withdrawn": Text("撤回标志授权{mark}", "Mark authorisation withdrawn{mark}"),
     "mark.codes_issued": Text("生成单件标志码", "Codes for single units made"),
+    "mark.code_voided": Text("作废一个单件标志码", "The code of one unit voided"),
     "decision.annulled": Text("监管部门撤销此前的一项决定", "The authority annulled an earlier decision"),
     "catalogue.class_removed": Text(
         "产品类别调出认证目录", "The product class has left the catalogue of what must be certified"
@@ -431,6 +441,15 @@ LABELS: dict[str, Text] = {
         "证书编号、标志编号、商品条码、二维码网址，或企业、产品名称",
         "Certificate or mark number, bar code, the QR's address, or the name of a company or product",
     ),
+    "unit_code": Text("标志码", "unit code"),
+    "serial": Text("序列号", "serial number"),
+    "unit_issued": Text("此码于{day}为“{product}”发放", "This code was issued for “{product}” on {day}"),
+    "unit_not_issued": Text("未登记", "not registered"),
+    "unit_not_issued_text": Text(
+        "本系统没有此产品的序列号登记；以下为该产品的情况。",
+        "No serial numbers of this product are registered here; what follows is about the product.",
+    ),
+    "unit_void": Text("自{day}起作废", "void since {day}"),
     "hint": Text(
         "印在证书、包装或铭牌上；全角数字和空格可以照常输入。",
         "Printed on certificate, packaging or plate; spaces are fine.",

@@ -19,6 +19,7 @@ from tests.conftest import ROOT
 
 DEPLOY = ROOT / "deploy"
 REGISTRY = {"migrate", "registry-worker", "registry-relay", "registry-lists", "registry-webhooks", "registry"}
+REGISTRY |= {"registry-signer"}
 HTTP = {"verify": 8080, "events": 8081, "registry": 8082}
 WITHOUT_HTTP = {
     "kafka-access",
@@ -27,6 +28,7 @@ WITHOUT_HTTP = {
     "registry-relay",
     "registry-lists",
     "registry-webhooks",
+    "registry-signer",
     "verify-projector",
     "verify-scans",
 }
@@ -104,7 +106,7 @@ def test_nobody_knows_a_secret_that_its_work_does_not_need(compose: dict[str, An
         service = compose["services"][name]
         assert ("CERTMARK_DATABASE_URL" in service["environment"]) == (name in REGISTRY), name
         secrets = set(service.get("secrets", ()))
-        assert ("mark_key" in secrets) == (name in {"registry-worker", "registry-relay"}), name
+        assert ("mark_key" in secrets) == (name in {"registry-worker", "registry-relay", "registry-signer"}), name
         assert ("seal_key" in secrets) == (name in SEALS), name
         assert secrets & {"status_key", "trust_key"} == (
             {"status_key", "trust_key"} if name == "registry-lists" else set()

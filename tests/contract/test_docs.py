@@ -63,6 +63,7 @@ OURS = (
     "console",
     "desk",
     "clocks",
+    "marks",
 )
 """Pages that begin with a few Chinese sentences on what they are for."""
 

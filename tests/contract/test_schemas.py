@@ -70,6 +70,7 @@ ISSUE = [
     "mark.authorized",
     "mark.withdrawn",
     "mark.codes_issued",
+    "mark.code_voided",
     "declaration.made",
     "declaration.withdrawn",
     "certificate.renewed",

@@ -408,7 +408,7 @@ def test_a_mark_takes_what_its_table_says_and_nothing_else(status: Status, word:
 @pytest.mark.parametrize("status", [Status.SUSPENDED, Status.WITHDRAWN])
 def test_no_codes_for_a_mark_that_is_not_active(status: Status) -> None:
     with pytest.raises(TransitionNotAllowed):
-        with_codes(a_mark_that_is(status), a_word_about_a_mark("codes_issued"))
+        with_codes(a_mark_that_is(status), a_word_about_a_mark("codes_issued"), RULES, MOMENT)
 
 
 # --- standing ------------------------------------------------------------------------------------------------

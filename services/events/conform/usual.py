@@ -64,6 +64,7 @@ USUAL: dict[str, dict[str, Any]] = {
         "rule_version": "1",
         "digest": "0" * 64,
     },
+    "mark.code_voided": {"effective_at": "today", "mark_no": "M-{it}", "code": "0" * 16, "reason": "V01"},
     "declaration.made": {
         "effective_at": "today",
         "scheme": "ccc-sdoc",

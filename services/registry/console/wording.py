@@ -377,6 +377,14 @@ TO_DO: dict[str, Text] = {
         "核对事件的先后和证书目前的状态；撤销和注销不可再变更。",
         "Check the order of events and the present status; revoked and cancelled are final.",
     ),
+    "quantity-exceeded": Text(
+        "请先变更授权数量（重新授权），或减少本批数量。",
+        "Authorize more first (a new authorization), or issue fewer.",
+    ),
+    "codes-taken": Text(
+        "标志码只能发放一次：重新生成这一批，再报。",
+        "A code is issued once: make the set anew and report it.",
+    ),
     "unknown-reason": Text(
         "改用此事件可用的原因代码：暂停用 S 类，撤销用 R 类，注销用 C 类。",
         "Use a reason of this event: S… to suspend, R… to revoke, C… to cancel.",
