@@ -16,12 +16,15 @@ from services.commands.conform import conform
 from services.commands.decision import decision
 from services.commands.identity import default_key, file_name, load_key_file, source_named
 from services.commands.listings import check
+from services.commands.lists import lists
 from services.commands.open_data import dump, indicators
+from services.commands.quarter_keys import keys_next
 from services.commands.replay import replay
 from services.commands.sheets import import_, reconcile
 from services.commands.snapshot import snapshot
 from services.commands.terminal import NO, OUT, SIGNS, Program, as_json, progress, say_json
 from services.commands.tokens import tokens
+from services.commands.trust import trust
 from services.domain.errors import BadRequest, NotConfigured
 from services.domain.identifiers import civil_day
 from services.events import client, drafts
@@ -378,6 +381,9 @@ main.add_command(tokens)
 main.add_command(accounts)
 main.add_command(replay)
 main.add_command(snapshot)
+main.add_command(lists)
+main.add_command(trust)
+keys.add_command(keys_next)
 
 if __name__ == "__main__":
     main()

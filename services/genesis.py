@@ -62,12 +62,14 @@ def _write(settings: Settings, now: datetime) -> list[bytes]:
 
 
 def _own_keys(settings: Settings, today: date) -> Iterator[tuple[str, Path, dict[str, str]]]:
-    """(purpose, file, its days) of each key of the registry; of mark keys one for this quarter and one for the next."""
+    """(purpose, file, its days) of each key of the registry.
+
+    The first mark key has no last day: the next quarter's takes over from it all the same, and where nobody was there
+    to announce one, marks are signed still.
+    """
     at_once = {"from": today.isoformat()}
     yield "seal", settings.seal_key, at_once
-    this, following = quarter_of(today), quarter_of(today).following
-    yield "mark", settings.mark_key, at_once | {"until": this.last_day.isoformat()}
-    yield "mark", quarter_file(settings.mark_key, following), following.days
+    yield "mark", settings.mark_key, at_once
     yield "status", settings.status_key, at_once
     yield "trust", settings.trust_key, at_once
 
@@ -75,6 +77,22 @@ def _own_keys(settings: Settings, today: date) -> Iterator[tuple[str, Path, dict
 def quarter_file(path: Path, quarter: Quarter) -> Path:
     """Where the mark key of a quarter lies: in the folder that the setting names, or beside the file."""
     return path / f"mark-{quarter}.pem" if path.is_dir() else path.with_name(f"{path.stem}-{quarter}.pem")
+
+
+def next_quarter(settings: Settings, now: datetime) -> tuple[PrivateKey, Path, bytes] | None:
+    """The next quarter's mark key, where it is to lie, and the event that announces it; None where it lies there.
+
+    The event goes to the log before the key is kept: a crash in between announces a key that nobody has, no more.
+    """
+    quarter = quarter_of(civil_day(now)).following
+    path = quarter_file(settings.mark_key, quarter)
+    if path.exists():
+        return None
+    key = new_key()
+    regulator = load_key(settings.keys / "regulator.pem")
+    authority = Signer(f"urn:certmark:authority:{AUTHORITY}", regulator, SIGNATORY, lambda source, subject: (0, None))
+    added = {"owner": REGISTRY, "purpose": "mark", "key": dict(key.public.jwk)} | quarter.days
+    return key, path, authority.sign(draft("key.added", key.public.kid, added), now)
 
 
 def demonstration_roots(settings: Settings, register: str, now: datetime) -> None:

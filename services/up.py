@@ -25,8 +25,9 @@ from services.domain.errors import Fault, NotConfigured
 from services.embedded import EmbeddedPostgres
 from services.events.client import Service
 from services.events.envelope import open_envelope
+from services.events.keys import save_key
 from services.events.log import Topics, open_log
-from services.genesis import beginning, demonstration_roots
+from services.genesis import beginning, demonstration_roots, next_quarter
 from services.marks import qr
 from services.marks.token import MarkPath, mark_url
 from services.migrate import migrate
@@ -37,6 +38,7 @@ from services.registry.worker import pinned_genesis
 from services.settings import Settings
 
 READY_SECONDS = 60
+KEYS_SECONDS = 3600.0
 _CHILD = Path(__file__).with_name("child.py")
 TO_TRY = ("2023990703000117", "2022990201000204", "2024990714000458")
 BODY_TO_TRY = "CNCA-R-2019-7901"
@@ -129,6 +131,8 @@ def run(settings: Settings, *, demonstrate: bool) -> int:
             raise KeyboardInterrupt
 
     up = False
+    demonstrating = not settings.genesis
+    look_at_keys = 0.0
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     with contextlib.ExitStack() as stack:
@@ -146,6 +150,9 @@ def run(settings: Settings, *, demonstrate: bool) -> int:
         up = True
         while not stopping:
             supervisor.tend()
+            if demonstrating and time.monotonic() >= look_at_keys:
+                announce_next_quarter(settings)
+                look_at_keys = time.monotonic() + KEYS_SECONDS
             time.sleep(0.2)
         console.print("ending …")
     return 0
@@ -180,6 +187,20 @@ def prepare(settings: Settings, stack: contextlib.ExitStack) -> Settings:
             settings = replace(settings, genesis=pinned_genesis(settings))
             demonstration_roots(settings, settings.genesis, datetime.now(UTC))
     return settings
+
+
+def announce_next_quarter(settings: Settings) -> None:
+    """Make and register the next quarter's mark key, as its operator does in earnest (`certmark keys next`)."""
+    made = next_quarter(settings, datetime.now(UTC))
+    if made is None:
+        return
+    key, path, event = made
+    try:
+        with contextlib.closing(open_log(settings)) as log:
+            log.append(Topics.under(settings.topic_prefix).events, [(_subject(event), event)])
+    except Fault:
+        return  # the log is away: in an hour again
+    save_key(key, path)
 
 
 def check_port_is_free(settings: Settings, service: str) -> None:

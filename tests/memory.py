@@ -70,6 +70,7 @@ class Memory:
     chains: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
     drawing: bool = True
     """Whether consequences follow at once."""
+    mark_keys: list[PrivateKey] = field(default_factory=lambda: [MARK_KEY])
 
     def __post_init__(self) -> None:
         self.register = _Register(self)
@@ -175,7 +176,7 @@ class Memory:
             self.size, 0, 0, nobody, self.revision, self.status_index, 0, "", leader_lives=False, lease_runs=False,
             now=self.now,
         )  # fmt: skip
-        return Batch(self.register, head, "", [MARK_KEY], ids={}, chains=dict(chains), pending=[])
+        return Batch(self.register, head, "", self.mark_keys, ids={}, chains=dict(chains), pending=[])
 
     def _keep(self, batch: Batch) -> None:
         saved = batch.records()

@@ -251,9 +251,9 @@ def add_signatures(document: bytes, keys: Iterable[PrivateKey]) -> bytes:
     """The same document with more signatures; a key that has signed already signs anew.
 
     Raises:
-        TrustUnreadable: it is no trust document.
+        TrustUnreadable: it is no trust document, or a draft of one.
     """
-    opened = open_document(document)
+    opened = open_document(document, draft=True)
     fresh = [_signed(opened.payload, key) for key in keys]
     kept = [s for s in opened.signatures if s.kid not in {f.kid for f in fresh}]
     return _assembled(opened.payload, [*kept, *fresh])
@@ -301,8 +301,10 @@ def open_bundle(data: bytes) -> list[bytes]:
     return cast(list[bytes], documents)
 
 
-def open_document(data: bytes) -> Document:
+def open_document(data: bytes, *, draft: bool = False) -> Document:
     """Take a document apart; nothing in it may be believed before `walk` has followed the signatures.
+
+    A `draft` may bear no signature yet: it is on its way from one root to the next.
 
     Raises:
         TrustUnreadable: it is not one in its one form.
@@ -315,16 +317,16 @@ def open_document(data: bytes) -> Document:
         reader.expect(strict_cbor.dumps(PROTECTED), f"the protected header of {MEDIA_TYPE}")
         reader.expect(b"\xa0", "an empty unprotected header")
         payload = reader.bytes_()
-        signatures = _signatures(reader.value())
+        signatures = _signatures(reader.value(), 0 if draft else 1)
         reader.end()
         return Document(payload, signatures, _content(strict_cbor.loads(payload)))
     except NotCbor as error:
         raise TrustUnreadable(error.detail) from None
 
 
-def _signatures(value: Value) -> tuple[Signature, ...]:
-    if not isinstance(value, list) or not 1 <= len(value) <= MOST_KEYS:
-        raise NotCbor(f"between one and {MOST_KEYS} signatures")
+def _signatures(value: Value, least: int) -> tuple[Signature, ...]:
+    if not isinstance(value, list) or not least <= len(value) <= MOST_KEYS:
+        raise NotCbor(f"between {least} and {MOST_KEYS} signatures")
     return tuple(_signature(one) for one in value)
 
 

@@ -18,6 +18,7 @@ from services.postgres import Connection, Cursor, connect, database_url, transac
 from services.registry import list_store, store, trust
 from services.registry.list_places import fold
 from services.registry.list_store import StoredList
+from services.registry.list_watch import ListWatch
 from services.registry.own_keys import KeyFiles, in_force
 from services.registry.published_records import published_record, registered_in, save_published
 from services.registry.store import StoredRecord
@@ -101,7 +102,7 @@ class ListMaker:
         due = list_store.due_for_signing(cur, now - LIFE / 2, base)
         if not due:
             return 0
-        key = in_force(self._status_keys.keys(), registered_in(cur), Purpose.STATUS, now)
+        key = in_force(self._status_keys.ready(), registered_in(cur), Purpose.STATUS, now)
         if key is None:
             self._tell_once("no status key that the register knows: status lists are not signed", "")
             return 0
@@ -114,12 +115,16 @@ class ListMaker:
     def _renew_trust(self, cur: Cursor, now: datetime) -> None:
         """A register without roots works as any other; what is wrong with them is told, and stops nothing else."""
         try:
-            made = trust.renew(cur, self.settings, self._register, self._trust_keys.keys(), now)
+            made = trust.renew(cur, self.settings, self._register, self._trust_keys.ready(), now)
         except (NotConfigured, Untrusted, Malformed) as error:
             self._tell_once("the trust list is not renewed", f"{error.slug}: {error.detail}")
             return
         if made is not None:
             telemetry.info("trust list signed", version=made.version, root=made.root)
+
+    def look_at_trust(self) -> None:
+        """Let the next step look at roots, hosts and age, without waiting."""
+        self._trust_due = 0.0
 
     def _tell_once(self, words: str, detail: str) -> None:
         if words + detail not in self._told:
@@ -174,6 +179,10 @@ def list_record(stored: StoredList, base: str, now: datetime, key: PrivateKey) -
     return published_record(f"list/{stored.list_id}", state)
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 _SIGNED = telemetry.counter("certmark_status_lists_signed_total", "Status lists signed")
 
 
@@ -181,14 +190,18 @@ def main() -> int:
     """Make lists until SIGTERM or SIGINT; 1 where a person must look."""
     telemetry.log_as_json("registry-lists")
     try:
-        maker = ListMaker(settings_from(), lambda: datetime.now(UTC))
+        settings = settings_from()
+        maker = ListMaker(settings, _now)
+        watch = ListWatch(settings, status_base(settings), _now)
 
         def stop(signum: int, frame: FrameType | None) -> None:
             maker.stopping = True
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
+        watch.start()
         maker.run()
+        watch.stop()
     except CertmarkError as error:
         telemetry.error("lists stopped", slug=error.slug, detail=error.detail, hint=error.hint)
         return 1

@@ -34,7 +34,7 @@ class KeyFiles:
         self._seen: list[tuple[Path, int]] = []
         self._keys: list[PrivateKey] = []
 
-    def keys(self) -> list[PrivateKey]:
+    def ready(self) -> list[PrivateKey]:
         """Every key that lies ready now, in order of the files' names."""
         seen = [(file, _changed(file)) for file in key_files(self._path)]
         if seen != self._seen:

@@ -188,7 +188,7 @@ class Worker:
             numbers, reached = consequences.affected(cur, cause, self.register, head.drawn_to)
             self.register.load(cur, set(numbers), set())
             self.register.load_told_about(cur, numbers if cause.said.type == ANNULLED else ())
-            batch = Batch(self.register, head, self.genesis, self.mark_keys.keys(), ids={}, chains={}, pending=[])
+            batch = Batch(self.register, head, self.genesis, self.mark_keys.ready(), ids={}, chains={}, pending=[])
             for number in numbers:
                 before = self.register.certificate(number)
                 drawn = consequences.drawn(before, cause, self.register) if before else None
@@ -250,7 +250,7 @@ class Worker:
             self.register,
             head,
             self.genesis,
-            self.mark_keys.keys(),
+            self.mark_keys.ready(),
             ids=store.known_ids(cur, ids) if ids else {},
             chains=store.chains_of(cur, subjects, sources) if subjects else {},
             pending=pending,

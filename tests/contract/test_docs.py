@@ -135,10 +135,17 @@ def check_call(words: list[str], said: str) -> None:
 
 def test_every_command_is_documented() -> None:
     cli = text_of(DOCS / "cli.md")
-    for name, command in program.commands.items():
-        below = [f"{name} {inner}" for inner in command.commands] if isinstance(command, click.Group) else [name]
-        for path in below:
-            assert f"## `certmark {path}`" in cli, f"run docs/reference.py: {path} is missing"
+    for path in paths_of(program, "certmark"):
+        assert f"## `{path}`" in cli, f"run docs/reference.py: {path} is missing"
+
+
+def paths_of(command: click.Command, path: str) -> Iterator[str]:
+    """The command's own path, or those of all below it."""
+    if not isinstance(command, click.Group):
+        yield path
+        return
+    for name, below in command.commands.items():
+        yield from paths_of(below, f"{path} {name}")
 
 
 @pages

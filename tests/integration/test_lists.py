@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from flask.testing import FlaskClient
@@ -14,14 +15,26 @@ from flask.testing import FlaskClient
 from services.domain.certificate import Certificate
 from services.domain.identifiers import CHINA, civil_day
 from services.embedded import EmbeddedPostgres
-from services.events.keys import ES256, new_key
+from services.events.keys import ES256, load_key, new_key
 from services.events.log import Topics, open_log
 from services.genesis import demonstration_roots
 from services.marks.signers import KeyStanding
-from services.marks.status_list import LIFE, Status, StatusList, check_list, open_list, verify_list
-from services.marks.trust_list import Trusted, open_document, walk
+from services.marks.status_list import (
+    LIFE,
+    Status,
+    StatusList,
+    check_list,
+    open_list,
+    put_status,
+    sign_list,
+    verify_list,
+)
+from services.marks.trust_list import Trusted, open_document, root_payload, sign_document, walk
+from services.postgres import transaction
 from services.registry import list_places
+from services.registry.list_check import Fetch, NotPublished, Report, check
 from services.registry.list_store import Subject
+from services.registry.list_watch import ListWatch
 from services.registry.lists import ListMaker
 from services.registry.relay import Relay
 from services.settings import Settings, settings_from
@@ -114,8 +127,12 @@ def chain(postgres_server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture(autouse=True)
-def today(chain: Chain) -> None:
+def today(chain: Chain) -> Iterator[None]:
+    """Every test begins on this day; what a later day has turned is looked at anew, as no clock goes back by itself."""
     chain.now = datetime.now(UTC)
+    yield
+    with transaction(chain.register.connection) as cur:
+        cur.execute("UPDATE list_subjects SET turns_on = '1970-01-01'")
 
 
 def test_a_suspension_turns_the_list_within_a_second_and_its_end_turns_it_back(chain: Chain) -> None:
@@ -166,7 +183,6 @@ def test_the_end_of_a_day_turns_the_list_without_any_event(chain: Chain) -> None
     chain.come_round()
     assert chain.statuses(number) == [Status.CANCELLED]
     assert chain.register.head().size == head.size, "and nothing was entered"
-    chain.now = datetime.now(UTC)
 
 
 def test_a_list_is_signed_again_before_half_of_its_life_is_over(chain: Chain) -> None:
@@ -234,7 +250,7 @@ def test_people_read_the_lists_as_json(chain: Chain) -> None:
     assert told == chain.client.get("/status/0?format=json").get_json()
     assert told["places"] == told["valid"] + told["revoked"] + told["suspended"] + told["cancelled"] == 2**20
     assert told["uri"] == f"{PUBLIC}/status/0"
-    root, found = chain.client.get("/.well-known/certmark-trust?format=json").get_json()
+    root, *_, found = chain.client.get("/.well-known/certmark-trust?format=json").get_json()
     assert (root["kind"], root["threshold"], len(root["roots"])) == ("root", 2, 3)
     assert {signer["purpose"] for signer in found["signers"]} == {"mark", "status", "seal", "trust"}
     assert found["hosts"] == ["mark.example"]
@@ -261,7 +277,7 @@ def test_a_new_key_and_a_lost_one_stand_in_the_trust_list_at_once(chain: Chain) 
     chain.register.decide_all()
     chain.come_round()
     added = chain.trusted()
-    assert (added.root.version, added.list.version) == (1, before.list.version + 1)
+    assert (added.root.version, added.list.version) == (before.root.version, before.list.version + 1)
     (found,) = [signer for signer in added.list.signers if signer.public.kid == key.public.kid]
     assert (found.state, found.first_day, found.last_day) == (
         KeyStanding.ACTIVE,
@@ -276,3 +292,109 @@ def test_a_new_key_and_a_lost_one_stand_in_the_trust_list_at_once(chain: Chain) 
     chain.come_round()
     (found,) = [signer for signer in chain.trusted().list.signers if signer.public.kid == key.public.kid]
     assert (found.state, found.since) == (KeyStanding.COMPROMISED, since)
+
+
+# --- the checker -----------------------------------------------------------------------------------------------
+
+
+def checked(chain: Chain, fetch: Fetch) -> Report:
+    with transaction(chain.register.connection) as cur:
+        return check(cur, fetch, f"{PUBLIC}/status", lambda: chain.now)
+
+
+def _always(data: bytes, _list_id: int) -> bytes:
+    return data
+
+
+def served(chain: Chain, list_id: int) -> bytes:
+    return bytes(chain.client.get(f"/status/{list_id}").data)
+
+
+def test_the_checker_is_content_with_what_is_published(chain: Chain) -> None:
+    chain.suspend(chain.issue())
+    chain.come_round()
+    report = checked(chain, lambda list_id: served(chain, list_id))
+    assert report.good, report
+    assert report.not_valid >= 1
+    assert report.places > report.not_valid
+
+
+def test_the_checker_finds_a_list_that_misses_somebody_and_one_too_many(chain: Chain) -> None:
+    suspended, valid = chain.issue(), chain.issue()
+    chain.come_round()
+    stale = served(chain, 0)
+    chain.suspend(suspended)
+    chain.come_round()
+    report = checked(chain, lambda _: stale)
+    assert [(one.certificate_no, one.published, one.due) for one in report.wrong] == [(suspended, 0, 2)]
+    content = chain.listed()
+    (token,) = json.loads(chain.register.record(f"certificate/{valid}").tokens)
+    array = bytearray(content.array)
+    put_status(array, token["index"], Status.REVOKED)
+    forged = sign_list(replace(content, array=bytes(array)), load_key(chain.settings.status_key))
+    report = checked(chain, lambda _: forged)
+    assert [(one.certificate_no, one.published, one.due) for one in report.wrong] == [(valid, 1, 0)]
+    short = sign_list(replace(content, array=b""), load_key(chain.settings.status_key))
+    assert {one.published for one in checked(chain, lambda _: short).wrong} == {None}
+
+
+def test_the_checker_believes_no_list_that_a_reader_would_not(chain: Chain) -> None:
+    chain.issue()
+    chain.come_round()
+    content = chain.listed()
+    for data, code in (
+        (sign_list(content, load_key(chain.settings.mark_key)), "list-wrong-purpose"),
+        (sign_list(content, new_key()), "list-unknown-signer"),
+        (
+            sign_list(replace(content, uri=f"{PUBLIC}/status/1"), load_key(chain.settings.status_key)),
+            "list-not-this-one",
+        ),
+        (b"", "list-unreadable"),
+    ):
+        report = checked(chain, partial(_always, data))
+        assert report.refused == {0: code}
+        assert not report.good
+    chain.now += LIFE
+    assert checked(chain, lambda list_id: served(chain, list_id)).refused == {0: "list-expired"}
+
+
+def test_a_difference_that_goes_away_is_none(chain: Chain) -> None:
+    number = chain.issue()
+    chain.come_round()
+    answers = [served(chain, 0)]
+    chain.suspend(number)
+    chain.come_round()
+    answers.append(served(chain, 0))
+    with transaction(chain.register.connection) as cur:
+        report = check(cur, lambda _: answers.pop(0), f"{PUBLIC}/status", lambda: chain.now, lambda: bool(answers))
+    assert report.good
+
+
+def test_the_watch_counts_what_is_wrong_and_says_when_it_cannot_tell(chain: Chain) -> None:
+    chain.issue()
+    chain.come_round()
+    nobody = ListWatch(chain.settings, "http://127.0.0.1:9/status", lambda: chain.now)
+    with pytest.raises(NotPublished):
+        nobody.look()
+
+
+# --- roots -----------------------------------------------------------------------------------------------------
+
+
+def test_a_new_root_is_taken_up_and_leads_from_the_old_pin(chain: Chain) -> None:
+    chain.come_round()
+    before = chain.trusted()
+    folder = chain.settings.trust_roots
+    old = [load_key(chain.settings.keys / f"root-{n}.pem") for n in (1, 2, 3)]
+    fresh = [new_key(), *old[1:]]
+    root = replace(before.root, version=2, keys=tuple(key.public for key in fresh))
+    for signed_by, follows in (([*fresh], False), ([old[0], *fresh], True)):
+        (folder / "root-2.cbor").write_bytes(
+            sign_document(root_payload(root), signed_by[:2] if not follows else signed_by)
+        )
+        chain.maker.look_at_trust()
+        chain.come_round()
+        assert chain.trusted().root.version == (2 if follows else 1)
+    after = chain.trusted()
+    assert after.list.version == before.list.version + 1
+    assert after.list.root == 2

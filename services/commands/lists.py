@@ -1,0 +1,57 @@
+"""`certmark lists`: whether the published status lists say what the register says."""
+
+import sys
+import time
+from contextlib import closing
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+import click
+
+from services.commands.terminal import NO, OUT, as_json, say_json
+from services.settings import settings_from
+
+
+@click.group()
+def lists() -> None:
+    """Status lists, as offline readers get them."""
+
+
+@lists.command("check")
+@click.option("--url", metavar="URL", help="Where they are published. Default: the local verify service's /status.")
+@click.option("--wait", "seconds", default=10.0, show_default=True, help="How long a difference may last.")
+@as_json
+def lists_check(url: str | None, seconds: float, json_: bool) -> None:
+    """Read every published list again and compare it with the register, place by place.
+
+    Ends with 1 where a mark that is not valid is missing from its list, a valid one is in it, or a list is not to be
+    believed. A difference counts when it lasts: a list may be on its way.
+    """
+    from services.postgres import connect, database_url, transaction
+    from services.registry.list_check import check, published_at
+    from services.registry.lists import status_base
+
+    settings = settings_from()
+    deadline = time.monotonic() + seconds
+
+    def again() -> bool:
+        time.sleep(0.5)
+        return time.monotonic() < deadline
+
+    fetch = published_at((url or f"{settings.service_url('verify')}/status").rstrip("/"))
+    with closing(connect(database_url(settings))) as connection, transaction(connection) as cur:
+        report = check(cur, fetch, status_base(settings), lambda: datetime.now(UTC), again)
+    if json_:
+        say_json({"good": report.good} | asdict(report))
+    elif report.good:
+        OUT.print(f"✓ {report.places} places, {report.not_valid} of them not valid: as published", markup=False)
+    else:
+        for list_id, code in sorted(report.refused.items()):
+            OUT.print(f"✗ list {list_id}: {code}", markup=False)
+        for one in report.wrong[:20]:
+            said = "nothing" if one.published is None else one.published
+            where = f"{one.list_id}/{one.index}"
+            OUT.print(f"✗ {where}  {one.certificate_no} {one.mark_no}: {said} where {one.due} is due", markup=False)
+        if len(report.wrong) > 20:
+            OUT.print(f"  and {len(report.wrong) - 20} more", markup=False)
+    sys.exit(0 if report.good else NO)

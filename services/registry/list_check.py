@@ -1,0 +1,167 @@
+"""Reads again what was published and compares: every place that is not valid is in a list, and every valid one is 0."""
+
+import http.client
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from urllib.parse import urlsplit
+
+from services.domain.errors import CertmarkError, Fault
+from services.domain.identifiers import civil_day
+from services.domain.place import Place
+from services.marks.signers import Signer
+from services.marks.status_list import LARGEST, Status, StatusList, check_list, open_list, verify_list
+from services.postgres import Cursor, stream
+from services.registry import list_store, trust
+from services.registry.list_places import certificate_in, parents_of, places_in, status_on
+from services.registry.list_store import Subject
+
+AT_A_TIME = 500
+Fetch = Callable[[int], bytes]
+
+
+class NotPublished(Fault):
+    slug = "not-published"
+    title = "What was published cannot be read again"
+    zh = "无法重新读取已发布的内容"
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """A place that says something else than it should; `published` is None where its list says nothing at all."""
+
+    list_id: int
+    index: int
+    certificate_no: str
+    mark_no: str
+    published: int | None
+    due: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was compared and what is wrong; `refused` holds the code with which a list was not believed, by number."""
+
+    places: int
+    not_valid: int
+    wrong: tuple[Wrong, ...]
+    refused: dict[int, str]
+
+    @property
+    def good(self) -> bool:
+        return not self.wrong and not self.refused
+
+
+class Checker:
+    """Compares with lists as anybody can read them. `base` is the address below which each has its number."""
+
+    def __init__(self, fetch: Fetch, base: str, now: datetime, signers: Iterable[Signer]) -> None:
+        self._fetch = fetch
+        self._base = base
+        self._now = now
+        self._signers = tuple(signers)
+        self._lists: dict[int, StatusList | None] = {}
+        self.refused: dict[int, str] = {}
+
+    def all(self, cur: Cursor) -> Report:
+        """Every place of every certificate."""
+        rows = stream(
+            cur,
+            "SELECT substr(key, 13), state, tokens FROM records"
+            " WHERE key >= 'certificate/' AND key < 'certificate0' AND tokens <> '[]'",
+            {},
+        )
+        return self._compared(cur, (Subject(*row) for row in rows))
+
+    def again(self, cur: Cursor, wrong: Iterable[Wrong]) -> Report:
+        """The certificates of what was wrong, as they are now, against lists that are fetched anew."""
+        found = list_store.subjects(cur, {one.certificate_no for one in wrong})
+        return self._compared(cur, iter(found.values()))
+
+    def _compared(self, cur: Cursor, subjects: Iterator[Subject]) -> Report:
+        places = not_valid = 0
+        wrong: list[Wrong] = []
+        while page := list(islice(subjects, AT_A_TIME)):
+            for number, place, due in self._due(cur, page):
+                places += 1
+                not_valid += due is not Status.VALID
+                published = self._published(place)
+                if published != due:
+                    wrong.append(Wrong(place.list_id, place.index, number, place.mark_no, published, int(due)))
+        return Report(places, not_valid, tuple(wrong), dict(self.refused))
+
+    def _due(self, cur: Cursor, page: list[Subject]) -> Iterator[tuple[str, Place, Status]]:
+        day = civil_day(self._now)
+        certificates = {one.certificate_no: certificate_in(one) for one in page}
+        parents = parents_of(cur, certificates)
+        for subject in page:
+            certificate = certificates[subject.certificate_no]
+            parent = parents.get(certificate.parent_no or "")
+            for place in places_in(subject.tokens):
+                yield subject.certificate_no, place, status_on(certificate, parent, place, day)
+
+    def _published(self, place: Place) -> int | None:
+        if place.list_id not in self._lists:
+            self._lists[place.list_id] = self._read(place.list_id)
+        found = self._lists[place.list_id]
+        return found.status(place.index) if found is not None and place.index < found.places else None
+
+    def _read(self, list_id: int) -> StatusList | None:
+        try:
+            content = verify_list(open_list(self._fetch(list_id)), self._signers)
+            return check_list(content, f"{self._base}/{list_id}", self._now)
+        except NotPublished:
+            raise
+        except CertmarkError as error:
+            self.refused[list_id] = error.slug
+            return None
+
+
+def check(
+    cur: Cursor, fetch: Fetch, base: str, clock: Callable[[], datetime], again: Callable[[], bool] = lambda: False
+) -> Report:
+    """Compare everything; what differs is looked at once more as long as `again` says so.
+
+    A list may be on its way while its certificate is read already: only what stays is wrong. Each statement sees the
+    register as it is then, so this wants no snapshot.
+
+    Raises:
+        NotPublished: a list cannot be had, so nothing can be said of it.
+    """
+    cur.execute("SET LOCAL idle_in_transaction_session_timeout = '2min'")  # whoever publishes may answer slowly
+    report = Checker(fetch, base, clock(), trust.signers_in(cur)).all(cur)
+    while not report.good and again():
+        fresh = Checker(fetch, base, clock(), trust.signers_in(cur)).again(cur, report.wrong)
+        report = Report(report.places, report.not_valid, fresh.wrong, fresh.refused)
+    return report
+
+
+def published_at(base: str) -> Fetch:
+    """Fetches the lists below an address, as any reader would."""
+    return lambda list_id: _get(f"{base}/{list_id}")
+
+
+def _get(url: str) -> bytes:
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=20)
+    try:
+        connection.request("GET", parts.path, headers={"Accept": "*/*"})
+        answer = connection.getresponse()
+        data = answer.read(LARGEST + 1)
+    except (OSError, http.client.HTTPException) as error:
+        raise NotPublished(f"{url}: {str(error) or type(error).__name__}") from None
+    finally:
+        connection.close()
+    if answer.status != 200:
+        raise NotPublished(f"{url} answers {answer.status} {_code(data)}".rstrip())
+    return data
+
+
+def _code(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["code"])
+    except (ValueError, KeyError, TypeError):
+        return ""
