@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import io
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -63,11 +63,15 @@ class _Answer:
 
 
 class Front:
-    """An ASGI application around a WSGI one; `largest` bytes of a request's body are taken in."""
+    """An ASGI application around a WSGI one; `largest` bytes of a request's body are taken in.
 
-    def __init__(self, app: Wsgi, largest: int) -> None:
+    `larger` names paths that take more, of those who show a token: a stranger fills no disk.
+    """
+
+    def __init__(self, app: Wsgi, largest: int, larger: Mapping[str, int] | None = None) -> None:
         self._app = app
         self._largest = largest
+        self._larger = larger or {}
         self._thread = ThreadPoolExecutor(1, "wsgi")
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -102,9 +106,12 @@ class Front:
     async def _take_in(self, scope: Message, receive: Receive, body: IO[bytes]) -> bool | None:
         """Read the request's body; whether that is all of it, or None where its sender has left."""
         size = 0
-        if _declared(scope) > self._largest:
+        largest = self._largest
+        if scope["path"] in self._larger and any(name == b"authorization" for name, _ in scope["headers"]):
+            largest = self._larger[scope["path"]]
+        if _declared(scope) > largest:
             return False  # its length alone is refused by the application
-        while size <= self._largest:
+        while size <= largest:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return None

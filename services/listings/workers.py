@@ -1,10 +1,12 @@
 """Frames of rows through several checking processes, findings back in their order."""
 
 import multiprocessing
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Any
 
@@ -29,13 +31,18 @@ class Workers:
     def __init__(self, count: int, make: Callable[[], Source]) -> None:
         context = multiprocessing.get_context("spawn")  # a fork would share the sockets of the database
         self._pipes: list[Connection[Any, Any]] = []
+        self._answers: list[SimpleQueue[object]] = []
         self._processes = []
         for _ in range(count):
             ours, theirs = context.Pipe()
             process = context.Process(target=_work, args=(theirs, make), daemon=True)
             process.start()
             theirs.close()
+            answers: SimpleQueue[object] = SimpleQueue()
+            # A thread takes what comes: frame and findings are each larger than a pipe, and both sides would wait.
+            threading.Thread(target=_take, args=(ours, answers), daemon=True).start()
             self._pipes.append(ours)
+            self._answers.append(answers)
             self._processes.append(process)
 
     def checked(self, frames: Iterable[tuple[Frame, Mapping[str, Sighting]]]) -> Iterator[Checked]:
@@ -44,29 +51,26 @@ class Workers:
         Raises:
             CheckingStopped: a process ended. CertmarkError: what stopped one of them.
         """
-        waiting: deque[Connection[Any, Any]] = deque()
+        waiting: deque[SimpleQueue[object]] = deque()
         for place, (frame, sightings) in enumerate(frames):
             pipe = self._pipes[place % len(self._pipes)]
             try:
                 pipe.send((frame.packed, frame.first, dict(sightings)))
             except OSError:
                 raise CheckingStopped("a checking process ended") from None
-            waiting.append(pipe)
+            waiting.append(self._answers[place % len(self._pipes)])
             if len(waiting) >= _AHEAD * len(self._pipes):
                 yield _received(waiting.popleft())
         while waiting:
             yield _received(waiting.popleft())
 
     def close(self) -> None:
-        for pipe in self._pipes:
-            with suppress(OSError):
-                pipe.send(None)
-            pipe.close()
         for process in self._processes:
-            process.join(5)
-            if process.is_alive():
-                process.kill()
-                process.join()
+            process.kill()  # nothing is theirs to keep: what they found was taken, or is found again
+        for process in self._processes:
+            process.join()
+        for pipe in self._pipes:
+            pipe.close()
 
     def __enter__(self) -> "Workers":
         return self
@@ -77,14 +81,20 @@ class Workers:
         self.close()
 
 
-def _received(pipe: "Connection[Any, Any]") -> Checked:
-    try:
-        found = pipe.recv()
-    except (EOFError, OSError):
-        raise CheckingStopped("a checking process ended") from None
+def _take(pipe: "Connection[Any, Any]", answers: "SimpleQueue[object]") -> None:
+    """Put what a process answers into a queue, None at its end."""
+    with suppress(EOFError, OSError):
+        while True:
+            answers.put(pipe.recv())
+    answers.put(None)
+
+
+def _received(answers: "SimpleQueue[object]") -> Checked:
+    found = answers.get()
     if isinstance(found, tuple):
         raise CheckingStopped(f"{found[0]}: {found[1]}")
-    assert isinstance(found, Checked)
+    if not isinstance(found, Checked):
+        raise CheckingStopped("a checking process ended")
     return found
 
 

@@ -25,6 +25,7 @@ from services.registry import (
     webhooks_api,
 )
 from services.registry.as_of import as_of
+from services.registry.checks import routes as checks
 from services.registry.console import routes as console
 from services.registry.desk import routes as desk
 from services.settings import Settings, settings_from
@@ -89,13 +90,14 @@ def create_app() -> Flask:
     api.register_blueprint(code_sets_api.blueprint(settings, database.read, gate))
     app.register_blueprint(console.blueprint(settings, database.read, gate))
     app.register_blueprint(desk.blueprint(settings, database.read))
+    api.register_blueprint(checks.blueprint(database.read, gate))
     return app
 
 
 def create_server() -> asgi.Front:
     """The same for an ASGI server: streams stay open beside it."""
     app = create_app()
-    return asgi.Front(app, console.LARGEST_REQUEST)
+    return asgi.Front(app, console.LARGEST_REQUEST, {"/v1/checks": checks.LARGEST})
 
 
 class Database:

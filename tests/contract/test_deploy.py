@@ -19,7 +19,7 @@ from tests.conftest import ROOT
 
 DEPLOY = ROOT / "deploy"
 REGISTRY = {"migrate", "registry-worker", "registry-relay", "registry-lists", "registry-webhooks", "registry"}
-REGISTRY |= {"registry-signer"}
+REGISTRY |= {"registry-signer", "registry-checks"}
 HTTP = {"verify": 8080, "events": 8081, "registry": 8082}
 WITHOUT_HTTP = {
     "kafka-access",
@@ -29,6 +29,7 @@ WITHOUT_HTTP = {
     "registry-lists",
     "registry-webhooks",
     "registry-signer",
+    "registry-checks",
     "verify-projector",
     "verify-scans",
 }

@@ -1,0 +1,167 @@
+"""Runs the checks that were handed in, one after the other: a process that may be killed at any moment.
+
+What a frame found and that it was done commit together, so whoever takes the check over goes on behind it. A check
+belongs to the session that holds its advisory lock; with the session the lock is gone.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+from services import telemetry
+from services.domain.errors import CertmarkError, Fault
+from services.domain.listing import Sighting
+from services.listings.reading import Frame, Reading
+from services.listings.workers import CheckingStopped, Codes, Workers
+from services.postgres import Connection, connect, database_url, transaction, wait_for_notify
+from services.registry.checks import store
+from services.registry.checks.source import RegisterSource, learn_parties
+from services.registry.checks.store import Job
+from services.settings import Settings, settings_from
+
+_LOOK = 2.0
+
+
+class Runner:
+    """Takes checks and runs them until told to stop."""
+
+    def __init__(self, settings: Settings, processes: int | None = None) -> None:
+        self.settings = settings
+        self.processes = processes or os.cpu_count() or 1
+        self.stopping = False
+        self._connection: Connection | None = None
+        self._listener: Connection | None = None
+
+    def run(self) -> None:
+        while not self.stopping:
+            try:
+                if not self.step() and not self.stopping:
+                    self._wait()
+            except Fault as fault:
+                telemetry.warning("checks: fault, trying again", fault=type(fault).__name__, detail=fault.detail)
+                self.drop()
+                time.sleep(0.5)
+        self.drop()
+
+    def step(self) -> bool:
+        """Run one check, if there is one; otherwise learn the parties of what was decided lately."""
+        with transaction(self._connected()) as cur:
+            job = store.take(cur)
+        if job is None:
+            with transaction(self._connected()) as cur:
+                store.forget_unsent(cur)
+                return learn_parties(cur) > 0
+        try:
+            self._run(job)
+        except Fault:
+            raise  # the check stays as it is: it is taken again
+        except CertmarkError as error:
+            with transaction(self._connected()) as cur:
+                store.fail(cur, job.id, error.slug, error.detail)
+        with transaction(self._connected()) as cur:
+            store.leave(cur, job.id)
+        return True
+
+    def _run(self, job: Job) -> None:
+        while self._learn():
+            pass
+        with tempfile.TemporaryDirectory(prefix="certmark-check-") as folder, contextlib.ExitStack() as stack:
+            file = self._spooled(job.id, "file", Path(folder))
+            images = self._spooled(job.id, "images", Path(folder))
+            make = partial(RegisterSource, database_url(self.settings), job.seq, job.day, self.settings.hosts)
+            assert file is not None
+            reading = stack.enter_context(Reading(file, job.mapping, job.sheet, images))
+            with transaction(self._connected()) as cur:
+                store.understood(cur, job.id, reading.about.kind, reading.about.columns, reading.about.about)
+                done = store.done_frames(cur, job.id)
+            workers = stack.enter_context(Workers(self.processes, make))
+            codes = Codes()
+            if not self._save(job, workers, _unfinished(reading, codes, done)):
+                return
+            if codes.again:
+                again = stack.enter_context(Reading(file, job.mapping, job.sheet, images))
+                frames = ((frame, codes.sightings(frame)) for frame in again if frame.first in codes.again)
+                if not self._save(job, workers, frames):
+                    return
+            assert reading.total is not None
+            with transaction(self._connected()) as cur:
+                store.finish(cur, job.id, reading.total)
+
+    def _save(self, job: Job, workers: Workers, frames: Iterator[tuple[Frame, Mapping[str, Sighting]]]) -> bool:
+        """Whether every frame was saved; not where the check was cancelled meanwhile, or we are to stop."""
+        for checked in workers.checked(frames):
+            if self.stopping:
+                raise CheckingStopped("told to stop")
+            with transaction(self._connected()) as cur:
+                if not store.save_frame(cur, job.id, checked):
+                    return False
+            # A crash before this line does the frame again, with the same outcome: the position is pinned.
+        return True
+
+    def _spooled(self, job_id: str, what: str, folder: Path) -> Path | None:
+        path = folder / what
+        with transaction(self._connected()) as cur, path.open("wb") as file:
+            for part in store.material(cur, job_id, what):
+                file.write(part)
+        return path if path.stat().st_size or what == "file" else None
+
+    def _learn(self) -> bool:
+        with transaction(self._connected()) as cur:
+            return learn_parties(cur) > 0
+
+    def _wait(self) -> None:
+        if self._listener is None or self._listener.closed:
+            self._listener = connect(database_url(self.settings), autocommit=True)
+            with self._listener.cursor() as cur:
+                cur.execute(f"LISTEN {store.CHANNEL}")
+            return  # what came before we listened is found by looking once more
+        wait_for_notify(self._listener, _LOOK)
+
+    def _connected(self) -> Connection:
+        if self._connection is None or self._connection.closed:
+            self._connection = connect(database_url(self.settings))
+        return self._connection
+
+    def drop(self) -> None:
+        for closing in (self._connection, self._listener):
+            if closing is not None:
+                with contextlib.suppress(CertmarkError):
+                    closing.close()
+        self._connection = self._listener = None
+
+
+def _unfinished(reading: Reading, codes: Codes, done: set[int]) -> Iterator[tuple[Frame, Mapping[str, Sighting]]]:
+    """Frames that are still to be checked. The codes of the others count as well."""
+    for frame in reading:
+        sightings = codes.of(frame)
+        if frame.first not in done:
+            yield frame, sightings
+
+
+def main() -> int:
+    """Run checks until SIGTERM or SIGINT."""
+    telemetry.log_as_json("registry-checks")
+    try:
+        runner = Runner(settings_from())
+
+        def stop(signum: int, frame: FrameType | None) -> None:
+            runner.stopping = True
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        runner.run()
+    except CertmarkError as error:
+        telemetry.error("checks stopped", slug=error.slug, detail=error.detail, hint=error.hint)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
