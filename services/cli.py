@@ -280,12 +280,29 @@ def _show_answer(answer: dict[str, Any]) -> None:
         ("至 until", answer.get("until")),
         ("原因 reason", _both(answer.get("reason"))),
         ("说明 notes", "、".join(str(note) for note in answer.get("notes") or [])),
+        ("注意 mind", _mind(answer, certificate)),
         ("数据 as of", answer.get("as_of")),
     ):
         if value:
             OUT.print(f"  {label}: {value}", markup=False)
+    for one in answer.get("coverage") or []:
+        complete = "完整 complete" if one.get("complete") else "不完整 not complete"
+        OUT.print(f"  收录范围 coverage: {_both(one.get('scheme'))}: {complete}. {_both(one)}", markup=False)
     for notice in answer.get("notices") or []:
         OUT.print(f"  公告 notice: {notice.get('instrument')} {_both(notice.get('text'))}", markup=False)
+
+
+def _mind(answer: dict[str, Any], certificate: dict[str, Any]) -> str:
+    """What a yes must not be taken for, in the words of the page."""
+    from services.verify.wording import BESIDE, SYSTEM_EXPLANATION, Note
+
+    said = []
+    if Note.SELF_DECLARED in (answer.get("notes") or []):
+        said.append(BESIDE[Note.SELF_DECLARED])
+    if answer.get("code") == "valid" and certificate.get("about") == "organisation":
+        said.append(SYSTEM_EXPLANATION)
+    names = {"holder": (certificate.get("holder") or {}).get("name"), "scope": certificate.get("service_scope") or "–"}
+    return " ".join(f"{text.zh} {text.en}".format_map(names) for text in said)
 
 
 def _both(words: dict[str, Any] | None) -> str:

@@ -7,7 +7,7 @@ from flask import Flask, Response, json, request
 from werkzeug.exceptions import HTTPException
 
 from services import telemetry
-from services.domain.errors import BadRequest, CertmarkError, Fault, NotFound, TooLarge, TooManyRequests
+from services.domain.errors import BadRequest, CertmarkError, Fault, NotFound, TooDeep, TooLarge, TooManyRequests
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -86,6 +86,7 @@ def install(app: Flask) -> None:
     """Answer every error of `app` with a problem document; what nobody foresaw is logged, its trace never shown."""
     app.register_error_handler(CertmarkError, _answer_error)
     app.register_error_handler(HTTPException, _answer_http)
+    app.register_error_handler(RecursionError, _answer_depth)
     app.register_error_handler(Exception, _answer_unforeseen)
 
 
@@ -123,6 +124,13 @@ def _told(error: HTTPException) -> tuple[str, str]:
         return error.description or error.name, ""
     text = found[0] if isinstance(found, list) and found else found
     return f"{'/'.join(path)}: {text}", "/" + "/".join(path[1:])
+
+
+def _answer_depth(error: RecursionError) -> Response:
+    """JSON that is nested as deep as nobody means it; anywhere else it is a fault of ours."""
+    if request.is_json:
+        return problem_response(TooDeep("the JSON is nested too deeply to be read"))
+    return _answer_unforeseen(error)
 
 
 def _answer_unforeseen(error: Exception) -> Response:

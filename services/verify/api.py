@@ -28,16 +28,17 @@ from services.marks.token import MarkPath, decimal
 from services.problems import MEDIA_TYPE
 from services.settings import Settings, settings_from
 from services.verify import listings, lists, pages, proof, scan_page
-from services.verify.answer import Answer, decide
+from services.verify.answer import Answer, coverage_of_all, decide
 from services.verify.as_json import as_json, code_on, dumps
 from services.verify.clients import AskedTooOften, Clients, may_pass
 from services.verify.looked_up import LookedUp
 from services.verify.pages import SILENT, Frame
 from services.verify.permits import Deed, answer_about, permit_json
+from services.verify.product_page import product_page
 from services.verify.products import product_json, same_products
 from services.verify.quick import COUNTED, QuickPath, cache_control, etag, shared_seconds
 from services.verify.read_model import Unreadable
-from services.verify.recognise import Question, of_certificate, of_gtin, of_mark, recognise
+from services.verify.recognise import Question, of_certificate, of_digital_link, of_gtin, of_mark, recognise
 from services.verify.register import CannotSay, Directory, Found, Register, Token
 from services.verify.search_routes import add_search, as_document, as_page, found, is_a_name
 from services.verify.site import routes as site
@@ -502,7 +503,7 @@ def _accepted_language(accepted: LanguageAccept) -> str:
 
 
 def _wanted() -> str:
-    if request.args.get("linkType") == "linkset":
+    if request.args.get("linkType") in ("linkset", "all"):
         return LINKSET
     return request.accept_mimetypes.best_match([HTML, JSON, LINKSET], default=HTML)
 
@@ -575,6 +576,15 @@ def _add_routes(api: Api, node: Node) -> None:
     def unit(gtin: str, serial: str) -> Response:
         return node.respond(of_gtin(gtin, serial, _token()))
 
+    @public.get("/01/<gtin>/<path:qualifiers>")
+    @public.doc(
+        summary="Verdict on a product whose address has more of GS1's qualifiers: variant, batch, serial",
+        parameters=[_M, _LANG],
+        responses=_FORMS,
+    )
+    def qualified(gtin: str, qualifiers: str) -> Response:
+        return node.respond(of_digital_link(gtin, qualifiers, _token()))
+
     @public.get("/v1/verify")
     @public.arguments(VerifyQuery, location="query")
     @public.response(200, AnswerSchema, description="The answer, every decided code included")
@@ -615,7 +625,16 @@ def _add_routes(api: Api, node: Node) -> None:
     @public.alt_response(503, schema=ProductSchema, description="`status_unknown`: this node cannot say at present")
     @public.doc(summary="One holder's product by its model: one answer over several bodies' certificates")
     def products(arguments: dict[str, Any]) -> Response:
-        return _products(node, arguments["uscc"], arguments["model"])
+        return _products(node, arguments["uscc"], arguments["model"], JSON)
+
+    @public.get("/products/<uscc>/<path:model>")
+    @public.doc(
+        summary="The same for people; JSON by `Accept`",
+        parameters=[_LANG],
+        responses={200: {"description": "A page", "content": {HTML: {}, JSON: {}}}},
+    )
+    def product_of(uscc: str, model: str) -> Response:
+        return _products(node, uscc, model[:200], HTML if _wanted() == HTML else JSON)
 
     @public.get("/qr/<path:mark_no>.<any(svg, png):form>")
     @public.arguments(QrQuery, location="query")
@@ -741,7 +760,7 @@ def _permit(node: Node, number: str, arguments: dict[str, Any]) -> Response:
     return node.cached(Response(content, content_type=JSON), answer, content[: content.rindex(b',"checked_at"')])
 
 
-def _products(node: Node, uscc: str, model: str) -> Response:
+def _products(node: Node, uscc: str, model: str, kind: str) -> Response:
     uscc = normalised(uscc)
     question = recognise(uscc, node.settings.hosts)
     if question.uscc is None:
@@ -756,6 +775,13 @@ def _products(node: Node, uscc: str, model: str) -> Response:
     document = product_json(uscc, model, same_products(held, model), directory, answer)
     if answer.code is Code.STATUS_UNKNOWN:
         document |= {"code": answer.code.value, "products": []}
+    if kind == HTML:
+        if answer.code is Code.STATUS_UNKNOWN:
+            return node.respond(question)
+        frame = node.frame()
+        told = () if document["products"] else coverage_of_all(directory, answer.day)
+        response = node.html(product_page(document, answer, told, frame), frame)
+        return node.cached(response, answer, dumps(document | {"checked_at": frame.language}))
     content = dumps(document)
     return node.cached(Response(content, content_type=JSON), answer, content[: content.rindex(b',"checked_at"')])
 

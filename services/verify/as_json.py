@@ -109,6 +109,8 @@ def shown_certificate(found: Found) -> dict[str, Any]:
     state: Mapping[str, Any] = found.state
     return {
         **{name: value for name, value in state.items() if name not in _INTERNAL},
+        # Whether it speaks of a product, or of an organisation's service or system and of no product at all.
+        "about": "product" if state["product"] else "organisation",
         "marks": [{"mark_no": mark.mark_no, "mark": mark.mark} for mark in found.certificate.marks],
         "seq": found.seq,
         "recorded_at": instant_text(found.recorded_at),

@@ -322,6 +322,10 @@ def certificate_path(number: str) -> str:
     return f"/c/{quote(number, safe='')}"
 
 
+def product_path(uscc: str, model: str) -> str:
+    return f"/products/{quote(uscc, safe='')}/{quote(model, safe='')}"
+
+
 def mark_path(mark_no: str) -> str:
     return f"/m/{quote(mark_no, safe='')}"
 
@@ -629,6 +633,12 @@ def _rows(answer: Answer, certificate: Certificate, frame: Frame) -> Iterable[Fa
                 for item in certificate.product.items
             ]
             yield FactRow(label("models"), items=models)
+            if answer.scheme and answer.scheme["same_product"] and certificate.holder.uscc:
+                of = [
+                    Line(item.model, href=frame.link(product_path(certificate.holder.uscc, item.model)))
+                    for item in certificate.product.items
+                ]
+                yield FactRow(label("over_all_bodies"), items=of)
     if certificate.service_scope:
         yield FactRow(label("service_scope"), certificate.service_scope)
     suspended = [

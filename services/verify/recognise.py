@@ -16,7 +16,10 @@ LONGEST = 2048
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,30}:(?=[^0-9]|$)")
 _EVERYDAY = re.compile(r"(tel|sms|smsto|mailto|wifi|geo|weixin|wxp|alipays?|data|javascript|file|ftp):", re.IGNORECASE)
 _BARE_HOST = re.compile(r"[A-Za-z0-9.-]+\.[A-Za-z]{2,24}(:[0-9]{1,5})?(/|$)|[\w.-]+\.\w{2,24}(:[0-9]{1,5})?/(c|m|01)/")
-_GTIN_PATH = re.compile(r"/01/(?P<gtin>[^/]{1,40})(?:/21/(?P<serial>[^/]{1,80}))?/?")
+_QUALIFIERS = r"(?:/22/[^/]{1,80})?(?:/10/[^/]{1,80})?(?:/21/(?P<serial>[^/]{1,80}))?/?"
+"""Of a GS1 Digital Link, in GS1's order: variant, batch, serial. The serial alone is a part of what a mark signs."""
+
+_GTIN_PATH = re.compile(rf"/01/(?P<gtin>[^/]{{1,40}}){_QUALIFIERS}")
 _NUMBER_PATH = re.compile(r"/(?P<kind>[cm])/(?P<number>.{1,400}?)/?", re.DOTALL)
 _ELEMENTS = re.compile(r"\(01\)([0-9]{14})(?:\(21\)([!-z]{1,20}))?")
 _SERIAL = re.compile(r"[!-\"%-?A-Z_a-z]{1,20}")
@@ -116,6 +119,14 @@ def of_gtin(text: str, serial: str | None = None, token: str | None = None) -> Q
         return Question(text, decided=Code.UNREADABLE)
     path = MarkPath.of_product(gtin, serial) if token is not None else None
     return Question(text, gtin=gtin, serial=serial, token=token, path=path)
+
+
+def of_digital_link(gtin: str, qualifiers: str, token: str | None = None) -> Question:
+    """A product's GTIN with what GS1 lets follow it in an address."""
+    told = re.fullmatch(_QUALIFIERS, f"/{qualifiers}")
+    if told is None:
+        return Question(f"/01/{gtin}/{qualifiers}", decided=Code.UNREADABLE)
+    return of_gtin(gtin, told["serial"], token)
 
 
 def _address(text: str, hosts: tuple[str, ...]) -> SplitResult | None:

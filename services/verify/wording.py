@@ -479,6 +479,7 @@ LABELS: dict[str, Text] = {
     "product": Text("产品", "Product"),
     "trademark": Text("商标", "Trademark"),
     "models": Text("型号", "Models"),
+    "over_all_bodies": Text("各机构对此产品的认证", "The product over all its bodies"),
     "suspended_parts": Text("其中已暂停的部分", "Parts that are suspended"),
     "parent": Text("主证书", "Main certificate"),
     "this_item": Text("所查商品", "the item asked for"),

@@ -20,6 +20,8 @@ PROMISED = {
     ("GET", "/v1/products"),
     ("GET", "/v1/search"),
     ("GET", "/search"),
+    ("GET", "/products/{uscc}/{model}"),
+    ("GET", "/01/{gtin}/{qualifiers}"),
     ("GET", "/qr/{mark_no}.{form}"),
     ("GET", "/marks"),
     ("GET", "/marks/{name}"),

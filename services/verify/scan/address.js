@@ -7,7 +7,7 @@ const LONGEST = 2048
 const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]{1,30}:(?=[^0-9]|$)/
 const EVERYDAY = /^(tel|sms|smsto|mailto|wifi|geo|weixin|wxp|alipays?|data|javascript|file|ftp):/i
 const BARE_HOST = /^[A-Za-z0-9.-]+\.[A-Za-z]{2,24}(:[0-9]{1,5})?(\/|$)/
-const GTIN_PATH = /^\/01\/([^/]{1,40})(?:\/21\/([^/]{1,80}))?\/?$/
+const GTIN_PATH = /^\/01\/([^/]{1,40})(?:\/22\/[^/]{1,80})?(?:\/10\/[^/]{1,80})?(?:\/21\/([^/]{1,80}))?\/?$/
 const NUMBER_PATH = /^\/([cm])\/(.{1,400}?)\/?$/s
 const ELEMENTS = /^\(01\)([0-9]{14})(?:\(21\)([!-z]{1,20}))?$/
 const SERIAL = /^[!-"%-?A-Z_a-z]{1,20}$/

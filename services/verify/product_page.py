@@ -1,0 +1,138 @@
+"""The page of one holder's product over all its bodies: who certified it, how each stands, what each has assessed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.domain.identifiers import instant_text
+from services.domain.scheme import Coverage, Words
+from services.verify import pages
+from services.verify.answer import Answer
+from services.verify.pages import Frame, beijing, certificate_path
+from services.verify.wording import ANSWERS, LABELS, SEVERAL, VERDICT, Code, Family, Note, Text, wording
+
+_ATTRIBUTES = Text("绿色属性，各为其认证机构所评价", "What was assessed, each by its certification body")
+_ATTRIBUTE = Text("属性", "Attribute")
+_VALUE = Text("数值", "Value")
+_ONE = Text(
+    "同一产品由下列机构分别认证，各项属性各自有效。请核对品牌、型号是否与手中商品一致。",
+    "The bodies below have each certified this product, and each attribute is its own body's word. Check that brand "
+    "and model match the item in your hand.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Certificate:
+    number: str
+    href: str
+    body: str
+    title: str
+    family: str
+    validity: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Attribute:
+    name: str
+    value: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Product:
+    name: str
+    model: str
+    scheme: str
+    holder: str
+    title: str
+    family: str
+    certificates: Sequence[_Certificate]
+    attributes: Sequence[_Attribute]
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    family: str
+    word: str
+    title: str
+    explanation: str
+    uscc: str
+    checked_iso: str
+    checked_at: str
+    as_of: str
+    products: Sequence[_Product]
+    coverage: Sequence[str]
+    attributes: str
+    attribute: str
+    value: str
+
+
+def product_page(
+    document: dict[str, Any], answer: Answer, told: Sequence[tuple[Words, Coverage]], frame: Frame
+) -> bytes:
+    """The page of `products.product_json`; `told` is the register's coverage, for where there is no such product."""
+    language = frame.language
+    products = [_product(one, frame) for one in document["products"]]
+    if len(products) == 1:
+        worded = wording(Code(document["code"]), ())
+        title, family, text = worded.title, worded.family, worded.explanation
+        if worded.family is Family.YES:
+            text = _ONE
+        elif "{" in text.zh:
+            text = Text("各机构的证书状态见下。", "How each body's certificate stands is said below.")
+    else:
+        worded = SEVERAL if products else ANSWERS[Code.UNKNOWN_NUMBER]
+        title, family, text = worded.title, worded.family, worded.explanation
+    as_of = beijing(answer.as_of) if answer.as_of else LABELS["no_data"][language]
+    view = _View(
+        family=family.value,
+        word=VERDICT[family][language],
+        title=title[language],
+        explanation=text[language].format_map({"as_of": as_of}),
+        uscc=document["uscc"],
+        checked_iso=instant_text(answer.checked_at),
+        checked_at=beijing(answer.checked_at),
+        as_of=as_of,
+        products=products,
+        coverage=pages.coverage_lines(told, language) if not products else (),
+        attributes=_ATTRIBUTES[language],
+        attribute=_ATTRIBUTE[language],
+        value=_VALUE[language],
+    )
+    return pages.rendered("product.html", view, f"{title[language]} – {document['model']}", frame)
+
+
+def _product(one: dict[str, Any], frame: Frame) -> _Product:
+    language = frame.language
+    bodies = {c["certificate_no"]: (c["body"] or {}).get("name") or "–" for c in one["certificates"]}
+    return _Product(
+        name=one["name"] or "",
+        model=one["model"],
+        scheme=one["scheme_name"][language] if one["scheme_name"] else one["scheme"],
+        holder=one["holder"],
+        title=one["title"][language],
+        family=wording(Code(one["code"]), ()).family.value,
+        certificates=[_certificate(c, bodies[c["certificate_no"]], frame) for c in one["certificates"]],
+        attributes=[
+            _Attribute(
+                str(a.get("name", "")),
+                f"{a.get('value', '')}{' ' + str(a['unit']) if a.get('unit') else ''}",
+                bodies.get(a["certificate_no"], "–"),
+            )
+            for a in one["attributes"]
+        ],
+    )
+
+
+def _certificate(c: dict[str, Any], body: str, frame: Frame) -> _Certificate:
+    language = frame.language
+    worded = wording(Code(c["code"]), tuple(Note(note) for note in c["notes"]))
+    until = c["valid_until"] or LABELS["no_end"][language]
+    return _Certificate(
+        number=c["certificate_no"],
+        href=frame.link(certificate_path(c["certificate_no"])),
+        body=body,
+        title=worded.title[language],
+        family=worded.family.value,
+        validity=LABELS["from_to"][language].format(from_=c["valid_from"], until=until),
+    )
