@@ -56,6 +56,8 @@ class Settings:
     lookups_per_second: int
     districts_file: Path | None
     registry_url: str
+    reports_url: str
+    form_key: Path
     oidc_issuer: str
     oidc_client: str
     oidc_secret_file: Path | None
@@ -171,6 +173,8 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         searches_per_minute=number("CERTMARK_SEARCHES_PER_MINUTE", 120),
         lookups_per_second=number("CERTMARK_LOOKUPS_PER_SECOND", 0),
         districts_file=_path(env.get("CERTMARK_DISTRICTS_FILE", "")),
+        reports_url=env.get("CERTMARK_REPORTS_URL", f"http://{host}:{registry_port}").rstrip("/"),
+        form_key=Path(env.get("CERTMARK_FORM_KEY", data / "verify" / "form.key")),
         registry_url=env.get("CERTMARK_REGISTRY_URL", f"http://{host}:{registry_port}").rstrip("/"),
         oidc_issuer=oidc_issuer,
         oidc_client=oidc_client,

@@ -232,6 +232,7 @@ def children(settings: Settings) -> list[Child]:
         Child("registry", "registry-worker", [python, "-m", "services.registry.worker"]),
         Child("registry", "registry-relay", [python, "-m", "services.registry.relay"]),
         Child("registry", "registry-lists", [python, "-m", "services.registry.lists"]),
+        Child("registry", "registry-complaints", [python, "-m", "services.registry.complaints"]),
         Child("registry", "registry-webhooks", [python, "-m", "services.registry.webhooks"]),
         Child("registry", "registry-signer", [python, "-m", "services.registry.unit_tokens"]),
         Child("registry", "registry-checks", [python, "-m", "services.registry.checks.runner"]),

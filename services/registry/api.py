@@ -17,6 +17,7 @@ from services.registry import (
     acceptance,
     bulk,
     code_sets_api,
+    complaints_api,
     feeds,
     indicators,
     overdue,
@@ -88,6 +89,7 @@ def create_app() -> Flask:
     api.register_blueprint(acceptance.blueprint(settings, database.read, gate))
     api.register_blueprint(overdue.blueprint(database.read, gate))
     api.register_blueprint(code_sets_api.blueprint(settings, database.read, gate))
+    api.register_blueprint(complaints_api.blueprint(database.read, gate))
     app.register_blueprint(console.blueprint(settings, database.read, gate))
     app.register_blueprint(desk.blueprint(settings, database.read))
     api.register_blueprint(checks.blueprint(database.read, gate))

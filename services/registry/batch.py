@@ -325,6 +325,35 @@ class Batch:
             self.touched[key].tokens.append(place_of(run))
             self.touched[key].tokens_text = None
 
+    def commit_to(self, subject: str, digest: str) -> int:
+        """Enter the salted hash of something that is not public (transparency.md); its place."""
+        seq = self.head.size + len(self.entries)
+        self._append(
+            Entry(
+                seq=seq,
+                kind="commitment",
+                digest=digest,
+                event_id=None,
+                source=None,
+                type=None,
+                subject=subject,
+                sequence=None,
+                decision="accepted",
+                detail=None,
+                pointer=None,
+                hint=None,
+                effective_at=None,
+                received_at=None,
+                recorded_at=self.recorded_at,
+                position=None,
+                state_digest=None,
+                state=None,
+                leaf="",
+                jws=None,
+            )
+        )
+        return seq
+
     def _sign_tokens(self, key: str, certificate: Certificate) -> None:
         """A token is an entry before anybody can print it."""
         touched = self.touched[key]

@@ -91,8 +91,9 @@ def _difference(entry: Entry, world: "_World") -> _Sides | None:
         return "leaf", _hash(entry.leaf), _hash(leaf)
     if entry.state is not None and _hash(entry.state) != entry.state_digest:
         return "state", entry.state_digest, _hash(entry.state)
-    if entry.kind == "token":
-        return None  # what a mark says of itself; its signature is checked where it is read
+    if entry.kind in ("token", "commitment"):
+        # What a mark says of itself, whose signature is checked where it is read; or the hash of what is not public.
+        return None
     if entry.jws is None:
         return "jws", None, entry.digest
     world.seq = entry.seq

@@ -18,7 +18,7 @@ from services.domain.identifiers import normalised
 from services.events.envelope import Event, open_envelope, read_event
 from services.events.log import Record, Topics, open_log
 from services.postgres import Connection, Cursor, connect, database_url, transaction
-from services.registry import code_runs, consequences, store
+from services.registry import code_runs, complaints_store, consequences, store
 from services.registry.batch import Batch
 from services.registry.intake import Intake, Prepared, prepare, read_checked, spare_the_collector
 from services.registry.own_keys import KeyFiles
@@ -33,6 +33,9 @@ LEASE = 5.0
 IDLE = 1.0
 """Seconds between two signs of life of a leader that has nothing to do, and between two looks of a standby."""
 
+
+AT_ONCE = 500
+"""Commitments in one transaction."""
 
 _BRINGS_KEYS = ("certmark.key.added.v1", "certmark.authority.established.v1")
 
@@ -55,6 +58,7 @@ class Worker:
         self.mark_keys = KeyFiles(settings.mark_key)
         self.register = Register()
         self.size: int | None = None  # the register's size after the last batch of ours; None: reload before the next
+        self.complaints_due = 0.0  # when reports are looked for whose commitments are no entries yet
         self.drawing = False  # an event's consequences are being drawn: nothing is read before that is done
         self._connection: Connection | None = None  # which writes, and holds the lease
         self._intake: Intake | None = None
@@ -99,6 +103,10 @@ class Worker:
             self._ask(position)
         if self.drawing:
             return self._draw(connection)
+        if time.monotonic() >= self.complaints_due:
+            self.complaints_due = time.monotonic() + IDLE
+            if committed := self._commit_complaints(connection):
+                return committed
         records = self._reading().receive(IDLE * 2)
         if records is None:  # the helper is slow to answer: stay leader meanwhile
             with transaction(connection) as cur:
@@ -200,6 +208,25 @@ class Worker:
             save(cur, batch, saved, after, self.name)
         self._committed(after, saved)
         return len(numbers)
+
+    def _commit_complaints(self, connection: Connection) -> int:
+        """Enter the commitments of reports that have none yet; how many. They move no position of the log."""
+        with transaction(connection) as cur:
+            found = complaints_store.uncommitted(cur, AT_ONCE)
+            if not found:
+                return 0
+            expected = self.size
+            head = self._head(cur)
+            self.size = None
+            if expected != head.size:
+                return 0
+            batch = Batch(self.register, head, self.genesis, self.mark_keys.ready(), ids={}, chains={}, pending=[])
+            for number, digest in found:
+                complaints_store.committed(cur, number, batch.commit_to(number, digest))
+            after = batch.after(head.position, 0)
+            save(cur, batch, {}, after, self.name)
+        self._committed(after, {})
+        return len(found)
 
     def _readable(self, records: list[Prepared]) -> list[Prepared]:
         """The records up to the first whose key only this batch brings: nothing unverified is ever parsed.

@@ -40,6 +40,7 @@ from services.verify.quick import COUNTED, QuickPath, cache_control, etag, share
 from services.verify.read_model import Unreadable
 from services.verify.recognise import Question, of_certificate, of_digital_link, of_gtin, of_mark, recognise
 from services.verify.register import CannotSay, Directory, Found, Register, Token
+from services.verify.report_routes import add_report
 from services.verify.search_routes import add_search, as_document, as_page, found, is_a_name
 from services.verify.site import routes as site
 from services.verify.wording import HTML_LANG, LANGUAGES, Code, Note
@@ -311,6 +312,7 @@ def create_app() -> Flask:
 def app_for(settings: Settings, clock: Callable[[], datetime]) -> Flask:
     node = Node(settings, clock)
     app, api = service_app("verify", "certmark verify", ready=node.why_not_ready)
+    app.extensions["certmark-verify"] = node
     _add_routes(api, node)
     api.register_blueprint(site.blueprint(node))
     api.register_blueprint(proof.blueprint(node))
@@ -650,6 +652,7 @@ def _add_routes(api: Api, node: Node) -> None:
         return _qr(node, mark_no, form, arguments["gtin"])
 
     add_search(public, node, HeadSchema)
+    add_report(public, node)
     scan_page.add_routes(public, node)
     api.register_blueprint(public)
     api.register_blueprint(lists.blueprint(lambda: node.register, node.clock))

@@ -177,6 +177,7 @@ class _View:
     replacement: Mapping[str, str] | None = None
     alerts: Sequence[Mapping[str, str]] = ()
     looked_up: str = ""
+    report_href: str = ""
     recalls: Sequence[Mapping[str, str]] = ()
     notes: Sequence[str] = ()
     coverage: Sequence[str] = ()
@@ -348,6 +349,7 @@ def _view(answer: Answer, frame: Frame, public_url: str) -> _View:
         has_data=answer.as_of is not None,
         alerts=_alerts(answer, language),
         looked_up=_looked_up(answer, facts),
+        report_href=_report_href(answer, frame),
         recalls=_recalls(answer, language),
         notes=_notes(answer, facts),
         coverage=_coverage(answer, language),
@@ -489,6 +491,19 @@ def _notes(answer: Answer, facts: _Facts) -> list[str]:
         for note in answer.notes
         if note is not Note.ALERT and (note not in headline or said.family is not Family.YES)
     ]
+
+
+def _report_href(answer: Answer, frame: Frame) -> str:
+    """The form of a report, with what was asked carried over: never what a code said that is not to be trusted."""
+    carried = {"lang": frame.language} if frame.explicit else {}
+    if answer.code is not None and answer.code not in SILENT:
+        question = answer.question
+        unit = question.path.url_path if question.path is not None else ""
+        number = certificate_path(answer.certificate.certificate_no) if answer.certificate else question.number or ""
+        carried |= {"code": unit or number or question.gtin or "", "answer": answer.code.value}
+    elif answer.code is not None:
+        carried |= {"answer": answer.code.value}
+    return "/report" + (f"?{urlencode(carried)}" if carried else "")
 
 
 def _looked_up(answer: Answer, facts: _Facts) -> str:

@@ -504,6 +504,7 @@ LABELS: dict[str, Text] = {
         "A voluntary scheme: goods that show neither mark nor certificate are not bound by this.",
     ),
     "history": Text("证书经过", "History"),
+    "report_here": Text("在线反映问题（无需登录）", "Report a problem online (no account needed)"),
     "looked_up": Text("此码已查询{n}次，首次{time}。", "This code was looked up {n} times before, first on {time}."),
     "not_looked_up": Text("此码此前没有查询记录。", "No earlier look-up of this code is on record."),
     "recall_notice": Text("召回公告", "Recall notice"),

@@ -19,7 +19,7 @@ from tests.conftest import ROOT
 
 DEPLOY = ROOT / "deploy"
 REGISTRY = {"migrate", "registry-worker", "registry-relay", "registry-lists", "registry-webhooks", "registry"}
-REGISTRY |= {"registry-signer", "registry-checks"}
+REGISTRY |= {"registry-signer", "registry-checks", "registry-complaints"}
 HTTP = {"verify": 8080, "events": 8081, "registry": 8082}
 WITHOUT_HTTP = {
     "kafka-access",
@@ -27,6 +27,7 @@ WITHOUT_HTTP = {
     "registry-worker",
     "registry-relay",
     "registry-lists",
+    "registry-complaints",
     "registry-webhooks",
     "registry-signer",
     "registry-checks",
@@ -34,7 +35,7 @@ WITHOUT_HTTP = {
     "verify-scans",
 }
 ONCE = {"kafka-access", "migrate"}
-VERIFY = {"verify-projector", "verify-scans"}
+VERIFY = {"verify-projector", "verify-scans", "verify"}
 NAME_AT_THE_BROKER = {**dict.fromkeys(REGISTRY, "registry"), "events": "events", **dict.fromkeys(VERIFY, "verify")}
 SEALS = {"registry-worker", "registry-relay", "registry-webhooks", "registry"}
 OWN = sorted(HTTP.keys() | WITHOUT_HTTP)

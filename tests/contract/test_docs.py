@@ -60,6 +60,7 @@ OURS = (
     "open-data",
     "consequence",
     "copies",
+    "reports",
     "console",
     "desk",
     "clocks",
