@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from services.domain.copies import summed
+from services.domain.unit_code import Form
+from services.marks.token import MarkPath
 from services.verify.answer import Answer
 from services.verify.clients import Clients
 from services.verify.scan_counts import code_key
@@ -54,9 +56,13 @@ class LookedUp:
 def unit_of(answer: Answer) -> bytes | None:
     """What stands for the one unit that an answer is about, None where it is about no unit.
 
-    A serial counts only behind a signature that holds: anybody can make up serials.
+    A serial counts behind a signature that holds, and any unit's code where the register has it: others can be made up.
     """
-    question = answer.question
+    question, unit = answer.question, answer.unit
     if answer.signed and question.serial is not None and question.path is not None:
         return question.path.aad
-    return None
+    if unit is None or not unit.issued:
+        return None
+    if unit.form is Form.SERIAL:  # typed or scanned, signed or not: one unit has one count
+        return MarkPath.of_product(question.gtin or "", question.serial).aad
+    return b"u" + unit.code.encode()

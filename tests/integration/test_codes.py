@@ -33,6 +33,7 @@ from services.settings import settings_from
 from services.verify import register as verify_register
 from services.verify.answer import Answer, decide
 from services.verify.as_json import as_json
+from services.verify.looked_up import unit_of
 from services.verify.projector import Projector
 from services.verify.recognise import recognise
 from services.verify.wording import Code
@@ -235,6 +236,8 @@ def test_a_code_answers_once_its_set_is_whole(node: Node) -> None:
     assert answer.item.model == "A1"
     unit = as_json(answer)["unit"]
     assert (unit["code"], unit["issued"], unit["product"], unit["issued_on"]) == (codes[7], True, "A1", ago(10))
+    assert unit_of(answer) == b"u" + codes[7].encode(), "its look-ups are counted"
+    assert unit_of(node.answer(some_codes(1)[0])) is None, "others' are not"
     full_width = "".join(chr(ord(digit) + 0xFEE0) for digit in codes[7])
     assert node.answer(f" {full_width[:9]} {full_width[9:]}").code is Code.VALID
     assert node.bring(lines(codes))[1] == said, "the same again changes nothing"
