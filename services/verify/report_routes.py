@@ -218,7 +218,8 @@ def _form(
 def _asked(reports: Reports, frame: Frame) -> Response:
     posted = _posted()
     number, secret = as_typed(posted.get("no", "")[:64]), posted.get("secret", "")[:64]
-    what = "forget" if posted.get("what") == "forget" and _is_ours() else "state"
+    sure = posted.get("what") == "forget" and posted.get("sure") == "yes"
+    what = "forget" if sure and _is_ours() else "state"
     if len(number) != 19 or not secret:
         return _state(reports, frame, number, None, "not_found", 404)
     try:

@@ -112,6 +112,7 @@ REPORT: dict[str, Text] = {
         "删除后核查人员也看不到所填内容和联系方式，编号、日期和结果保留。",
         "Inspectors cannot read it any more either; number, dates and outcome stay.",
     ),
+    "sure": Text("确认删除，不能恢复", "Yes, delete it; it cannot be brought back"),
     "forgotten": Text("所填内容已于{day}删除。", "What was written was deleted on {day}."),
     "link_here": Text("在线反映问题", "Report a problem online"),
 }

@@ -125,8 +125,10 @@ def patient(site: Site) -> None:
     node.clients._buckets.clear()
 
 
-def asked(site: Site, number: str, secret: str, what: str = "state") -> tuple[int, str]:
-    response = site.client.post("/report/state?lang=zh", data={"no": number, "secret": secret, "what": what})
+def asked(site: Site, number: str, secret: str, what: str = "state", sure: str = "yes") -> tuple[int, str]:
+    response = site.client.post(
+        "/report/state?lang=zh", data={"no": number, "secret": secret, "what": what, "sure": sure}
+    )
     return response.status_code, unescape(response.get_data(as_text=True))
 
 
@@ -329,6 +331,8 @@ def test_a_form_that_is_too_large_is_not_read(site: Site) -> None:
 def test_what_was_written_is_forgotten_at_the_persons_wish(site: Site) -> None:
     number, secret = site.hand_in(site.form())
     site.settle()
+    asked(site, number, secret, "forget", sure="")
+    assert site.stored(number).content is not None, "not without the tick"
     status, page = asked(site, number, secret, "forget")
     assert status == 200
     assert REPORT["forgotten"].zh.format(day=TODAY) in page

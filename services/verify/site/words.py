@@ -276,18 +276,18 @@ PRIVACY: tuple[tuple[Text, Text], ...] = (
     (
         Text("扫码统计", "Scan statistics"),
         Text(
-            "为了发现被复制的标志码，可以按单件序列码统计查询次数。这种统计只有日期和大致区域，不含任何能认出人的内容，到期删除。",
+            "为了发现被复制的标志码，可以按单件序列码统计查询次数。这种统计只有日期和大致区域，不含任何能认出人的内容，90天后删除。",
             "To find copied codes, look-ups of a single unit's serial code may be counted: by day and rough area only, with "
-            "nothing that could identify anybody, and deleted when their time is up.",
+            "nothing that could identify anybody, and deleted after 90 days.",
         ),
     ),
     (
         Text("举报", "Reports"),
         Text(
-            "举报不必留下身份。愿意留下的联系方式只用来答复这一件举报，不公开、不进入公开日志，办结并过了法定期限即删除。也可以直接拨打 12315。",
+            "举报不必留下身份。愿意留下的联系方式只用来答复这一件举报，不公开、不进入公开日志，有结果后180天删除，最长730天，也可随时自行删除。也可以直接拨打 12315。",
             "A report needs no identity. A contact that you choose to leave is used to answer that report and nothing else, "
-            "is never published nor put into the public log, and is deleted when the case is closed and the statutory "
-            "period is over. You can also call 12315.",
+            "is never published nor put into the public log, and is deleted 180 days after the outcome, 730 days after "
+            "receipt at most, or whenever you wish. You can also call 12315.",
         ),
     ),
     (
