@@ -99,7 +99,7 @@ def create_app() -> Flask:
 def create_server() -> asgi.Front:
     """The same for an ASGI server: streams stay open beside it."""
     app = create_app()
-    return asgi.Front(app, console.LARGEST_REQUEST, {"/v1/checks": checks.LARGEST})
+    return asgi.Front(app, console.LARGEST_REQUEST, {"/v1/checks": checks.LARGEST, "/desk/checks/new": checks.LARGEST})
 
 
 class Database:

@@ -1,112 +1,34 @@
 """Checks of listings as jobs of the registry: handed in, run, killed and taken up again, cancelled, paged, by whom."""
 
-import contextlib
 import io
 import json
 import os
 import signal
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 
-from services import auth, up
 from services.auth import Role
-from services.demo import demonstration
 from services.embedded import EmbeddedPostgres
-from services.events.envelope import open_envelope, read_event
-from services.events.log import Topics, open_log
 from services.postgres import connect, transaction
-from services.registry import store as register_store
-from services.registry.api import create_app
 from services.registry.checks import store
-from services.registry.checks.runner import Runner
-from services.registry.worker import Worker
-from services.settings import Settings, settings_from
-from tests.conftest import a_database
+from tests.checked import SHEET, Desk, a_desk
 from tests.listings import samples
 from tests.sealed_register import ROOT
 from tests.system import wait_for
 
 pytestmark = pytest.mark.integration
-SHEET = (ROOT / "tests/data/listings.csv").read_bytes()
 CSV, LINES = "text/csv", "application/x-ndjson"
-
-
-@dataclass
-class Desk:
-    """The registry over the demonstration register, with a runner that a test lets work."""
-
-    settings: Settings
-    client: FlaskClient
-    runner: Runner
-
-    def token(self, role: Role, holder: str | None = None) -> dict[str, str]:
-        token = auth.new_token()
-        with closing(connect(self.settings.database_url)) as connection, transaction(connection) as cur:
-            auth.save(cur, token, role, holder or role.value)
-        return {"Authorization": f"Bearer {token}"}
-
-    def hand_in(self, body: Any, kind: str, who: dict[str, str], query: str = "") -> dict[str, Any]:
-        response = self.client.post(f"/v1/checks{query}", data=body, content_type=kind, headers=who)
-        assert response.status_code == 202, response.data
-        found: dict[str, Any] = response.get_json()
-        assert response.headers["Location"] == f"/v1/checks/{found['id']}"
-        return found
-
-    def run_all(self) -> None:
-        while self.runner.step():
-            pass
-
-    def get(self, path: str, who: dict[str, str]) -> dict[str, Any]:
-        response = self.client.get(path, headers=who)
-        assert response.status_code == 200, response.data
-        found: dict[str, Any] = response.get_json()
-        return found
 
 
 @pytest.fixture(scope="module")
 def desk(postgres_server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with a_database(postgres_server) as url, contextlib.ExitStack() as stack:
-        told = {
-            "CERTMARK_DATA": str(tmp_path_factory.mktemp("desk")),
-            "CERTMARK_DATABASE_URL": url,
-            "CERTMARK_TOPIC_PREFIX": f"t{uuid.uuid4().hex[:12]}",
-        }
-        settings = _demonstrated(told, stack)
-        environment = stack.enter_context(pytest.MonkeyPatch.context())
-        for name, value in told.items():
-            environment.setenv(name, value)
-        environment.setenv("CERTMARK_GENESIS", settings.genesis)
-        runner = Runner(settings, 1)
-        stack.callback(runner.drop)
-        yield Desk(settings, create_app().test_client(), runner)
-
-
-def _demonstrated(told: dict[str, str], stack: contextlib.ExitStack) -> Settings:
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(up, "check_port_is_free", lambda settings, service: None)
-        settings = up.prepare(settings_from(told), stack)
-    events = demonstration(settings, datetime.now(UTC))
-    topic = Topics.under(settings.topic_prefix).events
-    with closing(open_log(settings)) as log, closing(Worker(settings)) as worker:
-        log.append(topic, [(read_event(open_envelope(jws)).subject, jws) for jws in events])
-        _, end = log.bounds(topic)
-        with closing(connect(settings.database_url)) as connection:
-            while True:
-                with transaction(connection) as cur:
-                    if register_store.head(cur).position >= end:
-                        break
-                worker.step()
-    return settings
+    with a_desk(postgres_server, tmp_path_factory.mktemp("desk")) as made:
+        yield made
 
 
 def test_the_samples_as_a_job(desk: Desk) -> None:

@@ -280,13 +280,17 @@ def matters_after(
         " AND (%s::text IS NULL OR %s = ANY(rules)) ORDER BY place LIMIT %s",
         (job_id, after, verdict, verdict, rule, rule, limit),
     )
-    places = [place for (place,) in cur.fetchall()]
+    return lines_at(cur, job_id, [place for (place,) in cur.fetchall()])
+
+
+def lines_at(cur: Cursor, job_id: str, places: Sequence[int]) -> list[tuple[int, bytes]]:
+    """(place, JSON) of the findings at these places, in order."""
     if not places:
         return []
     cur.execute(
         "SELECT first, rows, lines FROM check_frames AS f WHERE check_id = %s AND EXISTS (SELECT 1 FROM"
         " unnest(%s::bigint[]) AS p WHERE p >= f.first AND p < f.first + f.rows) ORDER BY first",
-        (job_id, places),
+        (job_id, list(places)),
     )
     wanted = set(places)
     found: list[tuple[int, bytes]] = []

@@ -16,7 +16,8 @@ from services.domain.errors import BadRequest, CertmarkError, NotFound, TooLarge
 from services.postgres import Cursor
 from services.problems import InternalError, MethodNotAllowed
 from services.registry import door, rooms, store
-from services.registry.desk import visits
+from services.registry.checks import routes as checks
+from services.registry.desk import captures, visits
 from services.registry.desk.accounts import Account
 from services.registry.desk.wording import TEXTS
 from services.registry.door import FormNotOurs, LockedOut
@@ -26,11 +27,12 @@ from services.settings import Settings
 T = TypeVar("T")
 ROOT = "/desk"
 COOKIE = "certmark_desk"
-LARGEST_REQUEST = (32 << 20) + (64 << 10)
-"""Bytes of a request that hands in a file."""
+UPLOADS = {"desk.capture": captures.LARGEST + (64 << 10), "desk.new_check": checks.LARGEST}
+"""The pages that take a file, and bytes of such a request; all others are held to the service's own limit."""
 ROOM = Room(ROOT, "desk", ("rooms/room.css",), TEXTS)
 
 SECTIONS: dict[str, tuple[Role, ...]] = {
+    "checks": (Role.INSPECTOR, Role.REGULATOR),
     "cases": (Role.INSPECTOR, Role.REGULATOR),
     "rules": (Role.INSPECTOR, Role.REGULATOR),
     "accounts": (Role.ADMINISTRATOR,),
@@ -77,8 +79,6 @@ class Desk:
     settings: Settings
     read: Reads
     open_to_strangers: tuple[str, ...] = ("desk.sign_in", "desk.sign_out", "desk.oidc_go", "desk.oidc_back")
-    uploads: tuple[str, ...] = ("desk.capture",)
-    """The pages that take a file; all others are held to the service's own limit."""
 
     def blueprint(self) -> Blueprint:
         pages = Blueprint("desk", __name__, url_prefix=ROOT)
@@ -122,8 +122,8 @@ class Desk:
         """Raises FormNotOurs. What a stranger sends is not even read, but for what he signs in with."""
         if g.visitor is None and request.endpoint not in self.open_to_strangers:
             raise FormNotOurs("there is no visit, or it is over", hint="sign in")
-        if request.endpoint in self.uploads:
-            request.max_content_length = LARGEST_REQUEST
+        if request.endpoint in UPLOADS:
+            request.max_content_length = UPLOADS[request.endpoint]
         shown = request.form.get("form", "")
         g.language = g.language or request.form.get("lang", "")
         door.check_form("" if g.fresh else g.cookie, shown)
