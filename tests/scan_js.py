@@ -1,6 +1,7 @@
 """The scanner's scripts with their packages, as Node can load them."""
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from services.verify.scanner import OFFLINE, PACKAGES, READER
+from services.verify.scanner import OFFLINE, PACKAGES, READER, scanner
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = ROOT / "services" / "verify" / "scan"
@@ -20,19 +21,20 @@ def laid_out(folder: Path) -> Path:
     missing = [name for name in (*OFFLINE, *READER) if not (PACKAGES / name).is_file()]
     if missing:
         pytest.fail(f"{missing[0]} is not there: `make scanner` installs it where there is npm")
-    for script in (*SCRIPTS.glob("*.js"), SCRIPTS / "package.json"):
-        shutil.copy(script, folder)
-    for name in OFFLINE:
-        (folder / "lib" / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(PACKAGES / name, folder / "lib" / name)
+    shutil.copy(SCRIPTS / "package.json", folder)
+    for name, file in scanner().files.items():
+        if name.endswith(".js"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(file.content)
     return folder
 
 
-def answers(node: str, folder: Path, cases: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def answers(node: str, folder: Path, cases: Sequence[dict[str, Any]], **environment: str) -> list[dict[str, Any]]:
     """What the scripts answer to each case of tests/clients/scan_cases.mjs."""
     done = subprocess.run(
         [node, str(ROOT / "tests" / "clients" / "scan_cases.mjs"), str(folder)],
         input="".join(json.dumps(case) + "\n" for case in cases).encode(),
+        env=os.environ | environment,
         capture_output=True,
         timeout=100,
         check=False,

@@ -5,13 +5,13 @@ from urllib.parse import SplitResult
 
 _DEFAULT_PORT = {"http": 80, "https": 443}
 
-_SAME_SHAPE = str.maketrans(
+SAME_SHAPE = str.maketrans(
     "асԁеһіјԛорѕԝхуνοικρτυαгɡıǀi01|$5",
     "acdehljqopswxyvolkptuarglllollss",
 )
 """Letters of other alphabets, and digits, that print as a Latin letter does: Cyrillic, Greek, others."""
 
-_SAME_PAIRS = (("rn", "m"), ("vv", "w"), ("cl", "d"))
+SAME_PAIRS = (("rn", "m"), ("vv", "w"), ("cl", "d"))
 
 
 def host_of(address: SplitResult) -> str:
@@ -42,9 +42,9 @@ def looks_like_ours(address: SplitResult, hosts: tuple[str, ...]) -> bool:
 def _skeleton(host: str) -> str:
     """A host as the eye takes it."""
     labels = (_plain(label) for label in host.split("."))
-    shape = unicodedata.normalize("NFKD", ".".join(labels)).lower().translate(_SAME_SHAPE)
+    shape = unicodedata.normalize("NFKD", ".".join(labels)).lower().translate(SAME_SHAPE)
     shape = "".join(c for c in shape if not unicodedata.combining(c) and unicodedata.category(c) != "Cf")
-    for pair, letter in _SAME_PAIRS:
+    for pair, letter in SAME_PAIRS:
         shape = shape.replace(pair, letter)
     return shape
 

@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.verify.look_alike import SAME_PAIRS, SAME_SHAPE
 from services.verify.scan_wording import SCAN, exported
 from services.verify.wording import HTML_LANG, LABELS, LANGUAGES
 
@@ -89,6 +90,7 @@ class Scanner:
 def scanner(packages: Path = PACKAGES) -> Scanner:
     """Read everything once; without the packages of npm the page looks numbers up online, and says so."""
     files = {path.name: _file(path.name, path.read_bytes()) for path in sorted(_FOLDER.iterdir()) if _is_served(path)}
+    files["shapes.js"] = _file("shapes.js", _shapes())
     files["words.json"] = _file("words.json", json.dumps(exported(), ensure_ascii=False).encode())
     offline, reader = (all((packages / name).is_file() for name in names) for names in (OFFLINE, READER))
     for name in (*(OFFLINE if offline else ()), *(READER if offline and reader else ())):
@@ -106,6 +108,13 @@ def scanner(packages: Path = PACKAGES) -> Scanner:
     }
     head = f"const BUILD = {json.dumps(build)}\nconst FILES = {json.dumps(listed)}\n"
     return Scanner(files, build, head.encode() + worker, made.offline, made.reader)
+
+
+def _shapes() -> bytes:
+    """The table of letters that print alike, for the script: the one that the service itself uses."""
+    shapes = {chr(sign): chr(alike) for sign, alike in SAME_SHAPE.items()}
+    told = f"export const SHAPES = {json.dumps(shapes)}\nexport const PAIRS = {json.dumps(SAME_PAIRS)}\n"
+    return f"// Letters that print as a Latin letter does.\n\n{told}".encode()
 
 
 def _is_served(path: Path) -> bool:

@@ -60,8 +60,10 @@ def node() -> str:
     return found
 
 
-def compared(node: str, scripts: Path, cases: Sequence[dict[str, Any]], expected: Sequence[dict[str, Any]]) -> None:
-    for case, ours, told in zip(cases, expected, answers(node, scripts, cases), strict=True):
+def compared(
+    node: str, scripts: Path, cases: Sequence[dict[str, Any]], expected: Sequence[dict[str, Any]], **environment: str
+) -> None:
+    for case, ours, told in zip(cases, expected, answers(node, scripts, cases, **environment), strict=True):
         assert told == ours, {name: str(value)[:300] for name, value in case.items()}
 
 
@@ -80,6 +82,21 @@ TEXTS = [
     url().replace("mark.example", "evil.example@mark.example"),
     url().replace("mark.example", "mark.example."),
     url().replace("mark.example", "mark.example:8443"),
+    url().replace("mark.example", "mark.example:443"),
+    url().replace("mark.example", "mark.example:x"),
+    url().replace("mark.example", "mark.example:99999"),
+    *(
+        f"https://{host}/shop/1"
+        for host in (
+            *("mark.examp1e", "mark.exarnple", "mrak.example", "marks.example", "mark.exampl", "nark.example"),
+            *("mаrk.example", "xn--mrk-5cd.example", "xn--mrk-ooa.example", "xn--80ak6aa92e.example", "xn--.example"),
+            *("www-mark.example", "login.mark.example", "shop.example", "xn--fiqs8s.example", "xn--a-0.example"),
+            *("ｍark.example", "127.0.0.2:8080", "mark.example.", "MARK.EXAMPLE", "mark--example.net"),
+        )
+    ),
+    "https://shop.example/mark.example/login",
+    "mаrk.example/c/2023990703000117",
+    "商店.example/c/1",
     url() + "#x",
     url() + "&m=2",
     url().replace("?m=", "?x=1&m="),
@@ -263,6 +280,18 @@ def test_every_code_gets_the_same_answer(node: str, scripts: Path) -> None:
     compared(node, scripts, cases, expected)
 
 
+def test_where_the_browser_knows_no_ed25519_the_answers_are_the_same(node: str, scripts: Path) -> None:
+    order = 2**252 + 27742317777372353535851937790883648493
+    start, number = url().split("?m=")
+    token = from_decimal(number)
+    more = int.from_bytes(token[-32:], "little") + order  # the same signature in a form that RFC 8032 forbids
+    cases = [*stories(), a_case(f"{start}?m={decimal(token[:-32] + more.to_bytes(32, 'little'))}")]
+    expected = [ours(case) for case in cases]
+    assert expected[-1]["code"] == "bad_signature"
+    compared(node, scripts, cases, expected, WITHOUT_ED25519="1")
+    compared(node, scripts, cases[-1:], expected[-1:])
+
+
 def test_no_tampered_code_is_ever_a_yes(node: str, scripts: Path) -> None:
     for answer in answers(node, scripts, list(tampered())):
         assert answer["code"] in ("bad_signature", "unknown_signer", "unreadable")
@@ -416,6 +445,39 @@ def test_a_status_list_is_believed_by_the_same_rules(node: str, scripts: Path) -
             expected.append({"refused": refused.slug})
     assert sum("says" in answer for answer in expected) == 1
     compared(node, scripts, cases, expected)
+
+
+def test_lists_are_renewed_only_upwards_and_from_their_own_addresses(node: str, scripts: Path) -> None:
+    base = "https://mark.example/status"
+    named = [f"{base}/3", f"{base}/4", f"{base}/5", "https://evil.example/status/6", f"{base}/../7", f"{base}/x", 8]
+    older, newer = a_list(), a_list(issued_at=NOW + timedelta(minutes=5))
+    files = {
+        "/.well-known/certmark-trust": BUNDLE,
+        "/status/lists": json.dumps({"status_lists": named}).encode(),
+        "/status/3": older,
+        "/status/4": a_list(number=4),
+        "/status/5": a_list(number=4),
+    }
+    now = (NOW + HOUR).timestamp()
+    seen = {"root": 1, "list": 1}
+    stored = {"bundle": BUNDLE.hex(), "pin": PIN, "seen": seen, "lists": {"3": newer.hex()}}
+    packed = {path: data.hex() for path, data in files.items()}
+    case = {"way": "refresh", "stored": stored, "files": packed, "now": now}
+    (found,) = answers(node, scripts, [case])
+    assert sorted(found["refusals"]) == ["list-not-this-one", "list-rolled-back"]
+    assert found["lists"] == {"3": newer.hex(), "4": files["/status/4"].hex()}
+    assert (found["pin"], found["seen"]) == (PIN, seen)
+    assert [path for path in found["asked"] if path.startswith("/status/")] == [
+        "/status/lists",
+        "/status/3",
+        "/status/4",
+        "/status/5",
+    ]
+    back = case | {"stored": stored | {"seen": {"root": 1, "list": 2}}}
+    gone = case | {"files": {path: data for path, data in packed.items() if path != "/status/lists"}}
+    rubbish = case | {"files": packed | {"/status/lists": b"<html>".hex()}}
+    refused = [answer["refused"] for answer in answers(node, scripts, [back, gone, rubbish])]
+    assert refused == ["trust-rolled-back", "http_404", "lists-unreadable"]
 
 
 def test_a_bomb_is_refused_while_it_grows(node: str, scripts: Path, monkeypatch: pytest.MonkeyPatch) -> None:

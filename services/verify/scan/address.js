@@ -1,12 +1,13 @@
 // What a text is: one of our addresses with or without a token, a number, an imitation, or none of our business.
 // The same decisions as services/verify/recognise.py, which the tests compare with this file.
 
+import { hostOf, looksLikeOurs } from './look_alike.js'
 import { barCode, certificateNumber, checkDigitHolds, normalised } from './numbers.js'
 
 const LONGEST = 2048
 const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]{1,30}:(?=[^0-9]|$)/
 const EVERYDAY = /^(tel|sms|smsto|mailto|wifi|geo|weixin|wxp|alipays?|data|javascript|file|ftp):/i
-const BARE_HOST = /^[A-Za-z0-9.-]+\.[A-Za-z]{2,24}(:[0-9]{1,5})?(\/|$)/
+const BARE_HOST = /^(?:[A-Za-z0-9.-]+\.[A-Za-z]{2,24}(:[0-9]{1,5})?(\/|$)|[\p{L}\p{N}_.-]+\.[\p{L}\p{N}_]{2,24}(:[0-9]{1,5})?\/(c|m|01)\/)/u
 const GTIN_PATH = /^\/01\/([^/]{1,40})(?:\/22\/[^/]{1,80})?(?:\/10\/[^/]{1,80})?(?:\/21\/([^/]{1,80}))?\/?$/
 const NUMBER_PATH = /^\/([cm])\/(.{1,400}?)\/?$/s
 const ELEMENTS = /^\(01\)([0-9]{14})(?:\(21\)([!-z]{1,20}))?$/
@@ -35,17 +36,20 @@ function split (text, hosts) {
     if (!ours && !(BARE_HOST.test(text) && text.includes('/'))) return null
     text = `https://${text.replace(/^\/+/, '')}`
   }
-  const [, host, path, query] = /^https?:\/\/([^/?#]*)([^?#]*)(?:\?([^#]*))?/is.exec(text.replace(/[\t\r\n]/g, ''))
-  return { host: host.toLowerCase(), path, query: query ?? '' }
+  const [, scheme, netloc, path, query] = /^(https?):\/\/([^/?#]*)([^?#]*)(?:\?([^#]*))?/is.exec(text.replace(/[\t\r\n]/g, ''))
+  const port = /:([^:@\]]*)$/.exec(netloc)?.[1]
+  if (port && !(/^[0-9]+$/.test(port) && Number(port) < 65536)) return { netloc: '', host: '', path: '', query: '' }
+  return { netloc, host: hostOf(scheme.toLowerCase(), netloc), path, query: query ?? '' }
 }
 
-function ofAddress ({ host, path, query }, hosts) {
+function ofAddress ({ netloc, host, path, query }, hosts) {
   const token = query.split('&').find((part) => part.startsWith('m='))?.slice(2) ?? null
   const product = GTIN_PATH.exec(path)
   const number = NUMBER_PATH.exec(path)
   if (!hosts.includes(host)) {
     // A GTIN in a path is GS1's form and everybody's; our token behind it, or one of our numbers, is not.
-    const imitates = ((product || number) && token !== null && /^\p{Decimal_Number}/u.test(token)) || (number && isNumber(decoded(number[2])))
+    const imitates = ((product || number) && token !== null && /^\p{Decimal_Number}/u.test(token)) ||
+      (number && isNumber(decoded(number[2]))) || looksLikeOurs(netloc, path, hosts)
     return { decided: imitates ? 'impostor_host' : 'not_ours' }
   }
   if (product) return ofGtin(decoded(product[1]), product[2] === undefined ? undefined : decoded(product[2]), token)
