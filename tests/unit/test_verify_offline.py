@@ -155,13 +155,17 @@ def test_a_root_from_another_way_has_to_be_there(certmark: Callable[..., Result]
     assert certmark("--refresh", "--root", pin_of(FIRST.document())).exit_code == 0
 
 
+def flipped(data: bytes) -> bytes:
+    return data[:-1] + bytes((data[-1] ^ 1,))
+
+
 def test_a_changed_file_is_not_believed(certmark: Callable[..., Result], tmp_path: Path) -> None:
     certmark("--refresh")
     listed = tmp_path / "trust" / "status" / "3.cbor"
-    listed.write_bytes(listed.read_bytes()[:-1] + b"\x00")
+    listed.write_bytes(flipped(listed.read_bytes()))
     assert json.loads(certmark("--offline", "--json", url()).output)["why"] == Why.STATUS_LIST_REFUSED
     file = tmp_path / "trust" / "trust.cbor"
-    file.write_bytes(file.read_bytes()[:-1] + b"\x00")
+    file.write_bytes(flipped(file.read_bytes()))
     assert json.loads(certmark("--offline", "--json", url()).output)["why"] == Why.NO_TRUST_LIST
 
 
