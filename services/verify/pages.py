@@ -486,10 +486,11 @@ def _notes(answer: Answer, facts: _Facts) -> list[str]:
         return []
     said = wording(answer.code, answer.notes)
     headline = [note for note in (Note.SCOPE_LIMITED, Note.SELF_DECLARED) if answer.code is Code.VALID]
+    said_above = (Note.ALERT, Note.POSSIBLE_COPY) if answer.code is Code.VALID else (Note.ALERT,)
     return [
         facts.fill(BESIDE[note][facts.language])
         for note in answer.notes
-        if note is not Note.ALERT and (note not in headline or said.family is not Family.YES)
+        if note not in said_above and (note not in headline or said.family is not Family.YES)
     ]
 
 

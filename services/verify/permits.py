@@ -15,7 +15,7 @@ from services.verify.answer import Answer, decide
 from services.verify.notices import Notices, goods_of, recall_scope
 from services.verify.recognise import of_certificate, of_gtin
 from services.verify.register import Register
-from services.verify.wording import Code, Text
+from services.verify.wording import Code, Note, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +123,17 @@ RECALLED = _Ground(
 )
 """For every deed but showing the certificate, whatever its standing, where an open recall may concern the goods."""
 
+COPIED = _Ground(
+    Allowed.REVIEW,
+    "N11",
+    "project",
+    Text(
+        "此单件码查询过多，疑被复制：须核实手中商品",
+        "This unit's code was looked up too widely or too often and may have been copied: the item is to be looked at",
+    ),
+)
+"""On a unit's page, for every deed but showing the certificate that would else be allowed, with `possible_copy`."""
+
 NO_SCHEME = _Ground(
     Allowed.REVIEW, "N09", "project", Text("认证规则尚未登记", "The rules of the scheme are not registered")
 )
@@ -228,6 +239,11 @@ def permits_today(answer: Answer) -> Today | None:
         return None
     rules = answer.scheme
     found = {act: permit_for(subject, Deed(act, answer.day), rules) for act in Act}
+    if Note.POSSIBLE_COPY in answer.notes:
+        clause, reason = CLAUSES[COPIED.clause], _words(COPIED.reason)
+        for act, permit in found.items():
+            if permit.allowed is Allowed.YES and act is not Act.DISPLAY:
+                found[act] = Permit(COPIED.allowed, COPIED.rule, clause, permit.standing, reason)
     if answer.recalls:
         reason = _recall_reason(answer.recalls[0].state)
         recalled = replace(next(iter(found.values())), allowed=RECALLED.allowed, rule=RECALLED.rule, reason=reason)

@@ -7,7 +7,7 @@ from services.domain.clocks import CAN_BE_OVERDUE, ClockKind
 from services.domain.clocks import RULES as CLOCK_RULES
 from services.domain.consequence import CLAUSES, RULES, WITHOUT, Act, Order, Reach, rule_for
 from services.domain.standing import Standing
-from services.verify.permits import NO_SCHEME, RECALLED, WITHOUT_STANDING
+from services.verify.permits import COPIED, NO_SCHEME, RECALLED, WITHOUT_STANDING
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -61,7 +61,7 @@ def test_the_list_of_rules_is_the_programs() -> None:
     ]
     without = [
         [ground.rule, ground.allowed, ground.clause, ground.reason.zh, ground.reason.en]
-        for ground in (*WITHOUT_STANDING.values(), NO_SCHEME, RECALLED)
+        for ground in (*WITHOUT_STANDING.values(), NO_SCHEME, RECALLED, COPIED)
     ]
     assert table("consequence.md", "rule", "answer") == [*own, *without]
     text = (DOCS / "consequence.md").read_text(encoding="utf-8").replace("\n", " ")

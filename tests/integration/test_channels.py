@@ -16,9 +16,13 @@ from click.testing import CliRunner
 
 from services.cli import main
 from services.domain.certificate import Certificate
+from services.events.keys import new_key
+from services.marks.status_list import Status
+from services.verify.offline import OfflineAnswer
 from services.verify.wording import ANSWERS, LABELS, Code, Family, Note, wording
 from tests.integration.test_pages import a_register, fill, free_port, serve, special_certificates, wait_for
 from tests.sealed_register import SealedRegister, body_state, demonstration
+from tests.unit import test_offline as offline
 
 LANGUAGES = ("zh", "en")
 NO_ANSWER = {Code.STATUS_UNKNOWN}
@@ -241,6 +245,44 @@ def test_a_recall_says_no_for_every_deed_but_showing_the_certificate(nodes: dict
         other = json.loads(asked(f"{base}?act={act}&batch=20260601")[1])
         assert (other["allowed"], other["code"]) == ("yes", "valid")
     assert json.loads(asked(f"{base}?act=display")[1])["allowed"] == "yes"
+
+
+OFFLINE: dict[Code, OfflineAnswer] = {
+    Code.VALID: offline.found(offline.url()),
+    Code.SUSPENDED: offline.found(offline.url(), lists={3: offline.a_list(Status.SUSPENDED)}),
+    Code.REVOKED: offline.found(offline.url(), lists={3: offline.a_list(Status.REVOKED)}),
+    Code.CANCELLED: offline.found(offline.url(), lists={3: offline.a_list(Status.CANCELLED)}),
+    Code.MALFORMED_NUMBER: offline.found("<b>证书?</b>"),
+    Code.UNREADABLE: offline.found("https://mark.example/01/06901234567892?m=12"),
+    Code.NOT_OURS: offline.found("https://example.org/news"),
+    Code.IMPOSTOR_HOST: offline.found(offline.url(base="https://v-example.cn")),
+    Code.UNKNOWN_SIGNER: offline.found(offline.url(key=new_key())),
+    Code.BAD_SIGNATURE: offline.found(offline.url().replace(offline.GTIN, "06909900127449")),
+    Code.STATUS_UNKNOWN: offline.found(offline.url(), lists={}),
+}
+"""What the scanner says with the network off, by what somebody scanned; both of its programs agree (test_scan.py)."""
+
+NEEDS_THE_NETWORK = {
+    Code.EXPIRED: "printed validity ignores a renewal: past it the scanner says status_unknown",
+    Code.NOT_YET_VALID: "no token is signed for what has not begun",
+    Code.SUPERSEDED: "published as cancelled",
+    Code.UNKNOWN_NUMBER: "a number without a signature is looked up in the register",
+    Code.MARK_NOT_AUTHORIZED: "a withdrawn mark is cancelled in its list",
+    Code.OUT_OF_SCOPE: "what an amendment took out is cancelled in its list",
+    Code.DO_NOT_SELL: "recalls are in no list that it holds (docs/verification.md)",
+}
+
+
+@pytest.mark.parametrize("code", OFFLINE)
+def test_a_code_of_the_offline_scanner(code: Code) -> None:
+    answer = OFFLINE[code]
+    assert answer.code is code
+    assert all(ANSWERS[code].title[language] for language in LANGUAGES)
+
+
+def test_what_the_offline_scanner_cannot_say_is_listed() -> None:
+    assert OFFLINE.keys() | NEEDS_THE_NETWORK.keys() == set(Code)
+    assert not OFFLINE.keys() & NEEDS_THE_NETWORK.keys()
 
 
 def test_every_code_and_every_note_that_can_be_is_reached() -> None:

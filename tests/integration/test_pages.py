@@ -19,10 +19,13 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from services.domain.certificate import Certificate, Status, StatusInterval
-from services.marks.token import MarkPath, decimal, mark_url
+from services.domain.identifiers import civil_day
+from services.marks.token import MarkPath, decimal, mark_url, sign_token
 from services.verify.projector import Projector
+from services.verify.scan_counts import Count, code_key
+from services.verify.scan_store import ScanWriter
 from services.verify.wording import ACT_WORD, ALLOWED_WORD, ANSWERS, LABELS, NOTED, SEVERAL, Code, Note, Text
-from tests.sealed_register import ROOT, STATE, ListLog, SealedRegister, demonstration
+from tests.sealed_register import ROOT, STATE, ListLog, SealedRegister, claims_of, demonstration
 
 pytestmark = pytest.mark.e2e
 
@@ -52,6 +55,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     old = a_register(datetime.now(UTC) - timedelta(days=2))
     fresh_data, stale_data = tmp_path_factory.mktemp("fresh"), tmp_path_factory.mktemp("stale")
     fill(fresh_data, register)
+    look_up_often(fresh_data)
     fill(stale_data, old)
     ports = [free_port(), free_port()]
     nodes = [serve(data, port) for data, port in zip((fresh_data, stale_data), ports, strict=True)]
@@ -109,6 +113,18 @@ def special_certificates(day: date) -> Iterator[Certificate]:
         StatusInterval(Status.WITHDRAWN, day - timedelta(days=3), None, None, None, "c" * 64),
     )
     yield named("TEST-NOMARK-00001", marks=(replace(mark, mark_no="M-TEST-NOMARK-00001", statuses=withdrawn),))
+
+
+COPIED = MarkPath.of_product("06909900127449", "A1B2C3")
+
+
+def look_up_often(data: Path) -> None:
+    """What the counting processes have told of one unit's code: fifteen look-ups in five districts today."""
+    writer = ScanWriter(data / "verify", "test.scans.v1", 0)
+    today = civil_day(datetime.now(UTC))
+    places = [f"3101{n:02}" for n in range(1, 6)]
+    writer.apply([Count("0" * 16, today, code_key(COPIED.aad), place, 3) for place in places], 1)
+    writer.close()
 
 
 def fill(data: Path, register: SealedRegister) -> None:
@@ -186,6 +202,7 @@ def cases(register: SealedRegister) -> list[Case]:
         Case("expired", "/c/TEST-EXPIRED-0001", ANSWERS[Code.EXPIRED].title),
         Case("not_yet_valid", "/c/TEST-AHEAD-000001", ANSWERS[Code.NOT_YET_VALID].title),
         Case("mark_not_authorized", "/m/M-TEST-NOMARK-00001", ANSWERS[Code.MARK_NOT_AUTHORIZED].title),
+        Case("possible_copy", a_copy(register), NOTED[Note.POSSIBLE_COPY].title),
         Case("do_not_sell", "/c/TEST-RECALLED-01", ANSWERS[Code.DO_NOT_SELL].title),
         Case("alert", "/c/TEST-ALERTED-0001", NOTED[Note.SCOPE_LIMITED].title),
         Case("unknown_number", "/c/2023990703999999", ANSWERS[Code.UNKNOWN_NUMBER].title),
@@ -203,6 +220,15 @@ def cases(register: SealedRegister) -> list[Case]:
         ),
         Case("status_unknown", "/c/2023990703000117", ANSWERS[Code.STATUS_UNKNOWN].title, stale=True),
     ]
+
+
+def a_copy(register: SealedRegister) -> str:
+    """The address in a unit's code that many have looked up."""
+    soap = demonstration("SHB-P-2024-0031")
+    assert soap.product is not None
+    return mark_url(
+        "", COPIED, sign_token(claims_of(soap, soap.marks[0], soap.product.items[0]), COPIED, register.mark_key)
+    )
 
 
 NAMES = [case.name for case in cases(SealedRegister())]
@@ -337,6 +363,7 @@ def test_the_family_is_told_by_word_and_shape(served: Served, browser: Browser, 
         ("expired", ["no", "review", "no", "review", "no"]),
         ("do_not_sell", ["no", "no", "no", "no", "yes"]),
         ("alert", ["yes"] * 5),
+        ("possible_copy", ["review", "review", "review", "review", "yes"]),
         ("mark_not_authorized", ["no", "review", "no", "review", "no"]),
         ("system", []),
         ("unknown_number", []),
