@@ -27,7 +27,7 @@ from services.marks import qr
 from services.marks.token import MarkPath, decimal
 from services.problems import MEDIA_TYPE
 from services.settings import Settings, settings_from
-from services.verify import listings, lists, pages, proof, scan_page
+from services.verify import listings, lists, pages, proof, receipt, scan_page
 from services.verify.answer import Answer, coverage_of_all, decide
 from services.verify.as_json import as_json, code_on, dumps
 from services.verify.clients import AskedTooOften, Clients, may_pass
@@ -316,6 +316,7 @@ def app_for(settings: Settings, clock: Callable[[], datetime]) -> Flask:
     _add_routes(api, node)
     api.register_blueprint(site.blueprint(node))
     api.register_blueprint(proof.blueprint(node))
+    api.register_blueprint(receipt.blueprint(node))
     app.before_request(node.admit)
     app.after_request(node.finish)
     headers = [*SECURITY_HEADERS.items(), _HSTS, ("Vary", "Accept, Accept-Language")]

@@ -381,6 +381,7 @@ def _view(answer: Answer, frame: Frame, public_url: str) -> _View:
             view.typed = asked
     if worded.family is not Family.INPUT:
         view.report = _report(answer, view, language, public_url)
+    view.receipt_href = _receipt_href(answer, frame)
     return view
 
 

@@ -33,6 +33,8 @@ PROMISED = {
     ("GET", "/status"),
     ("GET", "/privacy"),
     ("GET", "/c/{number}/record"),
+    ("GET", "/c/{number}/receipt.pdf"),
+    ("GET", "/receipt.pdf"),
     ("GET", "/v1/keys/{kid}"),
     ("GET", "/scan"),
     ("GET", "/scan/worker.js"),
