@@ -1,5 +1,6 @@
 """Receipts: the answer to a look-up as a PDF, made from the page's own template by a press that cannot take over."""
 
+import atexit
 import base64
 import contextlib
 import fcntl
@@ -29,7 +30,7 @@ from services.verify.as_json import as_json, dumps
 from services.verify.pages import Receipt, certificate_path
 from services.verify.receipt_press import read_frame, write_frame
 from services.verify.recognise import Question, of_certificate, recognise
-from services.verify.wording import Code
+from services.verify.wording import Code, Family, wording
 from services.web import Blueprint
 
 if TYPE_CHECKING:
@@ -101,6 +102,8 @@ def _receipt(node: "Node", press: "Press", question: Question) -> Response:
     answer = node.decide(question)
     if answer.code is Code.STATUS_UNKNOWN:
         raise node.cannot_say("there is no answer that a receipt could record")
+    if answer.code is None or wording(answer.code, answer.notes).family is Family.INPUT:
+        raise BadRequest("what was asked is no question that has one answer", pointer="/q")
     frame = node.frame(other_language=False)
     content = dumps(as_json(answer))
     url = node.settings.public_url + _path(answer)
@@ -113,7 +116,7 @@ def _receipt(node: "Node", press: "Press", question: Question) -> Response:
     )
     made = press.make(html.decode(), content.decode(), answer.checked_at)
     response = Response(made, content_type="application/pdf")
-    name = answer.certificate.certificate_no if answer.certificate else answer.code or "answer"
+    name = answer.certificate.certificate_no if answer.certificate else answer.code
     day = instant_text(answer.checked_at)[:10]
     response.headers["Content-Disposition"] = f"inline; filename*=UTF-8''{quote(f'certmark-{name}-{day}.pdf', safe='')}"
     response.headers["Cache-Control"] = "no-store"
@@ -148,6 +151,7 @@ class Press:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._rests_until = 0.0
+        atexit.register(self.close)
 
     def make(self, html: str, attachment: str, made_at: datetime) -> bytes:
         """The PDF of a page.

@@ -86,7 +86,7 @@ def test_a_receipt_holds_what_it_has_to_and_is_the_same_again(client: FlaskClien
     [
         ("2099990703000117", ANSWERS[Code.UNKNOWN_NUMBER].title["en"], "/?q=2099990703000117"),
         ("M-SHB-P-2024-0031", "M-SHB-P-2024-0031", "/m/M-SHB-P-2024-0031"),
-        ("https://shop.example/item", ANSWERS[Code.NOT_OURS].title["en"], "/"),
+        ("https://v-example.cn/c/2023990703000117", ANSWERS[Code.IMPOSTOR_HOST].title["en"], "/"),
     ],
 )
 def test_every_answer_can_be_had_on_paper(client: FlaskClient, asked: str, says: str, leads_to: str) -> None:
@@ -100,7 +100,13 @@ def test_every_answer_can_be_had_on_paper(client: FlaskClient, asked: str, says:
 def test_the_page_leads_to_its_receipt(client: FlaskClient) -> None:
     assert f'href="/c/{NUMBER}/receipt.pdf?lang=zh"' in client.get(f"/c/{NUMBER}?lang=zh").text
     assert 'href="/receipt.pdf?q=2099990703000117&amp;lang=zh"' in client.get("/c/2099990703000117?lang=zh").text
-    assert client.get("/receipt.pdf").status_code == 400
+    for nothing in (
+        "/receipt.pdf",
+        "/receipt.pdf?q=!",
+        "/receipt.pdf?q=https://shop.example/item",
+        "/c/x1/receipt.pdf",
+    ):
+        assert client.get(nothing).status_code == 400
 
 
 def test_nothing_is_fetched_from_anywhere() -> None:
