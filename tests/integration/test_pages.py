@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -432,3 +433,138 @@ def test_an_error_page_needs_no_data(browser: Browser, tmp_path: Path) -> None:
     finally:
         node.terminate()
         node.wait(10)
+
+
+# --- the pages beside the verdicts, in either language, light and dark ----------------------------------------
+
+BESIDE = [
+    "/",
+    "/marks",
+    "/marks/ccc",
+    "/bodies",
+    "/bodies/CNCA-RF-2019-7908",
+    "/stats",
+    "/data",
+    "/status",
+    "/privacy",
+]
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_pages_beside_are_as_good_as_the_verdicts(served: Served, browser: Browser, language: str) -> None:
+    context = browser.new_context(viewport={"width": 360, "height": 640})
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    SHOTS.mkdir(exist_ok=True)
+    for path in BESIDE:
+        asked.clear()
+        url = in_language(served.fresh + path, language)
+        page.goto(url)
+        name = path.strip("/").replace("/", "-") or "front"
+        assert [address for address in asked if not address.startswith("data:")] == [url]
+        assert page.locator("h1").count() == 1, path
+        assert page.title().startswith(page.locator("h1").inner_text()), path
+        assert page.locator("script").count() == 0
+        for scheme in ("light", "dark") if language == "zh" else ("light",):  # colours are the same in both
+            page.emulate_media(color_scheme=scheme)
+            findings = Axe().run(page, options=AXE)
+            assert findings.violations_count == 0, f"{path} {scheme}\n{findings.generate_report()}"
+            page.screenshot(path=SHOTS / f"{name}-{language}-360-{scheme}.png", full_page=True)
+        page.emulate_media(color_scheme="light")
+        for width in (320, 768, 1280):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{path} at {width} px"
+        page.screenshot(path=SHOTS / f"{name}-{language}-1280.png", full_page=True)
+        page.set_viewport_size({"width": 360, "height": 640})
+    assert context.cookies() == []
+    context.close()
+
+
+def test_every_verdict_is_readable_in_the_dark(served: Served, browser: Browser) -> None:
+    context = browser.new_context(viewport={"width": 360, "height": 640}, color_scheme="dark")
+    page = context.new_page()
+    for name in NAMES:
+        url, _ = case_of(served, name)
+        page.goto(in_language(url, "zh"))
+        findings = Axe().run(page, options=AXE)
+        assert findings.violations_count == 0, f"{name}\n{findings.generate_report()}"
+        page.screenshot(path=SHOTS / f"{name}-zh-360-dark.png", full_page=True)
+    context.close()
+
+
+FAMILIES = {"yes": "scope_limited", "no": "revoked", "cannot_say": "status_unknown", "input": "malformed_number"}
+
+
+@pytest.mark.parametrize("media", [{"forced_colors": "active"}, {"color_scheme": "dark"}, {}], ids=str)
+def test_without_colour_each_family_has_its_word_and_shape(
+    served: Served, browser: Browser, media: dict[str, str]
+) -> None:
+    context = browser.new_context(viewport={"width": 360, "height": 640})
+    page = context.new_page()
+    page.emulate_media(**media)  # type: ignore[arg-type]
+    words, shapes = set(), set()
+    for name in FAMILIES.values():
+        page.goto(in_language(case_of(served, name)[0], "zh"))
+        page.evaluate("document.documentElement.style.filter = 'grayscale(1)'")
+        assert page.locator(".v svg").is_visible()
+        words.add(page.locator(".v .word").inner_text())
+        shapes.add(page.locator(".v svg").inner_html())
+    assert len(words) == len(shapes) == len(FAMILIES)
+    context.close()
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_letters_of_twice_the_size_fit(served: Served, browser: Browser, language: str) -> None:
+    context = browser.new_context(viewport={"width": 640, "height": 900})
+    page = context.new_page()
+    for url in (*(case_of(served, name)[0] for name in FAMILIES.values()), *(served.fresh + path for path in BESIDE)):
+        page.goto(in_language(url, language))
+        page.evaluate("document.documentElement.style.fontSize = '200%'")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 640, url
+        cut = page.evaluate(
+            "[...document.querySelectorAll('main *')].filter(e => e.scrollWidth > e.clientWidth + 1 "
+            "&& getComputedStyle(e).overflowX === 'hidden').length"
+        )
+        assert cut == 0, url
+    context.close()
+
+
+def test_nothing_is_a_yes_on_data_that_is_too_old(served: Served) -> None:
+    for case in cases(served.register):
+        address = urlsplit(served.stale + case.path)
+        connection = HTTPConnection(address.netloc, timeout=5)
+        connection.request("GET", f"{address.path}?{address.query}")
+        html = connection.getresponse().read().decode()
+        connection.close()
+        assert 'class="v yes"' not in html, case.name
+
+
+def test_no_page_asks_anything_of_anybody_else(served: Served, browser: Browser) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    for path in (*BESIDE, "/docs", "/scan", "/nothing/here", *(case_of(served, name)[1].path for name in NAMES)):
+        page.goto(served.fresh + path)
+    strangers = [url for url in asked if not url.startswith((served.fresh, "data:", "blob:"))]
+    assert strangers == []
+    assert context.cookies() == []
+    context.close()
+
+
+@pytest.mark.parametrize("name", ["suspended", "unknown_number"])
+def test_what_is_printed_says_what_when_and_of_what(served: Served, browser: Browser, name: str) -> None:
+    url, case = case_of(served, name)
+    page, _ = opened(browser, in_language(url, "zh"), 800, 1100)
+    page.emulate_media(media="print")
+    text = page.locator("main").inner_text()
+    number = case.path.rpartition("/")[2]
+    for held in (number, case.title.zh, LABELS["checked_at"]["zh"], LABELS["as_of"]["zh"]):
+        assert held in text
+    if name == "suspended":
+        assert re.search(r"\b[0-9a-f]{64}\b", text), "the digest"
+    for gone in ("header", "footer", "form", ".noprint"):
+        assert not page.locator(gone).first.is_visible()
+    page.screenshot(path=SHOTS / f"{name}-print.png", full_page=True)
+    page.context.close()
