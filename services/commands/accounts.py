@@ -108,7 +108,7 @@ def accounts_trail(json_: bool) -> None:
     """Check the record of what was done at the desk: each line follows from the one before. 1 where it does not."""
     with _database() as cur:
         count, _ = trail.last(cur)
-        broken = trail.check(cur)
+        broken = trail.check(cur) or trail.first_forged(cur)
     if json_:
         say_json({"lines": count, "first_broken": broken})
     elif broken is None:

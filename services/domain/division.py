@@ -22,6 +22,11 @@ def covers(division: str | None, code: str | None) -> bool:
     return code.startswith(_significant(division))
 
 
+def within(division: str | None) -> str:
+    """The digits with which the codes of everything in a division begin; empty for the whole country."""
+    return "" if division is None else _significant(division)
+
+
 def above(code: str) -> str | None:
     """The division to which another answers: a district's city, a city's province; None above a province.
 

@@ -28,6 +28,7 @@ from services.registry import (
 from services.registry.as_of import as_of
 from services.registry.checks import routes as checks
 from services.registry.console import routes as console
+from services.registry.desk import cases_api
 from services.registry.desk import routes as desk
 from services.settings import Settings, settings_from
 from services.web import Blueprint, service_app
@@ -92,6 +93,7 @@ def create_app() -> Flask:
     api.register_blueprint(complaints_api.blueprint(database.read, gate))
     app.register_blueprint(console.blueprint(settings, database.read, gate))
     app.register_blueprint(desk.blueprint(settings, database.read))
+    api.register_blueprint(cases_api.blueprint(database.read))
     api.register_blueprint(checks.blueprint(database.read, gate))
     return app
 

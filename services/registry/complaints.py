@@ -1,4 +1,4 @@
-"""Takes consumers' reports out of the restricted topic into their table, and forgets them when their time is over."""
+"""The restricted topic: takes consumers' reports out, and forgets them in time; puts in what was done in cases."""
 
 import contextlib
 import signal
@@ -11,9 +11,11 @@ from services import telemetry
 from services.domain.errors import CertmarkError, Fault, LogTruncated, Malformed
 from services.domain.identifiers import certificate_number, civil_day
 from services.events.complaint_record import Complaint, read_complaint
+from services.events.keys import PrivateKey, load_key
 from services.events.log import Log, Topics, open_log
 from services.postgres import Connection, Cursor, connect, database_url, transaction
 from services.registry import complaints_store as store
+from services.registry.desk import restricted
 from services.settings import Settings, settings_from
 
 BATCH = 100
@@ -34,6 +36,7 @@ class Complaints:
         self._log: Log | None = None
         self._connection: Connection | None = None
         self._forget_due = 0.0
+        self._seal: PrivateKey | None = None
 
     def run(self) -> None:
         while not self.stopping:
@@ -41,6 +44,7 @@ class Complaints:
                 if time.monotonic() >= self._forget_due:
                     self.forget(civil_day(datetime.now(UTC)))
                     self._forget_due = time.monotonic() + FORGET_S
+                self.publish()
                 self.step()
             except Fault as fault:
                 telemetry.warning("reports have to wait", fault=type(fault).__name__, code=fault.slug)
@@ -66,10 +70,21 @@ class Complaints:
             if store.lock_position(cur) != position:
                 return 0  # another reader was faster
             for record in records:
-                self._take(cur, record.position, record.value)
+                if not restricted.is_deed(record.key):
+                    self._take(cur, record.position, record.value)
             # A crash before this line reads the batch again.
             store.save_position(cur, records[-1].position + 1)
         return len(records)
+
+    def publish(self) -> int:
+        """Append what was done in cases; how many deeds. Without the seal's key they wait."""
+        if self._seal is None and self.settings.seal_key.exists():
+            self._seal = load_key(self.settings.seal_key)
+        if self._seal is None:
+            return 0
+        log = self._opened()
+        with transaction(self._connected()) as cur:
+            return restricted.publish(cur, log, self.topic, self._seal, BATCH)
 
     def forget(self, today: date) -> int:
         """Delete what was written in reports whose time is over; let the log do the same."""

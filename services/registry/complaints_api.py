@@ -10,7 +10,7 @@ from flask.views import MethodView
 
 from services.auth import SECURITY, Caller, Gate, Role
 from services.domain.complaints import OUTCOMES, Outcome, as_typed, secret_hash
-from services.domain.division import covers
+from services.domain.division import covers, within
 from services.domain.errors import CertmarkError, NotFound
 from services.domain.identifiers import civil_day, instant_text
 from services.events.complaint_record import read_complaint
@@ -166,8 +166,7 @@ def _prefix(caller: Caller) -> str | None:
         return ""
     if caller.district is None:
         return None
-    district = caller.district
-    return district[:2] if district.endswith("0000") else district[:4] if district.endswith("00") else district
+    return within(caller.district)
 
 
 def _concerns(caller: Caller, stored: StoredComplaint) -> bool:

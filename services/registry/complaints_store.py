@@ -69,16 +69,6 @@ def region_of_certificate(cur: Cursor, number: str) -> str | None:
     return row[0] if row else None
 
 
-def uncommitted(cur: Cursor, limit: int) -> list[tuple[str, str]]:
-    """(number, commitment) of reports whose commitment is no entry yet."""
-    cur.execute("SELECT no, commitment FROM complaints WHERE seq IS NULL ORDER BY no LIMIT %s", (limit,))
-    return cast("list[tuple[str, str]]", cur.fetchall())
-
-
-def committed(cur: Cursor, no: str, seq: int) -> None:
-    cur.execute("UPDATE complaints SET seq = %s WHERE no = %s", (seq, no))
-
-
 def one(cur: Cursor, no: str) -> StoredComplaint | None:
     cur.execute(f"SELECT {_COLUMNS} FROM complaints WHERE no = %s", (no,))
     row = cur.fetchone()

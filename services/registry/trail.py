@@ -2,14 +2,19 @@
 
 import hashlib
 import json
+import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import cast
 
 from services.domain.identifiers import instant_text
 from services.events.canonical import canonical
 from services.postgres import Cursor
+
+HEAD_EVERY = timedelta(hours=1)
+HEAD_EVERY_LINES = 100
+"""How long, and for how many lines, the trail goes on before its last line joins the log."""
 
 FIRST = "0" * 64
 """What the first line has for the digest of the one before."""
@@ -54,7 +59,26 @@ def record(cur: Cursor, now: datetime, account: str, act: str, about: str, **det
         " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
         (line.number, at, account, act, about, canonical(dict(detail), floats=False).decode(), previous, line.digest),
     )
+    _mark_head(cur, line)
     return line
+
+
+def _mark_head(cur: Cursor, line: Line) -> None:
+    """Let the trail join the log, where the last time was an hour ago or a hundred lines back."""
+    cur.execute("SELECT number, at FROM trail_heads ORDER BY number DESC LIMIT 1")
+    row = cur.fetchone()
+    if row is not None and line.number - row[0] < HEAD_EVERY_LINES and line.at - row[1] < HEAD_EVERY:
+        return
+    salt = secrets.token_hex(16)
+    cur.execute(
+        "INSERT INTO trail_heads (number, at, digest, salt, commitment) VALUES (%s, %s, %s, %s, %s)",
+        (line.number, line.at, line.digest, salt, commitment_to(line.digest, salt)),
+    )
+
+
+def commitment_to(digest: str, salt: str) -> str:
+    """What the public log has of the trail: hex SHA-256 over a line that names the form, then digest and salt."""
+    return hashlib.sha256(f"certmark-trail/v1\n{digest}\n{salt}".encode()).hexdigest()
 
 
 _LOCK = 0x74726169
@@ -120,3 +144,18 @@ def check(cur: Cursor) -> int | None:
         if broken is not None:
             return broken
         number, previous = page[-1].number, page[-1].digest
+
+
+def first_forged(cur: Cursor) -> int | None:
+    """The number of the first line whose digest is not the one that joined the log; None where all are.
+
+    Who rewrites the whole trail, digests and all, is caught here: the entries of the log he cannot rewrite.
+    """
+    cur.execute(
+        "SELECT h.number, h.digest, h.salt, t.digest, e.digest FROM trail_heads h LEFT JOIN trail t USING (number)"
+        " LEFT JOIN entries e ON e.seq = h.seq WHERE h.seq IS NOT NULL ORDER BY h.number"
+    )
+    for number, digest, salt, stands, entered in cur.fetchall():
+        if digest != stands or commitment_to(digest, salt) != entered:
+            return cast(int, number)
+    return None

@@ -18,7 +18,7 @@ from services.domain.identifiers import normalised
 from services.events.envelope import Event, open_envelope, read_event
 from services.events.log import Record, Topics, open_log
 from services.postgres import Connection, Cursor, connect, database_url, transaction
-from services.registry import code_runs, complaints_store, consequences, store
+from services.registry import code_runs, commitments, consequences, store
 from services.registry.batch import Batch
 from services.registry.intake import Intake, Prepared, prepare, read_checked, spare_the_collector
 from services.registry.own_keys import KeyFiles
@@ -58,7 +58,7 @@ class Worker:
         self.mark_keys = KeyFiles(settings.mark_key)
         self.register = Register()
         self.size: int | None = None  # the register's size after the last batch of ours; None: reload before the next
-        self.complaints_due = 0.0  # when reports are looked for whose commitments are no entries yet
+        self.commitments_due = 0.0  # when what is not public is looked for that has no entry yet
         self.drawing = False  # an event's consequences are being drawn: nothing is read before that is done
         self._connection: Connection | None = None  # which writes, and holds the lease
         self._intake: Intake | None = None
@@ -103,9 +103,9 @@ class Worker:
             self._ask(position)
         if self.drawing:
             return self._draw(connection)
-        if time.monotonic() >= self.complaints_due:
-            self.complaints_due = time.monotonic() + IDLE
-            if committed := self._commit_complaints(connection):
+        if time.monotonic() >= self.commitments_due:
+            self.commitments_due = time.monotonic() + IDLE
+            if committed := self._commit(connection):
                 return committed
         records = self._reading().receive(IDLE * 2)
         if records is None:  # the helper is slow to answer: stay leader meanwhile
@@ -209,10 +209,10 @@ class Worker:
         self._committed(after, saved)
         return len(numbers)
 
-    def _commit_complaints(self, connection: Connection) -> int:
-        """Enter the commitments of reports that have none yet; how many. They move no position of the log."""
+    def _commit(self, connection: Connection) -> int:
+        """Enter the salted hashes of what is not public; how many. They move no position of the log."""
         with transaction(connection) as cur:
-            found = complaints_store.uncommitted(cur, AT_ONCE)
+            found = commitments.uncommitted(cur, AT_ONCE)
             if not found:
                 return 0
             expected = self.size
@@ -221,8 +221,8 @@ class Worker:
             if expected != head.size:
                 return 0
             batch = Batch(self.register, head, self.genesis, self.mark_keys.ready(), ids={}, chains={}, pending=[])
-            for number, digest in found:
-                complaints_store.committed(cur, number, batch.commit_to(number, digest))
+            for one in found:
+                commitments.committed(cur, one, batch.commit_to(one.subject, one.digest))
             after = batch.after(head.position, 0)
             save(cur, batch, {}, after, self.name)
         self._committed(after, {})

@@ -1,10 +1,13 @@
 """Cases at the desk against a real database: what officers of which division see and do, and what is kept of it."""
 
+import hashlib
 import io
+import json
 import re
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
@@ -18,12 +21,18 @@ from werkzeug.test import TestResponse
 
 from services.auth import Role
 from services.domain.case import Opened
+from services.domain.complaints import report_number
 from services.domain.identifiers import civil_day
 from services.domain.listing_rules import RULE_SET, RULES
 from services.embedded import EmbeddedPostgres
+from services.events.complaint_record import Complaint, complaint_bytes
+from services.events.keys import load_key
+from services.events.log import Topics
+from services.events.record import open_sealed
 from services.postgres import transaction
-from services.registry import api, trail
-from services.registry.desk import accounts, case_store
+from services.registry import api, complaints_store, trail
+from services.registry.complaints import Complaints
+from services.registry.desk import accounts, case_store, restricted
 from services.registry.desk.accounts import Account
 from services.registry.desk.case_store import Evidence, finding_of
 from services.settings import Settings, settings_from
@@ -338,6 +347,150 @@ def test_two_officers_at_once_both_leave_their_deeds(desks: dict[str, FlaskClien
     with transaction(ours.connection) as cur:
         deeds = case_store.deeds_of(cur, case_no)
     assert [(one.number, one.account) for one in deeds] == [(1, "pudong-01"), (2, "pudong-01"), (3, "shanghai-01")]
+
+
+def settled(ours: Register) -> None:
+    """The worker enters what waits for its entry."""
+    for _ in range(5):
+        ours.worker.commitments_due = 0.0
+        ours.worker.step()
+
+
+def test_each_deed_joins_the_log_as_a_salted_hash_and_a_published_result_opens_its_own(
+    desks: dict[str, FlaskClient], ours: Register, app: Flask
+) -> None:
+    case_no, desk = a_case(ours), desks["pudong-01"]
+    for row in ("M02", "M03", "M05"):
+        do(desk, case_no, "decide", finding=f"c1/{row}", decision="excluded", note="已更正")
+    do(desk, case_no, "done", step="monitoring", result="核实")
+    for step in ("sampling", "tracing", "handling", "credit"):
+        do(desk, case_no, "skip", step=step, reason="无需")
+    public = app.test_client()
+    assert do(desk, case_no, "close", result="已更正，不予立案").status_code == 303
+    assert public.get(f"/v1/cases/{case_no}/opening").status_code == 404  # not before it is published
+    assert do(desk, case_no, "publish").status_code == 303
+    settled(ours)
+    with transaction(ours.connection) as cur:
+        cur.execute(
+            "SELECT d.commitment, d.record, e.kind, e.subject, e.digest, e.leaf FROM case_deeds d"
+            " LEFT JOIN entries e USING (seq) WHERE case_no = %s ORDER BY number",
+            (case_no,),
+        )
+        rows = cur.fetchall()
+    assert len(rows) == 11
+    for commitment, record, kind, subject, digest, leaf in rows:
+        assert (kind, subject, digest) == ("commitment", "cases", commitment)
+        assert hashlib.sha256(b"certmark-case/v1\n" + record.encode()).hexdigest() == digest
+        assert case_no not in leaf
+    opened = public.get(f"/v1/cases/{case_no}/opening").get_json()["items"]
+    assert [json.loads(one["record"])["deed"]["kind"] for one in opened] == ["closed", "published"]
+    assert SELLER not in json.dumps(opened, ensure_ascii=False)
+    with transaction(ours.connection) as cur:
+        for one in opened:
+            cur.execute("SELECT digest FROM entries WHERE seq = %s", (one["seq"],))
+            entry = cur.fetchone()
+            assert entry is not None
+            assert entry[0] == hashlib.sha256(b"certmark-case/v1\n" + one["record"].encode()).hexdigest()
+
+
+def test_deeds_lie_sealed_in_the_restricted_topic_once(desks: dict[str, FlaskClient], ours: Register) -> None:
+    case_no = a_case(ours)
+    do(desks["pudong-01"], case_no, "decide", finding="c1/M02", decision="excluded", note="已更正")
+    topic = Topics.under(ours.settings.topic_prefix).restricted
+    with closing(Complaints(ours.settings)) as process:
+        while process.publish():
+            pass
+        assert process.publish() == 0
+        while process.step(0.0):
+            pass  # what it has put in itself it passes over
+    first, end = ours.log.bounds(topic)
+    records = [record for record in ours.log.read(topic, first, end - first) if record.key == f"case/{case_no}"]
+    assert len(records) == 2
+    key = load_key(ours.settings.seal_key)
+    for number, record in enumerate(records, 1):
+        sealed = open_sealed(record.value, restricted.TYP)
+        key.public.verify(sealed.seal, sealed.signing_input)
+        told = json.loads(sealed.payload)
+        assert (told["case_no"], told["number"]) == (case_no, number)
+
+
+def test_the_trail_joins_the_log_and_who_rewrites_all_of_it_is_caught(
+    desks: dict[str, FlaskClient], ours: Register
+) -> None:
+    a_case(ours)
+    settled(ours)
+    with transaction(ours.connection) as cur:
+        assert trail.first_forged(cur) is None
+        cur.execute("SELECT count(*) FROM trail_heads WHERE seq IS NOT NULL")
+        row = cur.fetchone()
+        assert row is not None
+        assert row[0] >= 1
+        # Somebody rewrites the first line, and every digest after it, in the database.
+        cur.execute("SELECT number FROM trail ORDER BY number")
+        found = list(reversed(trail.lines(cur, limit=100_000)))
+        previous = trail.FIRST
+        for line in found:
+            changed = replace(line, account="somebody" if line.number == 1 else line.account, previous=previous)
+            previous = changed.digest_due()
+            cur.execute(
+                "UPDATE trail SET account = %s, previous = %s, digest = %s WHERE number = %s",
+                (changed.account, changed.previous, previous, changed.number),
+            )
+        assert trail.check(cur) is None  # the chain by itself holds …
+        assert trail.first_forged(cur) == 1  # … and does not agree with the log
+        for line in found:
+            cur.execute(
+                "UPDATE trail SET account = %s, previous = %s, digest = %s WHERE number = %s",
+                (line.account, line.previous, line.digest, line.number),
+            )
+        assert trail.first_forged(cur) is None
+
+
+# --- consumers' reports ------------------------------------------------------------------------------------------
+
+
+def a_report(ours: Register, region: str = "310115") -> str:
+    now = datetime.now(UTC)
+    no = report_number(civil_day(now), uuid.uuid4().bytes[:5])
+    complaint = Complaint(
+        no, "0" * 64, "1" * 32, now, civil_day(now), "电热水壶", "/c/2023990703000117", "valid",
+        "shop", "人民路小店", None, region, "店主张三说是真的", "13800000000",
+    )  # fmt: skip
+    content = complaint_bytes(complaint)
+    with transaction(ours.connection) as cur:
+        assert complaints_store.save(cur, complaint, content, region)
+    return no
+
+
+def test_a_report_is_seen_decided_and_joined_by_its_own_territory_alone(
+    desks: dict[str, FlaskClient], ours: Register
+) -> None:
+    no, case_no = a_report(ours), a_case(ours)
+    desk = desks["pudong-01"]
+    page = unescape(shown(desk, f"/desk/reports/{no}"))
+    assert "店主张三说是真的" in page
+    assert no in shown(desks["shanghai-01"], "/desk/reports")
+    assert no not in shown(desks["xuhui-01"], "/desk/reports")
+    shown(desks["xuhui-01"], f"/desk/reports/{no}", 404)
+    assert desks["admin-01"].get("/desk/reports").status_code == 403
+
+    def post(path: str, **fields: str) -> TestResponse:
+        form = form_of(desk.get(f"/desk/reports/{no}"))
+        return desk.post(f"/desk/reports/{no}/{path}", data={"form": form} | fields)
+
+    assert post("case", case_no="310115-2026-99999").status_code == 404
+    assert post("case", case_no=case_no).status_code == 303
+    assert no in shown(desk, f"/desk/cases/{case_no}")
+    assert case_no in shown(desk, f"/desk/reports/{no}")
+    assert post("outcome", outcome="perhaps").status_code == 400
+    assert post("outcome", outcome="confirmed", note="已责令改正").status_code == 303
+    assert post("outcome", outcome="not_confirmed").status_code == 409
+    assert no not in shown(desk, "/desk/reports")
+    assert no in shown(desk, "/desk/reports?which=all")
+    with transaction(ours.connection) as cur:
+        lines = trail.lines(cur, about=f"report/{no}")
+    assert [(line.account, line.act) for line in lines] == [("pudong-01", "report-decided")]
+    assert "张三" not in json.dumps([dict(line.detail) for line in lines], ensure_ascii=False)
 
 
 def test_nothing_of_a_case_is_in_a_public_answer(app: Flask, ours: Register) -> None:

@@ -66,7 +66,7 @@ class Site:
         while self.complaints.step(0.0):
             pass
         for _ in range(3):
-            self.register.worker.complaints_due = 0.0
+            self.register.worker.commitments_due = 0.0
             self.register.worker.step()
 
     def form(self, **changes: str) -> dict[str, str]:

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from services.domain.case import Decision, Step
+from services.domain.listing_standing import Verdict
+from services.domain.standing import Standing
 from services.registry.desk.captures import KINDS
 from services.registry.desk.cases import GROUPED, WHICH
 from services.registry.desk.deeds import KINDS as KINDS_OF_DEEDS
@@ -48,5 +50,6 @@ def test_every_step_state_and_decision_has_its_word() -> None:
     names |= {f"stage_{state}" for state in SIGNS} | {f"cases_{which}" for which in WHICH}
     names |= {f"by_{name}" for name in GROUPED} | {f"capture_{kind}" for kind in KINDS}
     names |= {f"deed_{kind}" for kind in KINDS_OF_DEEDS}
+    names |= {f"standing_{one}" for one in Standing} | {f"verdict_{one}" for one in Verdict}
     names |= {field.name for kind in KINDS_OF_DEEDS.values() for field in fields(kind)}
     assert names <= TEXTS.keys()

@@ -105,7 +105,7 @@ class Administration:
 
         def look(cur: Cursor) -> tuple[list[trail.Line], int | None, int]:
             found = trail.lines(cur, about=about or None, account=account or None, before=place, limit=PAGE)
-            return found, trail.check(cur) if checking else None, trail.last(cur)[0]
+            return found, trail.check(cur) or trail.first_forged(cur) if checking else None, trail.last(cur)[0]
 
         found, broken, count = self.desk.read(look)
         frame = self.desk.frame()

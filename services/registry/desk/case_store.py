@@ -8,11 +8,12 @@ from typing import Any, cast
 
 from services.auth import Role
 from services.domain.case import Case, Decision, Deed, Finding, Opened, apply, fold
-from services.domain.division import is_division
+from services.domain.division import is_division, within
 from services.domain.errors import BadRequest, NotFound
 from services.events.canonical import canonical_text
 from services.postgres import Cursor
 from services.registry import trail
+from services.registry.desk import restricted
 from services.registry.desk.accounts import Account
 from services.registry.desk.deeds import from_json, to_json
 
@@ -112,9 +113,19 @@ def _locked(cur: Cursor, by: Account, case_no: str) -> tuple[Case, int]:
 def _keep(cur: Cursor, case: Case, count: int, deeds: Sequence[Deed], by: Account, now: datetime) -> None:
     for number, deed in enumerate(deeds, count + 1):
         members = to_json(deed)
+        kept = restricted.record_of(case.case_no, number, now, by.name, members)
         cur.execute(
-            "INSERT INTO case_deeds (case_no, number, at, account, deed) VALUES (%s, %s, %s, %s, %s)",
-            (case.case_no, number, now, by.name, canonical_text(members, floats=False)),
+            "INSERT INTO case_deeds (case_no, number, at, account, deed, record, commitment)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+            (
+                case.case_no,
+                number,
+                now,
+                by.name,
+                canonical_text(members, floats=False),
+                kept,
+                restricted.commitment_to(kept),
+            ),
         )
         trail.record(cur, now, by.name, members["kind"], f"case/{case.case_no}", number=number)
     counted = [sum(one.decision is decision for one in case.findings) for decision in Decision]
@@ -212,12 +223,17 @@ def _within(by: Account) -> str:
     """The pattern of the divisions whose cases an account may see (as `Account.may_see` says of one)."""
     if by.role is Role.ADMINISTRATOR:
         return ""
-    if by.role is Role.REGULATOR or by.division is None:
-        return "%"
-    code = by.division
-    while len(code) > 2 and code.endswith("00"):
-        code = code[:-2]
-    return f"{code}%"
+    return "%" if by.role is Role.REGULATOR else f"{within(by.division)}%"
+
+
+def cases_joined_by(cur: Cursor, by: Account, complaint_no: str) -> list[str]:
+    """The cases that a report has joined, as far as an account may see them."""
+    cur.execute(
+        "SELECT DISTINCT case_no FROM case_deeds JOIN cases USING (case_no) WHERE division LIKE %s"
+        " AND deed::jsonb ->> 'kind' = 'complaint-joined' AND deed::jsonb ->> 'complaint_no' = %s ORDER BY case_no",
+        (_within(by), complaint_no),
+    )
+    return [case_no for (case_no,) in cur.fetchall()]
 
 
 def evidence_of(cur: Cursor, case_no: str, findings: Collection[str] | None = None) -> dict[str, Evidence]:

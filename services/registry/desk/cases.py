@@ -180,7 +180,7 @@ class Cases:
         return self.desk.show(
             "finding",
             "cases",
-            f"{frame.say('finding')} {finding.row}",
+            f"{frame.say('finding')} {evidence.listing.get('row') or finding.row}",
             frame,
             case=case,
             finding=finding,

@@ -34,6 +34,7 @@ ROOM = Room(ROOT, "desk", ("rooms/room.css",), TEXTS)
 SECTIONS: dict[str, tuple[Role, ...]] = {
     "checks": (Role.INSPECTOR, Role.REGULATOR),
     "cases": (Role.INSPECTOR, Role.REGULATOR),
+    "reports": (Role.INSPECTOR, Role.REGULATOR),
     "rules": (Role.INSPECTOR, Role.REGULATOR),
     "accounts": (Role.ADMINISTRATOR,),
     "trail": (Role.REGULATOR, Role.ADMINISTRATOR),

@@ -5,6 +5,7 @@ from flask import Blueprint, Response
 from services.registry.desk.administration import Administration
 from services.registry.desk.cases import Cases
 from services.registry.desk.checks import Checks
+from services.registry.desk.reports import Reports
 from services.registry.desk.room import Desk, Reads
 from services.registry.desk.rulebook import Rules
 from services.registry.desk.sign_in import SignIn
@@ -23,6 +24,6 @@ def blueprint(settings: Settings, read: Reads) -> Blueprint:
         return go(frame.link(f"/{frame.sections[0]}"))
 
     pages.add_url_rule("/", "start", start, strict_slashes=False)
-    for group in (SignIn(desk), Checks(desk), Cases(desk), Rules(desk), Administration(desk)):
+    for group in (SignIn(desk), Checks(desk), Cases(desk), Reports(desk), Rules(desk), Administration(desk)):
         group.add_to(pages)
     return pages
