@@ -12,11 +12,13 @@ from typing import Any
 import click
 
 from services.commands.accounts import accounts
+from services.commands.codes import codes
 from services.commands.conform import conform
 from services.commands.decision import decision
 from services.commands.identity import default_key, file_name, load_key_file, source_named
 from services.commands.listings import check
 from services.commands.lists import lists
+from services.commands.marks import marks
 from services.commands.open_data import dump, indicators
 from services.commands.quarter_keys import keys_next
 from services.commands.replay import replay
@@ -388,7 +390,9 @@ def admit(passwords: tuple[str, ...], json_: bool) -> None:
 
 
 main.add_command(check)
+main.add_command(codes)
 main.add_command(conform)
+main.add_command(marks)
 main.add_command(dump)
 main.add_command(indicators)
 main.add_command(import_)

@@ -1,7 +1,6 @@
 """The demonstration register: fictional bodies, certificates and marks as signed events that go the whole road."""
 
 import contextlib
-import hashlib
 import json
 import random
 from collections.abc import Callable, Iterator
@@ -12,7 +11,9 @@ from typing import Any
 from services import auth
 from services.domain.errors import Fault
 from services.domain.identifiers import civil_day
+from services.domain.unit_code import set_digest
 from services.events.client import Publisher, Service, await_decisions
+from services.events.code_sets import bring
 from services.events.drafts import Signer
 from services.events.envelope import open_envelope, read_event
 from services.events.keys import load_key
@@ -56,6 +57,22 @@ def publish(settings: Settings, now: datetime, progress: Callable[[int], None] =
                 decision = decisions.get(s.digest, {})
                 if decision.get("decision") != "accepted":
                     raise NotAccepted(f"event {s.digest}: {s.problem or decision or 'no decision'}")
+    _bring_codes(settings)
+
+
+def _bring_codes(settings: Settings) -> None:
+    """The unit codes that were announced, each set with the token of who announced it."""
+    let_in(settings)
+    for certificate in REGISTER["certificates"]:
+        for said in certificate["history"]:
+            if said["event"] != "mark.codes_issued":
+                continue
+            name = said.get("by", _body(certificate)).rpartition(":")[2]
+            token = auth.read_token(settings.keys / f"{name}.token")
+            service = Service(settings.service_url("registry"), token=token)
+            with contextlib.closing(service):
+                codes = unit_codes(said["mark_no"], said["quantity"], said["codes"])
+                bring(service, codes, tokens=said.get("form") == "serial", advance=lambda done: None)
 
 
 def let_in(settings: Settings) -> None:
@@ -232,12 +249,13 @@ class _Demonstration:
             "product": said["product"],
             "quantity": said["quantity"],
             "rule_version": said["rule_version"],
-            "digest": hashlib.sha256("\n".join(codes).encode("ascii")).hexdigest(),
+            "digest": set_digest(codes),
+            **{name: said[name] for name in ("form", "gtin") if name in said},
         }
 
 
 def unit_codes(mark_no: str, quantity: int, named: list[str]) -> list[str]:
-    """The demonstration's set of unit codes of one mark, sorted: those that the samples name, and made-up ones."""
+    """The demonstration's set of unit codes of one mark, sorted: those that it names, and made-up ones."""
     chance = random.Random(mark_no)  # noqa: S311  # fictional codes that must come out the same every time
     codes = set(named)
     while len(codes) < quantity:

@@ -77,8 +77,8 @@ class Sent:
 class Service:
     """One service over one connection that is kept open; not for several threads at once."""
 
-    def __init__(self, url: str, timeout: float = 30.0) -> None:
-        """Raises BadRequest where the URL is not http(s)://host[:port]."""
+    def __init__(self, url: str, timeout: float = 30.0, token: str | None = None) -> None:
+        """`token` goes out as `Authorization: Bearer`. Raises BadRequest where the URL is not http(s)://host[:port]."""
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise BadRequest(f"{url!r} is not the http:// or https:// address of a service")
@@ -88,6 +88,7 @@ class Service:
         except ValueError:
             raise BadRequest(f"{url!r} has no readable port") from None
         self._base = parts.path.rstrip("/")
+        self._token = token
         self.url = url
 
     def request(
@@ -106,6 +107,8 @@ class Service:
         headers = {"Content-Type": content_type} if content_type else {}
         if content_encoding:
             headers["Content-Encoding"] = content_encoding
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
         headers["Accept"] = "application/json, application/x-ndjson, application/problem+json"
         reused = self._connection.sock is not None
         for last_try in (not reused, True):

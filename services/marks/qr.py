@@ -25,24 +25,30 @@ class Symbol:
         return len(self.modules) + 2 * QUIET_ZONE
 
 
-def symbol(url: str, *, rough_print: bool = False) -> Symbol:
-    """The QR code of an address, at error correction M (Q for rough print)."""
-    code = qrcode.QRCode(error_correction=ERROR_CORRECT_Q if rough_print else ERROR_CORRECT_M, border=QUIET_ZONE)
+FIXED_MASK = 3
+"""Of runs: to find the best mask of eight takes five times as long, and every code is read again anyway."""
+
+
+def symbol(url: str, *, rough_print: bool = False, mask: int | None = None) -> Symbol:
+    """The QR code of an address, at error correction M (Q for rough print), by the best mask or by a fixed one."""
+    level = ERROR_CORRECT_Q if rough_print else ERROR_CORRECT_M
+    code = qrcode.QRCode(error_correction=level, border=QUIET_ZONE, mask_pattern=mask)
     code.add_data(url, optimize=_MIN_RUN)
     code.make(fit=True)
     return Symbol(code.version, tuple(tuple(bool(dark) for dark in row) for row in code.modules))
 
 
-def size_of(url: str) -> tuple[int, int]:
+def size_of(url: str, *, rough_print: bool = False) -> tuple[int, int]:
     """(version, modules a side with the quiet zone) of the code that `symbol` would make, without drawing it."""
-    code = qrcode.QRCode(error_correction=ERROR_CORRECT_M, border=QUIET_ZONE)
+    level = ERROR_CORRECT_Q if rough_print else ERROR_CORRECT_M
+    code = qrcode.QRCode(error_correction=level, border=QUIET_ZONE)
     code.add_data(url, optimize=_MIN_RUN)
     version = code.best_fit()
     return version, 17 + 4 * version + 2 * QUIET_ZONE
 
 
-def svg(drawn: Symbol, title: str) -> bytes:
-    """A stand-alone SVG: one path of horizontal runs, sharp at every size, with a title for those who do not see it."""
+def dark_path(drawn: Symbol) -> str:
+    """The dark modules as one SVG path of horizontal runs, a module being one unit; the quiet zone lies around it."""
     path = []
     for y, row in enumerate(drawn.modules, QUIET_ZONE):
         x = 0
@@ -55,11 +61,16 @@ def svg(drawn: Symbol, title: str) -> bytes:
                 run += 1
             path.append(f"M{x + QUIET_ZONE} {y}h{run - x}v1h-{run - x}z")
             x = run
+    return "".join(path)
+
+
+def svg(drawn: Symbol, title: str) -> bytes:
+    """A stand-alone SVG: one path of horizontal runs, sharp at every size, with a title for those who do not see it."""
     text = title.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {drawn.side} {drawn.side}" role="img" '
         f'shape-rendering="crispEdges"><title>{text}</title><path fill="#fff" d="M0 0h{drawn.side}v{drawn.side}H0z"/>'
-        f'<path d="{"".join(path)}"/></svg>\n'
+        f'<path d="{dark_path(drawn)}"/></svg>\n'
     ).encode()
 
 

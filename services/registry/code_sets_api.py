@@ -128,8 +128,9 @@ def blueprint(settings: Settings, read: Reads, gate: Gate) -> Blueprint:
     class Tokens(MethodView):
         @pages.doc(
             summary="The signed tokens of a set of serials, for its source alone",
-            description="CSV, or NDJSON by `Accept`: mark_no, gtin, serial, url, version, side (in modules).",
+            description="CSV, or NDJSON by `Accept` (`form` beats it): mark_no, gtin, serial, url, version, side.",
             security=SECURITY,
+            parameters=[{"name": "form", "in": "query", "schema": {"type": "string", "enum": ["csv", "ndjson"]}}],
             responses={
                 200: {"description": "The token file", "content": {CSV: {}, NDJSON: {}}},
                 409: {"description": "They are not signed (yet)"},
@@ -139,7 +140,8 @@ def blueprint(settings: Settings, read: Reads, gate: Gate) -> Blueprint:
             caller = gate.require(Role.SOURCE)
             found = read(lambda cur: code_sets.progress_of(cur, caller.holder, _hex(digest)))
             parts = read(lambda cur: unit_tokens.signed_parts(cur, found.run))
-            form = request.accept_mimetypes.best_match([CSV, NDJSON], default=CSV)
+            accepted = request.accept_mimetypes.best_match([CSV, NDJSON], default=CSV)
+            form = {"csv": CSV, "ndjson": NDJSON}.get(request.args.get("form", ""), accepted)
             rows = _rows(settings, found, parts)
             content = _as_csv(rows) if form == CSV else (f"{json.dumps(row)}\n".encode() for row in rows)
             return Response(content, content_type=f"{form}; charset=utf-8")

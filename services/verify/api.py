@@ -639,12 +639,15 @@ def _add_routes(api: Api, node: Node) -> None:
     def product_of(uscc: str, model: str) -> Response:
         return _products(node, uscc, model[:200], HTML if _wanted() == HTML else JSON)
 
-    @public.get("/qr/<path:mark_no>.<any(svg, png):form>")
+    @public.get("/qr/<path:mark_no>.<any(svg, png, json):form>")
     @public.arguments(QrQuery, location="query")
     @public.doc(
         summary="The mark's signed QR code",
         responses={
-            200: {"description": "The image", "content": {"image/svg+xml": {}, "image/png": {}}},
+            200: {
+                "description": "The image; as JSON what a printer needs of every product's code",
+                "content": {"image/svg+xml": {}, "image/png": {}, JSON: {}},
+            },
             404: {"description": "No such mark, or not for this product"},
             409: {"description": "The authorization has ended, or no token is signed yet"},
         },
@@ -805,15 +808,46 @@ def _qr(node: Node, mark_no: str, form: str, gtin: str | None) -> Response:
     standing = mark_standing(found.certificate, mark, civil_day(node.clock()))
     if standing in _ENDED:
         raise MarkEnded(f"mark {number} is {standing}")
+    if form == "json":
+        return _to_print(node, found, number, gtin14(gtin) if gtin else None)
     token = _token_for(found, number, gtin14(gtin) if gtin else None)
-    path = MarkPath.of_product(token.gtin) if token.gtin else MarkPath.of_certificate(found.certificate.certificate_no)
-    url = f"{node.settings.public_url.lower()}{path.url_path}?m={_decimal(token)}"
+    url = _url_of(node, found, token)
     image, kind = _drawn(url, number, form), "image/svg+xml" if form == "svg" else "image/png"
     response = Response(image, content_type=kind)
     response.headers["Cache-Control"] = "no-cache"  # it ends with the authorization
     response.headers["ETag"] = etag(image)
     response.make_conditional(request)
     return response
+
+
+def _to_print(node: Node, found: Found, mark_no: str, gtin: str | None) -> Response:
+    """The addresses of all current codes of a mark, and what is printed beside them."""
+    mark, scheme = (
+        found.certificate.mark(mark_no),
+        node.register.directory().scheme_on(found.certificate.scheme, civil_day(node.clock())),
+    )
+    assert mark is not None
+    sign = scheme["mark"] if scheme else None
+    codes = {}
+    gtins = [gtin] if gtin else [product.gtin for product in mark.products] or [None]
+    for one in gtins:
+        token = _token_for(found, mark_no, one)
+        codes[token.gtin] = {"gtin": token.gtin, "model": token.model or None, "url": _url_of(node, found, token)}
+    said = {
+        "mark_no": mark_no,
+        "certificate_no": found.certificate.certificate_no,
+        "mark": dict(sign["name"]) if sign else {"zh": mark.mark, "en": mark.mark},
+        "holder": found.certificate.holder.name,
+        "codes": list(codes.values()),
+    }
+    response = Response(dumps(said), content_type=JSON)
+    response.headers["Cache-Control"] = "no-cache"
+    return response
+
+
+def _url_of(node: Node, found: Found, token: Token) -> str:
+    path = MarkPath.of_product(token.gtin) if token.gtin else MarkPath.of_certificate(found.certificate.certificate_no)
+    return f"{node.settings.public_url.lower()}{path.url_path}?m={_decimal(token)}"
 
 
 def _token_for(found: Found, mark_no: str, gtin: str | None) -> Token:

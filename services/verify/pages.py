@@ -596,7 +596,7 @@ _LOOK = {Allowed.YES: Family.YES, Allowed.NO: Family.NO, Allowed.REVIEW: Family.
 
 def _tell_deeds(view: _View, answer: Answer, language: str) -> None:
     """A line for each deed, and why not, once for all deeds with the same reason."""
-    today = permits_today(answer)
+    today = None if is_void(answer) else permits_today(answer)  # goods with a void code are not told apart by dates
     if today is None:
         return
     words: Literal["zh", "en"] = "en" if language == "en" else "zh"

@@ -322,8 +322,8 @@ UNKNOWN_UNIT = Text(
     "forged.",
 )
 VOID_UNIT = Text(
-    "此{unit}自{since}起作废（{reason}），同批其他标志码不受影响。",
-    "This {unit} has been void since {since} ({reason}); others of the same run are not touched.",
+    "此{unit}自{since}起作废。原因：{reason}。同批其他标志码不受影响。",
+    "This {unit} has been void since {since}. Reason: {reason}. Others of the same run are not touched.",
 )
 DECLARATION_WITHDRAWN = Text("该自我声明已由企业撤回。", "The company has withdrawn this self-declaration.")
 SUSPENSION_PLANNED = Text("至{until}", " until {until}")

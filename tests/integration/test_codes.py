@@ -7,6 +7,8 @@ import hashlib
 import http.client
 import io
 import json
+import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,8 +19,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from click.testing import CliRunner
 
 from services.auth import Role
+from services.cli import main
 from services.domain.unit_code import set_digest
 from services.embedded import EmbeddedPostgres
 from services.events.log import Topics
@@ -462,6 +466,46 @@ def test_an_authorization_that_has_ended_gets_no_tokens(node: Node) -> None:
     job = node.ask("GET", f"/v1/code-sets/{set_digest(serials)}", None)[1]["job"]
     assert job["state"] == "failed"
     assert "cancelled" in job["detail"]
+
+
+# --- the command line -----------------------------------------------------------------------------------------------
+
+
+def certmark(*words: str) -> dict[str, Any]:
+    done = CliRunner().invoke(main, [*words, "--json"])
+    assert done.exit_code == 0, done.output
+    found: dict[str, Any] = json.loads(done.output)
+    return found
+
+
+def test_a_body_makes_brings_and_fetches_by_commands(node: Node, tmp_path: Path) -> None:
+    file, out, token = tmp_path / "serials.txt", tmp_path / "tokens.csv", tmp_path / "body.token"
+    token.write_text(node.tokens[BODY], encoding="ascii")
+    made = certmark("codes", "new", "30", "--serials", "--prefix", "Z", "--out", str(file))
+    assert file.stat().st_mode & 0o777 == 0o600
+    serials = file.read_text(encoding="ascii").split()
+    assert (len(set(serials)), made["digest"]) == (30, set_digest(serials))
+    number, mark_no = announced(node, serials, form="serial", gtin=GTIN)
+    of_whom = ("--as", "CNCA-R-2019-7901", "--registry", node.url, "--token", str(token))
+    about = ("--certificate", number, "--mark", mark_no, "--product", "A1", "--rule-version", "1", "--gtin", GTIN)
+    signing = threading.Thread(target=sign_when_asked, args=(node,))
+    signing.start()
+    said = certmark("codes", "issue", str(file), *of_whom, *about, "--tokens", str(out))
+    signing.join()
+    assert said["state"] == "stored"
+    rows = list(csv.DictReader(io.StringIO(out.read_text(encoding="utf-8"))))
+    assert [row["serial"] for row in rows] == serials
+    out.unlink()
+    assert certmark("codes", "tokens", str(file), *of_whom, "--out", str(out))["tokens"] == 30
+    assert CliRunner().invoke(main, ["codes", "new", "9", "--random", "3", "--out", str(tmp_path / "x")]).exit_code == 2
+
+
+def sign_when_asked(node: Node) -> None:
+    deadline = time.monotonic() + 20
+    while not node.signer.step() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    while node.signer.step():
+        pass
 
 
 # --- the tables -----------------------------------------------------------------------------------------------------
