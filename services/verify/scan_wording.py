@@ -8,6 +8,7 @@ from services.verify.wording import (
     LABELS,
     SUSPENSION_OVERDUE,
     SUSPENSION_PLANNED,
+    SYSTEM_NEXT_STEP,
     VERDICT,
     Code,
     Text,
@@ -221,6 +222,7 @@ def exported() -> dict[str, object]:
         "until": {"planned": both(SUSPENSION_PLANNED), "overdue": both(SUSPENSION_OVERDUE)},
         "silent": sorted(code.value for code in SILENT),
         "without_product": both(WITHOUT_PRODUCT),
+        "without_product_next": both(SYSTEM_NEXT_STEP),
         "verdict": {family.value: both(text) for family, text in VERDICT.items()},
         "label": {name: both(LABELS[name]) for name in _FROM_THE_CATALOGUE}
         | {name: both(text) for name, text in SCAN.items()},

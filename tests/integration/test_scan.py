@@ -190,6 +190,7 @@ def test_with_the_network_off_the_lists_decide_and_tell_their_age(browser: Brows
         for secret in ("M-TEST", "TEST-VALID", "125g"):
             assert secret not in page.locator("#answers").inner_text()
         assert page.locator("#answers a").count() == 0
+        assert page.locator("#text").input_value() == "", "not even in the field"
 
 
 def test_past_its_end_a_list_says_nothing(browser: Browser, lists: Lists) -> None:

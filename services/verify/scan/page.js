@@ -168,6 +168,7 @@ function show ({ text, found, block }, heading, online) {
   const link = wins || online ? pageOf(text, online) : null
   if (link) block.append(element('p', {}, element('a', { href: link }, words.label('open_page'))))
   const silent = wins && words.catalogue.silent.includes(online.code)
+  if (words.catalogue.silent.includes(block.dataset.code)) at('text').value = '' // nor in the field is anything of it shown
   const registered = wins && registerRows(words, online)
   if (registered) block.append(element('h2', {}, words.label('details')), registered)
   const claims = found && !silent && claimRows(words, found)

@@ -24,8 +24,12 @@ export function worded (words, { code, why, gtin, claims }) {
   let explanation = why
     ? words.fill(words.catalogue.because[why]) + (words.language === 'en' ? ' ' : '') + words.fill(words.catalogue.neither)
     : words.fill(told.offline)
-  if (code === 'valid' && claims && !gtin) explanation = words.fill(words.catalogue.without_product)
-  return { family: told.family, title: words.fill(told.title), explanation, next: words.fill(told.next_step) }
+  let next = told.next_step
+  if (code === 'valid' && claims && !gtin) {
+    explanation = words.fill(words.catalogue.without_product)
+    next = words.catalogue.without_product_next
+  }
+  return { family: told.family, title: words.fill(told.title), explanation, next: words.fill(next) }
 }
 
 /** What a code says, where a registered signer stands behind it. */
