@@ -152,19 +152,22 @@ def _posted() -> dict[str, str]:
     return dict(request.form.items())
 
 
-def _is_ours() -> bool:
-    """Whether the form was sent from a page of ours, as far as the browser says: another site's would name itself."""
+def _is_ours(hosts: tuple[str, ...]) -> bool:
+    """Whether the form was sent from a page of ours, as far as the browser says: another site's would name itself.
+
+    `hosts` are ours; a proxy may have taken the port from the request's own.
+    """
     origin = request.headers.get("Origin")
     if origin is None or origin == "null":  # a browser with our Referrer-Policy may send null for our own pages
         return request.headers.get("Sec-Fetch-Site", "same-origin") in ("same-origin", "none")
-    return urlsplit(origin).netloc == request.host
+    return urlsplit(origin).netloc.lower() in (request.host.lower(), *hosts)
 
 
 def _hand_in(reports: Reports, frame: Frame) -> Response:
     posted = _posted()
     filled, now = filled_in(posted), reports.node.clock()
     token = token_of(posted.get("form", ""), reports.key, now)
-    if token is None or not _is_ours():
+    if token is None or not _is_ours(reports.node.settings.hosts):
         return _form(reports, frame, filled, "old_form", 400)
     given = posted["form"]
     if filled.wrong:
@@ -219,7 +222,7 @@ def _asked(reports: Reports, frame: Frame) -> Response:
     posted = _posted()
     number, secret = as_typed(posted.get("no", "")[:64]), posted.get("secret", "")[:64]
     sure = posted.get("what") == "forget" and posted.get("sure") == "yes"
-    what = "forget" if sure and _is_ours() else "state"
+    what = "forget" if sure and _is_ours(reports.node.settings.hosts) else "state"
     if len(number) != 19 or not secret:
         return _state(reports, frame, number, None, "not_found", 404)
     try:

@@ -314,6 +314,13 @@ def test_what_is_not_taken_keeps_what_was_written(
     assert site.register.log.bounds(Topics.under("treports").restricted) == before
 
 
+def test_a_form_behind_a_proxy_that_hides_the_port_is_ours(site: Site) -> None:
+    settings = site.register.settings
+    for origin in (settings.public_url, "http://localhost"):
+        answer = site.client.post("/report", data=site.form(), headers={"Origin": origin, "Host": "localhost"})
+        assert answer.status_code == 200, origin
+
+
 def test_one_client_cannot_send_without_end(site: Site) -> None:
     answers = [site.client.post("/report", data=site.form()).status_code for _ in range(8)]
     assert answers[0] == 200
