@@ -41,8 +41,10 @@ def normalised(text: str) -> str:
     """NFKC, upper case, without spaces and invisible characters, look-alike dashes and brackets made plain."""
     if text.isascii():
         return "".join(text.split()).upper()
-    folded = unicodedata.normalize("NFKC", text.translate(_ALIKE)).translate(_ALIKE).upper()
-    return "".join(c for c in folded if not c.isspace() and unicodedata.category(c) != "Cf")
+    folded = "".join(unicodedata.normalize("NFKC", text.translate(_ALIKE)).translate(_ALIKE).upper().split())
+    if folded.isprintable():
+        return folded  # nothing invisible is printable: most texts end here
+    return "".join(c for c in folded if unicodedata.category(c) != "Cf")
 
 
 def gtin14(text: str) -> str:

@@ -28,12 +28,16 @@ from services.domain.listing_words import (
     claims_organic,
     claims_product_by_system,
     claims_third_party,
+    differ_in_one,
     is_licence,
     is_stated,
+    looks_like,
+    model_form,
     name_form,
     numbers_in_field,
     numbers_in_text,
     pairs,
+    plain_form,
     points_to_picture,
     unit_code_in_text,
 )
@@ -389,7 +393,7 @@ def _without_number(listing: Listing, plain: str, shelf: Shelf, day: date) -> _A
         answer.notes.append("found_by_maker")
         return answer
     notes = ["licence"] if listing.certificate_no and is_licence(listing.certificate_no) else []
-    product_class = normalised(listing.product_class) if listing.product_class else ""
+    product_class = plain_form(listing.product_class) if listing.product_class else ""
     needed = bool(product_class and shelf.modes_of(product_class, day))
     pictured = points_to_picture(plain) or points_to_picture(normalised(listing.certificate_no or ""))
     looked = bool(listing.image) and listing.pictures_read
@@ -434,7 +438,7 @@ def _search(listing: Listing, plain: str, shelf: Shelf) -> Registered | None:
     if not names and not usccs:
         return None
     candidates = shelf.made_by(names, usccs)
-    product_class = normalised(listing.product_class) if listing.product_class else ""
+    product_class = plain_form(listing.product_class) if listing.product_class else ""
     for found in candidates:
         product = found.certificate.product
         if product is None or (product_class and product.product_class and product_class != product.product_class):
@@ -485,7 +489,7 @@ def _schemes_claimed(listing: Listing, plain: str, shelf: Shelf, day: date) -> S
     """The schemes under which the number would have to be: by the mark shown, or the catalogue class."""
     mark = _mark_claimed(listing)
     shown = list(shelf.schemes_of_mark(mark)) if mark else []
-    modes = shelf.modes_of(normalised(listing.product_class), day) if listing.product_class else ()
+    modes = shelf.modes_of(plain_form(listing.product_class), day) if listing.product_class else ()
     needed = [scheme for mode, scheme in _SCHEME_OF_MODE.items() if mode in modes]
     return [scheme for scheme in shown if scheme in needed] or shown or needed
 
@@ -517,7 +521,7 @@ def _mark_claimed(listing: Listing) -> str | None:
     """The id of the mark that is shown, from a field for it."""
     if not listing.mark or not is_stated(listing.mark):
         return None
-    word = normalised(listing.mark)
+    word = plain_form(listing.mark)
     return _MARK_WORDS.get(word, listing.mark.strip().lower())
 
 
@@ -565,15 +569,17 @@ def _fields(issue: Issue) -> tuple[str, Verdict, str, str]:
 def _of_party(found: Registered, listing: Listing) -> Iterable[Issue]:
     """L04. A dealer may sell: what counts is the maker where one is stated; registered factories are makers."""
     maker, maker_uscc = listing.maker, listing.maker_uscc
-    brand = normalised(listing.brand) if listing.brand and is_stated(listing.brand) else ""
+    brand = plain_form(listing.brand) if listing.brand and is_stated(listing.brand) else ""
     trademark = found.trademark
     same_brand = not brand or not trademark or brand in trademark or trademark in brand
-    if maker_uscc and normalised(maker_uscc) in found.usccs:
+    if maker_uscc and plain_form(maker_uscc) in found.usccs:
         pass
     elif maker and is_stated(maker):
         form = name_form(maker)
         if form not in found.names:
             alike = any(are_alike(form, name) for name in found.names)
+            if not alike and brand == trademark and found.is_party(listing.seller, listing.seller_uscc):
+                alike = any(differ_in_one(form, name) for name in found.names)  # the holder's own page, mistyped
             if alike and not maker_uscc:
                 yield Issue("L04", Verdict.REVIEW, "", "like_maker", Confidence.LOW)
             else:
@@ -594,7 +600,7 @@ def _of_party(found: Registered, listing: Listing) -> Iterable[Issue]:
 
 def _of_system(found: Registered, listing: Listing, plain: str, shelf: Shelf, day: date) -> Iterable[Issue]:
     """L10: what attests an organisation or a service is shown as attesting goods."""
-    product_class = normalised(listing.product_class) if listing.product_class else ""
+    product_class = plain_form(listing.product_class) if listing.product_class else ""
     needed = bool(product_class and shelf.modes_of(product_class, day))
     mark = _mark_claimed(listing)
     own = any(True for _ in found.marks_of(mark)) if mark else False
@@ -608,7 +614,7 @@ def _of_product(found: Registered, listing: Listing) -> Iterable[Issue]:
     product = found.certificate.product
     assert product is not None
     if listing.product_class and is_stated(listing.product_class) and product.product_class:
-        if normalised(listing.product_class) != product.product_class:
+        if plain_form(listing.product_class) != product.product_class:
             yield Issue("L09", Verdict.LEAD, "out_of_scope", "other_class")
         return
     named = listing.product if not product.product_class and is_stated(listing.product) else None
@@ -625,7 +631,11 @@ def _item_of(
     if listing.model and is_stated(listing.model):
         item = found.item(listing.model)
         if item is None:
-            issues.append(Issue("L08", Verdict.LEAD, "out_of_scope", "other_model"))
+            typed = looks_like(model_form(listing.model))
+            if any(looks_like(model) == typed for model in found.models):
+                issues.append(Issue("L08", Verdict.REVIEW, "out_of_scope", "like_model", Confidence.LOW))
+            else:
+                issues.append(Issue("L08", Verdict.LEAD, "out_of_scope", "other_model"))
             return None
     else:
         item = found.item_in(plain)
@@ -655,7 +665,9 @@ def _of_standing(
     order = Order.UNKNOWN
     if reach is not Reach.ORGANISATION and not _contradict(listing, day):
         made, shipped = listing.made_on, listing.shipped_on
-        if made is not None or shipped is not None:
+        if made is not None and found.is_steady(made, day, item):
+            order = Order.IN_TIME
+        elif made is not None or shipped is not None:
             order = order_of(certificate, made, shipped, day, lambda on: found.standing_on(on, item), found.turns)
     said = (rules["consequence"] or {}).get(Act.SELL, {}).get(now) if rules else None
     sell = Allowed(said["allowed"]) if said and order not in _BY_THEIR_DATES else None

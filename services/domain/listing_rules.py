@@ -372,6 +372,7 @@ NOTES: Mapping[str, Words] = MappingProxyType(
         ),
         "other_brand": _words("品牌与登记的商标不符，须核实", "The brand is not the registered trademark"),
         "other_model": _words("型号不在登记的型号中", "The model is not among those registered"),
+        "like_model": _words("型号与登记的只差形近字符，须核实", "The model differs by look-alike characters only"),
         "early_model": _words("该型号在生产之后才列入证书", "The model entered the certificate after these were made"),
         "no_model": _words("未标示型号，无法核对", "No model is stated that could be compared"),
         "other_class": _words("产品类别与证书不同", "The product class is not the certificate's"),

@@ -8,6 +8,7 @@ organisation may be shown or not. docs/listings.md shows the whole table.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 
 from services.domain.consequence import Act, Allowed, Order, Reach, rule_for
@@ -56,6 +57,7 @@ _BY_ORDER: Mapping[Order, tuple[str, str]] = MappingProxyType(
 _MADE_IN_TIME = (Order.IN_TIME, Order.UNPROVED, Order.DOUBTFUL)
 
 
+@lru_cache(maxsize=1024)
 def standing_verdict(reach: Reach, now: Standing, order: Order, sell: Allowed | None = None) -> StandingVerdict:
     """The verdict. `sell` is what the scheme says otherwise of selling; the general rule where it is None."""
     verdict = _verdict(reach, now, order, sell or rule_for(reach, Act.SELL, now, order).allowed)

@@ -60,6 +60,10 @@ def is_stated(text: str | None) -> bool:
     return bool(text) and normalised(text or "").strip(".。:：") not in _NOTHING
 
 
+plain_form = lru_cache(maxsize=16_384)(normalised)
+"""`normalised` of a field that many listings share: a brand, a class, a mark."""
+
+
 # --- numbers ----------------------------------------------------------------------------------------------
 
 _LABEL = re.compile(
@@ -148,6 +152,21 @@ def are_alike(one: str, other: str) -> bool:
     """Whether one name is the other shortened. Names that differ in one character are two companies."""
     a, b = _core(one), _core(other)
     return min(len(a), len(b)) >= 4 and (a in b or b in a)
+
+
+def differ_in_one(one: str, other: str) -> bool:
+    """Whether two names of some length differ in one character: a typing error, or another company."""
+    if len(one) != len(other) or len(one) < 8:
+        return False
+    return sum(a != b for a, b in zip(one, other, strict=True)) == 1
+
+
+_LOOKS_LIKE = str.maketrans("OILSZ", "01152")
+
+
+def looks_like(model: str) -> str:
+    """A model with letters that are taken for digits as these: KFR-35GW/A1 and KFR-35GW/AI are typed for each other."""
+    return model.translate(_LOOKS_LIKE)
 
 
 _MODEL_LABEL = re.compile(r"^(?:规格型号|型号规格|型号|规格|货号|款号|MODEL(?:NO)?)[:.]?")

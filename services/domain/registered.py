@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 
-from services.domain.certificate import Certificate, Item, Mark, Part, PartKind
+from services.domain.certificate import Certificate, Item, Mark, Part, PartKind, Status
 from services.domain.consequence import turning_days
 from services.domain.identifiers import normalised
 from services.domain.listing_words import model_form, name_form, names_model, series_stem, without_tail
@@ -63,6 +63,19 @@ class Registered:
             if len(self.known) > 4096:
                 self.known.clear()
         return found
+
+    def is_steady(self, since: date, until: date, item: Item | None) -> bool:
+        """Whether it is plain that it was valid on every day of a stretch: one status, one period, no parent."""
+        c = self.certificate
+        return (
+            self.parent is None
+            and len(c.statuses) == 1
+            and c.statuses[0].status is Status.ACTIVE
+            and c.statuses[0].since <= since
+            and c.valid_from <= since
+            and (c.valid_until is None or until <= c.valid_until)
+            and (item is None or (item.model, item.gtin) not in self.parts)
+        )
 
     def mark_standing(self, mark: Mark, day: date) -> Standing:
         return worse(self.standing_on(day), own_mark_standing(mark, day))

@@ -99,7 +99,11 @@ UNLAWFUL: dict[str, tuple[Listing, dict[str, Any], str]] = {
     "unknown": (GOOD, {"certificate_no": "2023990703000118"}, "L03"),
     "unknown in the text": (GOOD, {"certificate_no": "", "model": "X1", "text": "证书编号2023990703000118"}, "L03"),
     "look-alike address": (GOOD, {"texts": ("https://verify.certrnark.example/c/2023990703000117",)}, "L03"),
-    "another's number": (GOOD, {"maker": "上海示范乙实业有限公司", "maker_uscc": ""}, "L04"),
+    "another's number": (
+        GOOD,
+        {"maker": "上海示范乙实业有限公司", "maker_uscc": "", "seller": "别家", "seller_uscc": ""},
+        "L04",
+    ),
     "another's number and brand": (
         GOOD,
         {"maker": None, "maker_uscc": None, "brand": "别家", "seller": "别家商贸有限公司", "seller_uscc": ""},
@@ -132,6 +136,8 @@ def test_unlawful(name: str) -> None:
 
 REVIEW: dict[str, tuple[Listing, dict[str, Any], str]] = {
     "a shortened name": (GOOD, {"maker": "上海示范甲实业", "maker_uscc": ""}, "L04"),
+    "its own name, mistyped": (GOOD, {"maker": "上海示范钾实业有限公司", "maker_uscc": ""}, "L04"),
+    "a letter for a digit": (GOOD, {"model": "KFR-35GW/AI"}, "L08"),
     "the same name, another code": (GOOD, {"maker_uscc": "91310115MAXX09001E"}, "L04"),
     "another brand": (GOOD, {"brand": "别家"}, "L04"),
     "another body named": (GOOD, {"body_claimed": "别家认证有限公司"}, "L14"),
