@@ -16,7 +16,7 @@ from services.commands.codes import codes
 from services.commands.conform import conform
 from services.commands.decision import decision
 from services.commands.identity import default_key, file_name, load_key_file, source_named
-from services.commands.listings import check
+from services.commands.listings import check, check_bundle
 from services.commands.lists import lists
 from services.commands.marks import marks
 from services.commands.open_data import dump, indicators
@@ -230,9 +230,19 @@ def _say_why(digest: str, answer: str, found: dict[str, Any]) -> None:
 @click.option("--refresh", "renew", is_flag=True, help="First fetch the trust list and status lists for --offline.")
 @click.option("--trust", "folder", type=click.Path(file_okay=False, path_type=Path), help="Where the lists are kept.")
 @click.option("--root", metavar="DIGEST", help="With --refresh: the root to begin with, from another way.")
+@click.option("--bundle", metavar="DIR|ZIP", help="Check the evidence of a check of listings instead, offline.")
+@click.option("--genesis", metavar="DIGEST", help="With --bundle: the pinned first event. Default: this register's.")
 @as_json
 def verify(
-    question: str, url: str | None, off: bool, renew: bool, folder: Path | None, root: str | None, json_: bool
+    question: str,
+    url: str | None,
+    off: bool,
+    renew: bool,
+    folder: Path | None,
+    root: str | None,
+    bundle: str | None,
+    genesis: str | None,
+    json_: bool,
 ) -> None:
     """Look up a certificate number, a mark's address, or an image with a mark's QR; 0 only when valid.
 
@@ -241,6 +251,8 @@ def verify(
     from services.commands import offline
 
     settings = settings_from()
+    if bundle is not None:
+        sys.exit(check_bundle(settings, Path(bundle), genesis, json_))
     if renew:
         brought = offline.refresh(settings, url, folder, root, quiet=json_)
         if not question:

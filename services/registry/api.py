@@ -94,7 +94,7 @@ def create_app() -> Flask:
     app.register_blueprint(console.blueprint(settings, database.read, gate))
     app.register_blueprint(desk.blueprint(settings, database.read))
     api.register_blueprint(cases_api.blueprint(database.read))
-    api.register_blueprint(checks.blueprint(database.read, gate))
+    api.register_blueprint(checks.blueprint(database.read, gate, settings))
     return app
 
 

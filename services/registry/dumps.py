@@ -280,10 +280,10 @@ def _seal(cur: Cursor, folder: Path, key: PrivateKey | None) -> None:
         return
     header = {"alg": key.public.alg, "kid": key.public.kid, "typ": TYP}
     (folder / SEAL).write_bytes(sign_compact(header, (folder / MANIFEST).read_bytes(), key) + b"\n")
-    (folder / KEYS).write_bytes(b"".join(event + b"\n" for event in _chain(cur, key.public.kid)))
+    (folder / KEYS).write_bytes(b"".join(event + b"\n" for event in chain_of_key(cur, key.public.kid)))
 
 
-def _chain(cur: Cursor, kid: str) -> list[bytes]:
+def chain_of_key(cur: Cursor, kid: str) -> list[bytes]:
     """The signed events that brought a key in and the key that signed for it, up to the genesis, the genesis first."""
     found: list[bytes] = []
     seen: set[str] = set()

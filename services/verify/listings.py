@@ -27,8 +27,8 @@ from services.verify.read_model import Meta
 from services.verify.register import Register
 
 _USCC = 18
-_KEPT = 50_000
-"""Certificates that are kept made ready, some 3 kB each."""
+_KEPT = 15_000
+"""Certificates that are kept made ready, some 10 kB each."""
 
 
 class NodeSource:

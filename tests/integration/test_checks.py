@@ -6,14 +6,19 @@ import os
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import openpyxl
 import pytest
+from click.testing import CliRunner
 
 from services.auth import Role
+from services.cli import main
 from services.embedded import EmbeddedPostgres
+from services.listings import bundle
 from services.postgres import connect, transaction
 from services.registry.checks import store
 from tests.checked import SHEET, Desk, a_desk
@@ -158,3 +163,44 @@ def test_a_killed_runner_is_taken_over_where_it_stopped(desk: Desk, tmp_path: Pa
     with closing(connect(desk.settings.database_url)) as connection, transaction(connection) as cur:
         places = [first for first, _, _ in store.frames_of(cur, job["id"])]
     assert places == list(range(0, 16_000, 1000))
+
+
+def test_the_bundle_is_checked_offline_and_is_the_same_for_the_same_input(desk: Desk, tmp_path: Path) -> None:
+    who = desk.token(Role.INSPECTOR, "证据")
+    formula = SHEET.replace("正品保障".encode(), b"=HYPERLINK(A1)")
+    jobs = [desk.hand_in(formula, CSV, who) for _ in range(2)]
+    early = desk.client.get(f"/v1/checks/{jobs[0]['id']}/bundle", headers=who)
+    assert (early.status_code, early.get_json()["code"]) == (409, "check-not-done")
+    desk.run_all()
+    paths = []
+    for place, job in enumerate(jobs):
+        response = desk.client.get(f"/v1/checks/{job['id']}/bundle", headers=who)
+        assert response.status_code == 200, response.data
+        paths.append(tmp_path / f"{place}.zip")
+        paths[-1].write_bytes(response.data)
+        response.close()
+    with zipfile.ZipFile(paths[0]) as first, zipfile.ZipFile(paths[1]) as second:
+        manifests = first.read("manifest.json"), second.read("manifest.json")
+        received, workbook = first.read("received/file"), first.read("findings.xlsx")
+        first.extractall(tmp_path / "unpacked")
+    assert manifests[0] == manifests[1]
+    assert received == formula
+    genesis = desk.settings.genesis
+    found = bundle.check(paths[0], genesis)
+    assert (found.holds, found.rows) == (True, 30)
+    assert found.records > 20
+    result = CliRunner().invoke(main, ["verify", "--bundle", str(paths[0]), "--genesis", genesis, "--json"])
+    assert (result.exit_code, json.loads(result.output)["good"]) == (0, True)
+    book = openpyxl.load_workbook(io.BytesIO(workbook))
+    assert book.sheetnames == ["汇总", "明细", "未能判断", "方法"]
+    assert all(cell.data_type != "f" for sheet in book for row in sheet.iter_rows() for cell in row)
+    # whatever is changed is found; unpacked it is checked as well
+    folder = tmp_path / "unpacked"
+    assert bundle.check(folder, genesis).holds
+    (folder / "findings.jsonl").write_bytes(b"{}")
+    (folder / "more.txt").write_bytes(b"")
+    (folder / "received/file").unlink()
+    assert set(bundle.check(folder, genesis).wrong) == {"findings.jsonl", "more.txt", "received/file"}
+    assert bundle.check(paths[0], "0" * 64).wrong.keys() == {"manifest.jws"}
+    with pytest.raises(bundle.NoBundle):
+        bundle.check(tmp_path, genesis)

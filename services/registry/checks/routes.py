@@ -3,14 +3,16 @@
 import hashlib
 import json
 import secrets
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import IO, Any, TypeVar
 
 import marshmallow as ma
 import orjson
-from flask import Response, request
+from flask import Response, request, send_file
 from flask.views import MethodView
 
 from services.auth import SECURITY, Caller, Gate, Role
@@ -18,10 +20,13 @@ from services.domain.errors import BadRequest, NotFound, TooManyRequests
 from services.domain.identifiers import civil_day, instant_text
 from services.domain.listing_rules import RULE, RULE_SET
 from services.domain.listing_standing import Verdict
+from services.events.keys import load_key
 from services.listings.columns import HEADINGS
 from services.postgres import Cursor
-from services.registry.checks import store
+from services.registry.checks import evidence, store
 from services.registry.checks.store import Job
+from services.registry.feeds import NoSeal
+from services.settings import Settings
 from services.web import Blueprint
 
 T = TypeVar("T")
@@ -120,7 +125,7 @@ _BODY = {
 }
 
 
-def blueprint(read: Read[Any], gate: Gate) -> Blueprint:
+def blueprint(read: Read[Any], gate: Gate, settings: Settings) -> Blueprint:
     """The routes. A holder sees checks of its own, a regulator all."""
     pages = Blueprint("checks", __name__, url_prefix="/v1", description="Checks of e-commerce listings as jobs")
 
@@ -191,6 +196,24 @@ def blueprint(read: Read[Any], gate: Gate) -> Blueprint:
             following = json.dumps(str(found[-1][0]) if len(found) == limit else None)
             body = b'{"items":[' + b",".join(line for _, line in rest) + b'],"next":' + following.encode() + b"}"
             return Response(body, content_type="application/json")
+
+    @pages.route("/checks/<job_id>/bundle")
+    class Bundle(MethodView):
+        @pages.doc(
+            summary="The evidence of a check that is done, as a ZIP that can be checked offline",
+            security=SECURITY,
+            responses={200: {"description": "The bundle", "content": {"application/zip": {}}}},
+        )
+        def get(self, job_id: str) -> Response:
+            job = own(job_id)
+            if not settings.seal_key.exists():
+                raise NoSeal("this process holds no key to seal the bundle with")
+            key = load_key(settings.seal_key)
+            file = tempfile.NamedTemporaryFile(prefix="certmark-")  # noqa: SIM115  # closed with the answer
+            read(lambda cur: evidence.write_bundle(cur, job, key, Path(file.name)))
+            response = send_file(file.name, "application/zip", as_attachment=True, download_name=f"{job.id}.zip")
+            response.call_on_close(file.close)
+            return response
 
     return pages
 

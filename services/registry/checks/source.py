@@ -12,7 +12,7 @@ from services.listings.shelf import Rulebook
 from services.postgres import Connection, Cursor, connect, execute_values, transaction
 from services.registry.past import Administrations, CertificateThen, certificate_of, certificates_at
 
-_KEPT = 50_000
+_KEPT = 15_000
 _PARTIES = 5000
 """Records whose parties are taken in one transaction."""
 _MOST = 50
