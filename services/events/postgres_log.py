@@ -1,5 +1,6 @@
 """The log port on PostgreSQL: topics as rows, their order kept by a lock on the topic's head."""
 
+import io
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from services.events.log import MAX_RECORD, Record, Topic
 from services.migrate import migrate
 from services.postgres import (
     Connection,
+    Cursor,
     DatabaseError,
     DatabaseUnavailable,
     UndefinedTable,
@@ -28,6 +30,16 @@ POLL_S = 0.25
 """How often a waiting reader looks for itself: a notification is only a hint and may be lost with its connection."""
 STATEMENT_TIMEOUT_MS = 20_000
 _BOUNDS = "SELECT first_position, next_position FROM log.topic WHERE name = %s"
+BULK = 50
+"""Records from which on they are copied: fewer go by one statement, which is one round trip and not five."""
+
+_TAKE_POSITIONS = """
+UPDATE log.topic SET next_position = next_position + %(count)s,
+       clock = greatest(clock, date_trunc('milliseconds', clock_timestamp()))
+ WHERE name = %(name)s RETURNING id, next_position - %(count)s, compacted, clock
+"""
+_REPLACED = "DELETE FROM log.record WHERE topic = %s AND compacted AND key = ANY(%s)"
+_COPY = "COPY log.record (topic, position, compacted, key, value, appended_at) FROM STDIN"
 _RECORDS = """
 SELECT t.first_position, t.next_position, r.position, r.key, r.value, r.appended_at
   FROM log.topic t
@@ -75,15 +87,48 @@ class PostgresLog:
         for key, value in records:
             if len(key.encode()) + len(value) > MAX_RECORD:
                 raise TooLarge(f"a record of {len(value)} bytes: the log takes at most {MAX_RECORD}")
-        # One statement is one transaction: after an error here the records are all stored, or none is.
+        # One transaction either way: after an error here the records are all stored, or none is.
+        if len(records) >= BULK:
+            return self._copied(topic, records)
         rows = self._rows(
             "SELECT log.append(%s, %s::text[], %s::bytea[])",
-            (topic.name, [key for key, _ in records], "{" + ",".join([_bytea(value) for _, value in records]) + "}"),
+            (topic.name, [key for key, _ in records], "{" + ",".join([_element(value) for _, value in records]) + "}"),
         )
         (first,) = rows[0]
         if first is None:
             raise _no_such(topic)
         return list(range(first, first + len(records)))
+
+    def _copied(self, topic: Topic, records: Sequence[tuple[str, bytes]]) -> list[int]:
+        """What `log.append` does, by COPY: no SQL text of megabytes is taken apart, which is a third of the time."""
+        with self._faults():
+            connection = self._usable()
+            try:
+                with connection.cursor() as cur:
+                    cur.execute("BEGIN")
+                    first = self._copy(cur, topic, records)
+                    cur.execute("SELECT pg_notify('certmark_log', %s); COMMIT", (topic.name,))
+            except BaseException:
+                connection.close()  # what was begun is rolled back
+                raise
+        return list(range(first, first + len(records)))
+
+    def _copy(self, cur: Cursor, topic: Topic, records: Sequence[tuple[str, bytes]]) -> int:
+        cur.execute(_TAKE_POSITIONS, {"count": len(records), "name": topic.name})
+        taken = cur.fetchone()
+        if taken is None:
+            raise _no_such(topic)
+        topic_id, first, compacted, clock = taken
+        rows = list(enumerate(records, first))
+        if compacted:
+            cur.execute(_REPLACED, (topic_id, [key for key, _ in records]))
+            rows = list({key: (position, (key, value)) for position, (key, value) in rows}.values())
+        begin, end = f"{topic_id}\t", f"\t{clock}\n"
+        text = "".join(
+            [f"{begin}{at}\t{compacted}\t{_field(key)}\t{_bytes_field(value)}{end}" for at, (key, value) in rows]
+        )
+        cur.copy_expert(_COPY, io.BytesIO(text.encode("utf-8")), 1 << 20)
+        return int(first)
 
     def read(self, topic: Topic, position: int, limit: int, wait: float = 0.0) -> list[Record]:
         deadline = time.monotonic() + wait
@@ -125,13 +170,15 @@ class PostgresLog:
         self._connection = self._listener = None
 
     def _rows(self, sql: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
-        with self._faults():
-            connection = self._connection
-            if connection is None or not is_usable(connection):
-                connection = self._connection = self._open()
-            with connection.cursor() as cur:
-                cur.execute(sql, values)
-                return cur.fetchall()
+        with self._faults(), self._usable().cursor() as cur:
+            cur.execute(sql, values)
+            return cur.fetchall()
+
+    def _usable(self) -> Connection:
+        connection = self._connection
+        if connection is None or not is_usable(connection):
+            connection = self._connection = self._open()
+        return connection
 
     def _heard(self, topic: Topic, seconds: float) -> bool:
         """Whether a notification of this topic has come. The first call starts to listen and says yes: look again."""
@@ -164,7 +211,7 @@ class PostgresLog:
             raise LogUnavailable(" ".join(str(error).split())) from error
 
 
-def _bytea(value: bytes) -> str:
+def _element(value: bytes) -> str:
     """An element of an array of bytea. Envelopes and sealed records are base64url and dots, which stand for themselves:
     half of what hexadecimal takes, both ways.
     """
@@ -172,6 +219,22 @@ def _bytea(value: bytes) -> str:
 
 
 _PLAIN = re.compile(rb"[\w.-]+", re.ASCII).fullmatch
+
+
+def _bytes_field(value: bytes) -> str:
+    """The same as a field of COPY's text format."""
+    if value.isascii() and not any(sign in value for sign in _SIGNS):
+        return value.decode("ascii")
+    return "\\\\x" + value.hex()
+
+
+_SIGNS = (b"\\", b"\n", b"\r", b"\t", b"\0")
+
+
+def _field(text: str) -> str:
+    if "\\" in text or "\n" in text or "\r" in text or "\t" in text:
+        return text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
+    return text
 
 
 def _no_such(topic: Topic) -> LogMisconfigured:

@@ -137,6 +137,27 @@ def test_many_writers_lose_nothing_and_a_reader_meanwhile_steps_over_nothing(
     assert seen == everything(log, topics.events), "what a reader saw first is what the log holds"
 
 
+def test_many_records_at_once_are_kept_as_they_are(log: Log, topics: Topics) -> None:
+    """More than go by one statement, with every byte and every sign that a transport might take for its own."""
+    odd = [(key, bytes(range(256))) for key in ("\\", "a\tb", "\\N", "行\n", "\r")]
+    odd += [("plain", value) for value in (b"", b"\\N", b"\\x41", b"\\.", b"a\nb", b"x" * 70_000, "中".encode())]
+    records = odd + [(f"k/{number}", f"{number}".encode()) for number in range(100)]
+    first = log.append(topics.events, records)
+    assert first == list(range(first[0], first[0] + len(records)))
+    assert [(r.key, r.value) for r in everything(log, topics.events)][-len(records) :] == records
+
+
+def test_many_records_at_once_replace_each_other_and_what_was_before(log: Log, topics: Topics) -> None:
+    log.append(topics.state, [("k/1", b"before"), ("k/other", b"stays")])
+    records = [(f"k/{number % 60}", f"{number}".encode()) for number in range(100)]
+    log.append(topics.state, records)
+    found = {record.key: record.value for record in everything(log, topics.state)}
+    assert found == dict(records) | {"k/other": b"stays"}
+    keys = [record.key for record in everything(log, topics.state)]
+    if log.__class__.__name__ == "PostgresLog":
+        assert len(keys) == len(set(keys))
+
+
 def test_a_waiting_reader_is_woken_by_the_append(log: Log, settings: Settings, topics: Topics) -> None:
     log.append(topics.events, [("a", b"old")])
     log.append(topics.state, [("a", b"of another topic")])
