@@ -183,6 +183,23 @@ def scheme_state(scheme: Scheme) -> SchemeState:
     return {"v": 1, "kind": "scheme", "id": scheme.id, "versions": list(scheme.versions)}
 
 
+_parsed: dict[int, tuple[SchemeState, Scheme]] = {}
+"""Each state that was parsed lately beside its scheme: a register asks for the same few with every event."""
+
+
 def scheme_from_state(state: SchemeState) -> Scheme:
-    """The scheme of a state; a version stored before a rule existed has what its absence means."""
-    return Scheme(state["id"], tuple(cast(SchemeRules, {**_ABSENT, **version}) for version in state["versions"]))
+    """The scheme of a state; a version stored before a rule existed has what its absence means.
+
+    A state is not changed once it is one. It is kept with its scheme, so that no other can have its address meanwhile.
+    """
+    found = _parsed.get(id(state))
+    if found is not None and found[0] is state:
+        return found[1]
+    scheme = Scheme(state["id"], tuple(cast(SchemeRules, {**_ABSENT, **version}) for version in state["versions"]))
+    if len(_parsed) >= _MOST:
+        _parsed.clear()
+    _parsed[id(state)] = state, scheme
+    return scheme
+
+
+_MOST = 200

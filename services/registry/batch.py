@@ -40,7 +40,7 @@ from services.registry.code_runs import CODES_ISSUED, Announced, announced, plac
 from services.registry.intake import Prepared
 from services.registry.own_keys import in_force
 from services.registry.register import RESOLVED, Register, subject_of
-from services.registry.store import Entry, Head, Pending, Quarantined, StoredRecord
+from services.registry.store import Entry, Head, Pending, Place, Quarantined, StoredRecord
 from services.registry.tokens import TokenRecord, sign, tokens_due, with_token
 from services.registry.told import said_of
 
@@ -95,6 +95,7 @@ class Batch:
         self.new_keys: list[dict[str, str]] = []
         self.new_marks: list[tuple[str, str]] = []
         self.new_runs: list[Announced] = []
+        self.places: dict[str, Place] = {}
         self.resolved: list[tuple[str, str, bool]] = []
         self.duplicates = 0
         self.status_index = head.status_index
@@ -312,6 +313,11 @@ class Batch:
             of_key = before.event if before else None
             touched = self.touched[key] = Touched(digest, seq, text, orjson.loads(held), held, of_key)
         touched.digest, touched.seq, touched.state = digest, seq, text
+        if isinstance(value, Certificate):
+            was = self.register.certificate(value.certificate_no)
+            place = found_by(value)
+            if was is None or found_by(was) != place:
+                self.places[key] = place
         self.new_marks += self.register.put(key, value)
         return touched
 
@@ -479,6 +485,11 @@ def consequence_digest(cause: str, number: str) -> str:
     """What a consequence has for its event's digest: of its cause and its certificate together."""
     told = {"cause": cause, "certificate_no": number, "kind": "consequence"}
     return hashlib.sha256(canonical(told, floats=False)).hexdigest()
+
+
+def found_by(certificate: Certificate) -> Place:
+    product_class = certificate.product.product_class if certificate.product else None
+    return Place(certificate.responsible, product_class, certificate.parent_no is not None)
 
 
 def effective_at_of(data: Mapping[str, Any]) -> date | None:

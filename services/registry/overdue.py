@@ -300,9 +300,9 @@ DECLARE candidates NO SCROLL CURSOR FOR
 SELECT key FROM (
     SELECT key FROM records WHERE due < %(day)s
     UNION
-    SELECT key FROM records WHERE product_class = ANY(%(classes)s::text[])
+    SELECT key FROM places WHERE product_class = ANY(%(classes)s::text[])
     UNION
-    SELECT key FROM records WHERE key LIKE 'certificate/%%' AND state NOT LIKE '%%"parent_no":null%%'
+    SELECT key FROM places WHERE is_part
     UNION
     SELECT r.key FROM records r, unnest(%(patterns)s::text[], %(revisions)s::bigint[]) s (pattern, upto)
     WHERE r.revision < s.upto AND r.key LIKE 'certificate/%%' AND r.state LIKE s.pattern

@@ -73,8 +73,7 @@ class Register:
         if missing := wanted - self._certificates.keys():
             self._keep(store.records_of(cur, missing))
         self._forget_beyond(KEPT, wanted)
-        owned = mark_nos | numbers
-        self._mark_owners = store.mark_owners(cur, owned) if owned else {}
+        self._mark_owners = store.mark_owners(cur, mark_nos) if mark_nos else {}
 
     def load_revoked(self, cur: Cursor, events: Sequence[Event]) -> None:
         """Which certificates of the holders that these events are about were ever revoked, where a rule asks for that.
@@ -281,7 +280,7 @@ def subject_of(event: Event) -> str:
     return _number(event.subject) if event.type.startswith(_ABOUT_CERTIFICATES) else event.subject
 
 
-_number = lru_cache(maxsize=4096)(certificate_number)
+_number = lru_cache(maxsize=16384)(certificate_number)
 
 
 @lru_cache(maxsize=4096)

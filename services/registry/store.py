@@ -2,9 +2,10 @@
 
 import io
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, cast
 
 from services.domain.calendar import Calendars, calendar_from_state
@@ -326,7 +327,7 @@ def told_by_digest(cur: Cursor, digests: Collection[str]) -> list[tuple[Any, ...
 def certificates_of_class(cur: Cursor, product_class: str, after: str, limit: int) -> list[str]:
     """Numbers of the certificates of a product class, in order, beyond one."""
     cur.execute(
-        "SELECT key FROM records WHERE product_class = %s AND key > %s ORDER BY key LIMIT %s",
+        "SELECT key FROM places WHERE product_class = %s AND key > %s ORDER BY key LIMIT %s",
         (product_class, f"certificate/{after}", limit),
     )
     return [key.removeprefix("certificate/") for (key,) in cur.fetchall()]
@@ -392,27 +393,28 @@ def _array(texts: Iterable[str]) -> str:
 # --- saving a batch ----------------------------------------------------------------------------------------
 
 
-def _copy(cur: Cursor, table: str, columns: str, rows: Iterable[Sequence[object]]) -> None:
+def _copy(cur: Cursor, table: str, columns: str, lines: Iterable[str]) -> None:
     """Insert rows by COPY in its text format, whose escapes cost a twentieth of the CSV module's quoting."""
-    lines = "".join(["\t".join([_FIELD[type(value)](value) for value in row]) + "\n" for row in rows])
-    if lines:
-        cur.copy_expert(f"COPY {table} ({columns}) FROM STDIN", io.BytesIO(lines.encode("utf-8")), 1 << 20)
+    text = "".join(lines)
+    if text:
+        cur.copy_expert(f"COPY {table} ({columns}) FROM STDIN", io.BytesIO(text.encode("utf-8")), 1 << 20)
 
 
-def _escaped(text: str) -> str:
-    if not ("\\" in text or "\n" in text or "\r" in text or "\t" in text):
-        return text  # nearly always: looking costs a tenth of replacing
-    return text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
+def _field(text: str | None) -> str:
+    if text is None:
+        return r"\N"
+    if "\\" in text or "\n" in text or "\r" in text or "\t" in text:  # hardly ever: looking costs a tenth of replacing
+        return text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
+    return text
 
 
-_FIELD: Mapping[type, Callable[[Any], str]] = {
-    str: _escaped,
-    int: str,
-    bool: str,
-    date: date.isoformat,
-    datetime: datetime.isoformat,
-    type(None): lambda _: r"\N",
-}
+def _plain(value: date | int | str | None) -> str:
+    """Of what cannot hold a sign that COPY takes for its own."""
+    return r"\N" if value is None else str(value)
+
+
+_instant = lru_cache(maxsize=256)(datetime.isoformat)
+"""Kept, as the records of one append and the entries of one batch share theirs."""
 
 
 ENTRY = (
@@ -422,35 +424,16 @@ ENTRY = (
 
 
 def save_entries(cur: Cursor, entries: Sequence[Entry]) -> None:
-    _copy(
-        cur,
-        "entries",
-        ENTRY,
-        [
-            (
-                e.seq,
-                e.kind,
-                e.digest,
-                e.event_id,
-                e.source,
-                e.type,
-                e.subject,
-                e.sequence,
-                e.decision,
-                e.detail,
-                e.pointer,
-                e.hint,
-                e.effective_at,
-                e.received_at,
-                e.recorded_at,
-                e.position,
-                e.state_digest,
-                e.state,
-                e.leaf,
-                e.jws,
-            )
-            for e in entries
-        ],
+    _copy(cur, "entries", ENTRY, [_entry_line(entry) for entry in entries])
+
+
+def _entry_line(e: Entry) -> str:
+    received_at = _instant(e.received_at) if e.received_at else r"\N"
+    return (
+        f"{e.seq}\t{e.kind}\t{e.digest}\t{_plain(e.event_id)}\t{_field(e.source)}\t{_field(e.type)}\t{_field(e.subject)}"
+        f"\t{_plain(e.sequence)}\t{e.decision}\t{_field(e.detail)}\t{_field(e.pointer)}\t{_field(e.hint)}"
+        f"\t{_plain(e.effective_at)}\t{received_at}\t{_instant(e.recorded_at)}\t{_plain(e.position)}"
+        f"\t{_plain(e.state_digest)}\t{_field(e.state)}\t{_field(e.leaf)}\t{_plain(e.jws)}\n"
     )
 
 
@@ -460,29 +443,42 @@ def save_records(cur: Cursor, records: Iterable[StoredRecord]) -> None:
     A revision is indexed, so an update would write a new row with new index entries as well: taking the old ones
     away and copying costs half of `ON CONFLICT`. Readers see either all of the old rows or all of the new.
     """
-    rows = [
-        (
-            r.key,
-            r.revision,
-            r.seq,
-            r.recorded_at,
-            r.digest,
-            r.state,
-            r.tokens,
-            r.under_review,
-            r.event,
-            r.responsible,
-            r.product_class,
-            r.due,
-        )
-        for r in records
+    rows = list(records)
+    cur.execute("DELETE FROM records WHERE key = ANY(%s::text[])", (_array([record.key for record in rows]),))
+    _copy(cur, "records", _RECORD, [_record_line(record) for record in rows])
+
+
+def _record_line(r: StoredRecord) -> str:
+    return (
+        f"{_field(r.key)}\t{r.revision}\t{r.seq}\t{_instant(r.recorded_at)}\t{r.digest}\t{_field(r.state)}"
+        f"\t{_field(r.tokens)}\t{r.under_review}\t{_plain(r.event)}\t{_field(r.responsible)}\t{_field(r.product_class)}"
+        f"\t{_plain(r.due)}\n"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a certificate is looked up by, beside its number."""
+
+    responsible: str
+    product_class: str | None
+    is_part: bool
+
+
+def save_places(cur: Cursor, places: Mapping[str, Place]) -> None:
+    """By record key, of the certificates of which one of these has changed."""
+    if not places:
+        return
+    cur.execute("DELETE FROM places WHERE key = ANY(%s::text[])", (_array(places),))
+    lines = [
+        f"{_field(key)}\t{_field(place.responsible)}\t{_field(place.product_class)}\t{place.is_part}\n"
+        for key, place in places.items()
     ]
-    cur.execute("DELETE FROM records WHERE key = ANY(%s::text[])", (_array([row[0] for row in rows]),))
-    _copy(cur, "records", _RECORD, rows)
+    _copy(cur, "places", "key, responsible, product_class, is_part", lines)
 
 
 def save_marks(cur: Cursor, owners: Iterable[tuple[str, str]]) -> None:
-    _copy(cur, "marks", "mark_no, certificate_no", owners)
+    _copy(cur, "marks", "mark_no, certificate_no", [f"{_field(mark)}\t{_field(number)}\n" for mark, number in owners])
 
 
 def save_revoked(cur: Cursor, revoked: Collection[tuple[str, str]]) -> None:
@@ -674,7 +670,8 @@ def history_of(cur: Cursor, subject: str, after: int, limit: int) -> list[dict[s
 def certificates_of(cur: Cursor, source: str, after: str, limit: int) -> list[StoredRecord]:
     """The certificates that a source answers for, in the order of their keys; `after` is the last key that was had."""
     cur.execute(
-        f"SELECT {_RECORD} FROM records WHERE responsible = %s AND key > %s ORDER BY key LIMIT %s",
+        f"SELECT {_RECORD} FROM records WHERE key IN"
+        " (SELECT key FROM places WHERE responsible = %s AND key > %s ORDER BY key LIMIT %s) ORDER BY key",
         (source, after, limit),
     )
     return [StoredRecord(*row) for row in cur.fetchall()]

@@ -22,7 +22,7 @@ from services.registry import code_runs, commitments, consequences, store
 from services.registry.batch import Batch
 from services.registry.intake import Intake, Prepared, prepare, read_checked, spare_the_collector
 from services.registry.own_keys import KeyFiles
-from services.registry.register import RESOLVED, Register, public_key_of, subject_of
+from services.registry.register import ISSUED, RESOLVED, Register, public_key_of, subject_of
 from services.registry.store import Head, StoredRecord
 from services.registry.told import ToldRow, told_one
 from services.settings import Settings, settings_from
@@ -194,7 +194,7 @@ class Worker:
             (*row, _) = store.told_by_digest(cur, [head.cause])[0]
             cause, jws = told_one(cast(ToldRow, tuple(row))), row[3]
             numbers, reached = consequences.affected(cur, cause, self.register, head.drawn_to)
-            self.register.load(cur, set(numbers), set())
+            self.register.load(cur, set(numbers), set(numbers))
             self.register.load_told_about(cur, numbers if cause.said.type == ANNULLED else ())
             batch = Batch(self.register, head, self.genesis, self.mark_keys.ready(), ids={}, chains={}, pending=[])
             for number in numbers:
@@ -268,7 +268,7 @@ class Worker:
         told = [*events, *parked]
         mark_nos = {normalised(str(e.data["mark_no"])) for e in told if "mark_no" in e.data}
         others = {number for e in told for number in _others_named(e)}
-        self.register.load(cur, subjects | others, mark_nos)
+        self.register.load(cur, subjects | others, mark_nos | {subject_of(e) for e in told if _may_bring_a_mark(e)})
         self.register.load_told(cur, [(e, subject_of(e)) for e in told])
         self.register.load_revoked(cur, told)
         self.register.quarantined = set(again)
@@ -334,6 +334,11 @@ def _may_end_a_batch(record: Prepared) -> bool:
     return record.event is None or record.event.type in (RESOLVED, *CAUSES, *_BRINGS_KEYS)
 
 
+def _may_bring_a_mark(event: Event) -> bool:
+    """Whether it may need to be known who has the mark of its subject's number: the one that a scheme implies."""
+    return event.type in (ISSUED, CORRECTED) or event.type.startswith(("certmark.declaration.", "certmark.mark."))
+
+
 def _others_named(event: Event) -> Iterator[str]:
     """The certificates that an event, or what it puts into another one, names beside its subject."""
     said = event.data["fields"] if event.type == CORRECTED else event.data
@@ -346,6 +351,7 @@ def save(cur: Cursor, batch: Batch, records: dict[str, StoredRecord], after: Hea
     """Everything that a batch leaves behind, one statement a table, the head after it among them."""
     store.save_entries(cur, batch.entries)
     store.save_records(cur, records.values())
+    store.save_places(cur, batch.places)
     store.save_marks(cur, batch.new_marks)
     store.save_revoked(cur, batch.register.new_revoked)
     code_runs.save_announced(cur, batch.new_runs)

@@ -45,7 +45,7 @@ def find(cur: Cursor, source: str, number: str, holder: str, after: str, day: da
     asked for and whose holder's name or credit code contains it."""
     start = f"{_KEY}{normalised(number)}"
     patterns = [_like(start) + "%"]
-    asked = "responsible = %(source)s AND key > %(after)s AND key LIKE %(start)s"
+    asked = "p.responsible = %(source)s AND key > %(after)s AND key LIKE %(start)s"
     if holder:
         # In the state's own text: a first sieve, which the holder itself is then held against.
         patterns.append(f"%{_like(json.dumps(holder, ensure_ascii=False)[1:-1])}%")
@@ -54,7 +54,7 @@ def find(cur: Cursor, source: str, number: str, holder: str, after: str, day: da
     last = f"{_KEY}{after}"
     while len(found) < PAGE:
         cur.execute(
-            f"SELECT key, state, seq FROM records WHERE {asked} ORDER BY key LIMIT {PAGE}",
+            f"SELECT key, state, seq FROM places p JOIN records USING (key) WHERE {asked} ORDER BY key LIMIT {PAGE}",
             {"source": source, "after": last, "start": patterns[0], "holder": patterns[-1]},
         )
         rows = cur.fetchall()
