@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -14,7 +15,7 @@ import orjson
 from services.domain.errors import BadEvent, NotAnEnvelope, NotJson, TooLarge
 from services.domain.identifiers import instant_of, instant_text
 from services.events import strict_json
-from services.events.envelope import sign_compact
+from services.events.envelope import encoded_header, sign_under
 from services.events.keys import HEADER_NAMES, PrivateKey, b64u
 
 TYP = "certmark-state+jws"
@@ -117,6 +118,22 @@ def seal_record(record: SealedRecord, key: PrivateKey) -> bytes:
     )
 
 
+def history_text(rows: Iterable[tuple[int, str, str | None, str, date | None, datetime]]) -> str:
+    """The member `history` as JSON, from rows of (seq, type, source, digest, effective_at, recorded_at)."""
+    told = [
+        {
+            "seq": seq,
+            "type": type_,
+            "source": source,
+            "digest": digest,
+            "effective_at": effective_at,
+            "recorded_at": _instant(recorded_at),
+        }
+        for seq, type_, source, digest, effective_at, recorded_at in rows
+    ]
+    return orjson.dumps(told).decode() if told else "[]"
+
+
 def _recorded_members(one: Recorded) -> dict[str, Any]:
     return {
         "seq": one.seq,
@@ -148,15 +165,23 @@ def seal_texts(
         "key": key,
         "revision": revision,
         "seq": seq,
-        "recorded_at": instant_text(recorded_at),
+        "recorded_at": _instant(recorded_at),
         "digest": digest,
         "under_review": under_review,
         "event": event,
     }
     told = "" if history == "[]" else f',"history":{history}'
-    payload = f'{_text(envelope)[:-1]},"state":{state},"tokens":{tokens}{told}}}'
-    header = {"alg": seal_key.public.alg, "kid": seal_key.public.kid, "typ": TYP}
-    return sign_compact(header, payload.encode("utf-8"), seal_key)
+    payload = f'{orjson.dumps(envelope).decode()[:-1]},"state":{state},"tokens":{tokens}{told}}}'
+    return sign_under(_head(seal_key.public.alg, seal_key.public.kid), payload.encode("utf-8"), seal_key)
+
+
+@lru_cache(maxsize=64)
+def _head(alg: str, kid: str) -> str:
+    return encoded_header({"alg": alg, "kid": kid, "typ": TYP})
+
+
+_instant = lru_cache(maxsize=1024)(instant_text)
+"""Kept, as the records of one batch share theirs."""
 
 
 def _text(value: object) -> str:

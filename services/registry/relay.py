@@ -17,7 +17,7 @@ from services.domain.errors import CertmarkError, Fault, LogMisconfigured, NotCo
 from services.domain.identifiers import instant_text
 from services.events.keys import PrivateKey, load_key
 from services.events.log import Log, Record, Topics, open_log
-from services.events.record import open_sealed, seal_texts
+from services.events.record import history_text, open_sealed, seal_texts
 from services.postgres import Connection, Cursor, connect, database_url, transaction, wait_for_notify
 from services.registry import store
 from services.registry.store import Quarantined, StoredRecord
@@ -210,26 +210,8 @@ def seal(record: StoredRecord, key: PrivateKey, history: Sequence[tuple[Any, ...
         record.event,
         state=record.state,
         tokens=record.tokens,
-        history=_history(history),
+        history=history_text(history),
         seal_key=key,
-    )
-
-
-def _history(rows: Sequence[tuple[Any, ...]]) -> str:
-    return json.dumps(
-        [
-            {
-                "seq": seq,
-                "type": type_,
-                "source": source,
-                "digest": digest,
-                "effective_at": effective_at.isoformat() if effective_at else None,
-                "recorded_at": instant_text(recorded_at),
-            }
-            for seq, type_, source, digest, effective_at, recorded_at in rows
-        ],
-        ensure_ascii=False,
-        separators=(",", ":"),
     )
 
 
