@@ -18,12 +18,12 @@ def measure(progress: Progress, *, quick: bool) -> list[Figure]:
     with stage() as register:
         register.found()
         author = Author(register.settings)
-        first = _applied(register, author, progress, list(lives(author, 0, count)), "lives", 0.28)
-        second = _applied(register, author, progress, list(issues(author, count, 2 * count)), "issues alone", None)
+        first = applied(register, author, progress, list(lives(author, 0, count)), "lives", 0.28)
+        second = applied(register, author, progress, list(issues(author, count, 2 * count)), "issues alone", None)
     return [first, second]
 
 
-def _applied(
+def applied(
     register: Stage, author: Author, progress: Progress, events: list[tuple[str, bytes]], name: str, bar: float | None
 ) -> Figure:
     task = progress.add_task(f"apply: {name}", total=2 * len(events))

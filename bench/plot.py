@@ -1,0 +1,128 @@
+"""Whether applying stays as fast while the register grows: `python -m bench.plot [--up-to N] [--out FILE.svg]`.
+
+At each size the same mixture of events is applied: whole lives of new certificates, and as many events about
+certificates drawn from all that are there, so that the tables and indexes are touched everywhere.
+"""
+
+import argparse
+import math
+import random
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from bench.apply import applied
+from bench.figures import number
+from bench.lives import LIFE, Author, issues, lives, number_of
+from bench.stage import Stage, load, stage, wait_for
+from services import chart
+
+SIZES = (10_000, 30_000, 100_000, 300_000, 1_000_000)
+LIVES = 1_500
+"""Whole lives that are measured at each size, four events each; as many events go to certificates drawn from all."""
+PORTION = 20_000
+"""Certificates that are signed and put into the log at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What was measured with so many certificates in the register; `busy` is the machine's load then."""
+
+    certificates: int
+    applied: float
+    verified: float
+    busy: str
+
+    @property
+    def ratio(self) -> float:
+        return self.applied / self.verified
+
+
+def points(progress: Progress, sizes: Sequence[int]) -> Iterator[Point]:
+    """Load up to each size by signed events through worker and relay, and measure there."""
+    with stage() as register:
+        register.found()
+        author, held = Author(register.settings), 0
+        for size in sizes:
+            _loaded(register, author, progress, held, size)
+            chance = random.Random(size)
+            probe = list(_mixed(author, chance, size, size + LIVES))
+            figure = applied(register, author, progress, probe, f"{size:,} certificates", None)
+            assert figure.limit is not None
+            yield Point(size, figure.value, figure.limit, load())
+            held = size + LIVES
+
+
+def _loaded(register: Stage, author: Author, progress: Progress, held: int, size: int) -> None:
+    task = progress.add_task(f"load to {size:,}", total=size - held)
+    with register.running("registry-worker", "registry-relay"):
+        for first in range(held, size, PORTION):
+            register.append(list(issues(author, first, min(PORTION, size - first))), lambda done: None)
+            _, end = register.log.bounds(register.topics.events)
+            # The next portion is signed while this one is applied, and no more than one waits.
+            wait_for(lambda end=end: register.position() >= end - PORTION, 600, "the worker", pause=0.2)  # type: ignore[misc]
+            progress.update(task, completed=first - held)
+        _, end = register.log.bounds(register.topics.events)
+        wait_for(lambda: register.position() >= end, 600, "the worker", pause=0.2)
+        wait_for(lambda: register.unrelayed() == 0, 600, "the relay", pause=0.2)
+    progress.remove_task(task)
+
+
+def _mixed(author: Author, chance: random.Random, size: int, last: int) -> Iterator[tuple[str, bytes]]:
+    """The lives of new certificates, with as many events between them about those that are there: each once."""
+    places = iter(chance.sample(range(size // 2), min(size // 2, 4 * LIVES)))
+    event_type, data = LIFE[0]
+    for subject, jws in lives(author, size, last - size):
+        yield subject, jws
+        place = next(places, None)
+        if place is not None:
+            yield number_of(place), author.say(number_of(place), event_type, data)
+
+
+def drawn(found: Sequence[Point], machine: str) -> bytes:
+    """The chart as a file of its own."""
+    curve = chart.Curve(
+        chart.Series("applied events to raw Ed25519 verifications, each a second", "c1"),
+        tuple((math.log10(point.certificates), point.ratio) for point in found),
+    )
+    names = [(math.log10(point.certificates), f"{point.certificates:,}") for point in found]
+    about = "; ".join(f"{point.certificates:,}: {point.ratio:.3f}" for point in found)
+    title = f"Applied events by certificates in the register ({machine})"
+    return chart.standalone(chart.line_chart([curve], title, about, name="flat", names=names))
+
+
+def table(found: Sequence[Point]) -> str:
+    """The rows that the chart was drawn from, as Markdown."""
+    lines = ["| certificates | applied events/s | raw verifications/s | ratio | load |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {p.certificates:,} | {number(p.applied)} | {number(p.verified)} | {p.ratio:.3f} | {p.busy} |" for p in found
+    ]
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="bench.plot", description=__doc__)
+    parser.add_argument("--up-to", type=int, default=SIZES[-1], help="the largest size to load (default 1,000,000)")
+    parser.add_argument("--out", type=Path, default=Path("bench/results/flat.svg"), help="the chart's file")
+    told = parser.parse_args(arguments)
+    console = Console()
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    found: list[Point] = []
+    with Progress(*columns, console=console, transient=True) as progress:
+        for point in points(progress, [size for size in SIZES if size <= told.up_to]):
+            found.append(point)
+            console.print(f"{point.certificates:,}: {number(point.applied)}/s, {point.ratio:.3f} of verification")
+            # Written after each size: what was measured stands, whatever becomes of the next hour.
+            told.out.parent.mkdir(parents=True, exist_ok=True)
+            told.out.write_bytes(drawn(found, "two shared cores"))
+            told.out.with_suffix(".md").write_text(table(found) + "\n", encoding="utf-8")
+    console.print(table(found), highlight=False)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
