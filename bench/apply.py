@@ -6,10 +6,13 @@ from rich.progress import Progress
 
 from bench.figures import Figure
 from bench.lives import Author, issues, lives
-from bench.stage import Stage, load, stage, verifications_per_second, wait_for
+from bench.stage import Stage, load, stage, verification, wait_for
 from services.domain.errors import Fault
 
 WARM_UP = 2000
+PROCESSOR = "processor µs an event, "
+ALL = f"{PROCESSOR}all"
+VERIFYING = "processor µs a verification"
 
 
 def measure(progress: Progress, *, quick: bool) -> list[Figure]:
@@ -30,11 +33,12 @@ def applied(
     before = register.counts()
     begin = register.log.bounds(register.topics.events)[1] + WARM_UP
     register.append(events, lambda done: progress.advance(task, done))
-    raw = [verifications_per_second(author, events)]
+    raw = [verification(author, events)]
     end = register.log.bounds(register.topics.events)[1]
-    with register.running("registry-worker", "registry-relay"):
+    with register.running("registry-worker", "registry-relay") as supervisor:
         wait_for(lambda: register.position() >= begin, 120, "the warm-up", pause=0.005)
         from_position, started = _after_a_commit(register)
+        used = register.processor_seconds(supervisor)
         position, ended = from_position, started
         while position < end:
             time.sleep(0.2 if end - position > WARM_UP else 0.01)  # rarely, as each look costs the server a little
@@ -45,23 +49,32 @@ def applied(
         behind = register.unrelayed()
         wait_for(lambda: register.unrelayed() == 0, 120, "the relay")
         relayed = time.perf_counter()
-    raw.append(verifications_per_second(author, events))
+        spent = register.processor_seconds(supervisor)
+    raw.append(verification(author, events))
     after = register.counts()
     if after["accepted"] - before["accepted"] < len(events):
         raise Fault(f"not every event was accepted: {after}")
     progress.remove_task(task)
+    done = position - from_position
+
+    def _each(seconds: float) -> float:
+        return round(seconds / done * 1e6, 1)
+
     return Figure(
         f"applied, {name}",
         (position - from_position) / (ended - started),
         "events/s",
-        sum(raw) / len(raw),
+        sum(per_second for per_second, _ in raw) / len(raw),
         "Ed25519 verifications/s",
         bar,
         raw={
             "events": position - from_position,
             "seconds": round(ended - started, 2),
-            "verifications/s before": round(raw[0]),
-            "verifications/s after": round(raw[1]),
+            "verifications/s before": round(raw[0][0]),
+            "verifications/s after": round(raw[1][0]),
+            VERIFYING: round(sum(each for _, each in raw) / len(raw) * 1e6, 1),
+            **{f"{PROCESSOR}{name}": _each(seconds - used.get(name, 0.0)) for name, seconds in spent.items()},
+            ALL: _each(sum(spent.values()) - sum(used.values())),
             "revisions the relay was behind": behind,
             "seconds until the relay was done": round(relayed - ended, 2),
             "load": load(),

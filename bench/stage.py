@@ -81,6 +81,21 @@ class Stage:
             (behind,) = cur.fetchone() or (0,)
             return int(behind)
 
+    def processor_seconds(self, supervisor: up.Supervisor) -> dict[str, float]:
+        """What each of the running services, its helpers and PostgreSQL have used of the processors so far."""
+        parents, used = _processes()
+        spent: dict[str, float] = {}
+        for child in supervisor.children:
+            if child.process is not None and child.process.pid in used:
+                spent[child.name] = used[child.process.pid]
+                spent[f"{child.name}'s helper"] = sum(
+                    used[pid] for pid, of in parents.items() if of == child.process.pid
+                )
+        with transaction(self.connection) as cur:
+            cur.execute("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+            spent["PostgreSQL"] = sum(used.get(pid, 0.0) for (pid,) in cur.fetchall())
+        return {name: seconds for name, seconds in spent.items() if seconds}
+
 
 @contextlib.contextmanager
 def stage(kind: str = "postgres") -> Iterator[Stage]:
@@ -140,14 +155,15 @@ def wait_for(found: Callable[[], T], seconds: float, what: str, pause: float = 0
     raise TimeoutError(f"{what}: not within {seconds:.0f} s")
 
 
-def verifications_per_second(author: Author, events: Sequence[tuple[str, bytes]], seconds: float = 1.0) -> float:
-    """Raw Ed25519: how many of these events' signatures one thread verifies in a second, and does nothing else."""
+def verification(author: Author, events: Sequence[tuple[str, bytes]], seconds: float = 1.0) -> tuple[float, float]:
+    """Raw Ed25519: how many of these events' signatures one thread verifies in a second and does nothing else, and the
+    processor time of one in seconds, which others on the machine disturb less."""
     public: PublicKey = author.key.public
     envelopes = [open_envelope(jws) for _, jws in events[:4000]]
     pairs = [(e.signature, e.signing_input) for e in envelopes]
     handle = public.handle
     verify: Callable[[bytes, bytes], None] = handle.verify  # type: ignore[assignment]  # Ed25519's, by the key's kind
-    done, started = 0, time.perf_counter()
+    done, started, used = 0, time.perf_counter(), time.process_time()
     while time.perf_counter() - started < seconds:
         for signature, message in pairs:
             try:
@@ -155,7 +171,7 @@ def verifications_per_second(author: Author, events: Sequence[tuple[str, bytes]]
             except InvalidSignature:
                 raise AssertionError("an event of the bench itself does not verify") from None
         done += len(pairs)
-    return done / (time.perf_counter() - started)
+    return done / (time.perf_counter() - started), (time.process_time() - used) / done
 
 
 def busy(seconds: float = 1.0) -> float:
@@ -170,6 +186,20 @@ def busy(seconds: float = 1.0) -> float:
 def _cpu_times() -> list[int]:
     line = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0]
     return [int(word) for word in line.split()[1:9]]
+
+
+def _processes() -> tuple[dict[int, int], dict[int, float]]:
+    """Of every process its parent, and its seconds of processor time."""
+    parents: dict[int, int] = {}
+    used: dict[int, float] = {}
+    tick = os.sysconf("SC_CLK_TCK")
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                fields = (folder / "stat").read_text().rpartition(") ")[2].split()
+                pid = int(folder.name)
+                parents[pid], used[pid] = int(fields[1]), (int(fields[11]) + int(fields[12])) / tick
+    return parents, used
 
 
 def load() -> str:
