@@ -32,13 +32,11 @@ class Publish {
         String kid = b64u(sha256("{\"crv\":\"Ed25519\",\"kty\":\"OKP\",\"x\":\"" + b64u(x) + "\"}"));
         String header = "{\"alg\":\"Ed25519\",\"kid\":\"" + kid + "\",\"typ\":\"certmark-event+jws\"}";
         var head = ask(REGISTRY + "/v1/heads?source=" + escaped(source) + "&subject=" + escaped(subject), null);
-        if (head.statusCode() != 200) throw new IOException(head.body());
-        long sequence = Long.parseLong(member(head, "sequence")) + 1;
-        String previous = sequence == 1 ? "" : "\"previous\":" + member(head, "previous") + ",";
         String event = """
             {"specversion":"1.0","id":"%s","source":%s,"type":%s,"subject":%s,"time":"%s",
-            "sequence":%d,%s"signatory":%s,"data":%s}""".formatted(UUID.randomUUID(), quoted(source), quoted(type),
-            quoted(subject), Instant.now(), sequence, previous, quoted(signatory), data);
+            "sequence":%d,"previous":%s,"signatory":%s,"data":%s}""".formatted(UUID.randomUUID(), quoted(source),
+            quoted(type), quoted(subject), Instant.now(), Long.parseLong(member(head, "sequence")) + 1,
+            member(head, "previous"), quoted(signatory), data);
         String signingInput = b64u(header.getBytes(UTF_8)) + "." + b64u(event.getBytes(UTF_8));
         Signature signature = Signature.getInstance("Ed25519");
         signature.initSign(key.getPrivate());

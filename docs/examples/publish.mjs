@@ -6,46 +6,35 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const { EVENTS_URL = "http://127.0.0.1:8081", REGISTRY_URL = "http://127.0.0.1:8082", TRIES = 300 } = process.env;
+const [keyFile, source, signatory, type, subject, dataFile] = process.argv.slice(2);
 const b64u = (text) => Buffer.from(text).toString("base64url");
 const sha256 = (text, form) => createHash("sha256").update(text).digest(form);
 
-/** Status and text of the answer. Until then the same bytes go out (signed anew it would be a second event). */
-async function ask(url, jws) {
-  const post = jws && { method: "POST", headers: { "Content-Type": "application/jose" }, body: jws };
-  for (let tried = 0; tried < TRIES; tried++) {
-    try {
-      const answer = await fetch(url, { ...post, signal: AbortSignal.timeout(10_000) });
-      const [status, text] = [answer.status, (await answer.text()).trim()];
-      const pending = status === 200 && JSON.parse(text).decision === "pending";
-      const notYet = pending || (status === 404 && !jws);
-      if (!(notYet || status === 429 || status >= 500)) return [status, text];
-      await sleep(1000 * answer.headers.get("Retry-After"));
-    } catch {
-      // cut off: unknown whether it was stored
-    }
-    await sleep(200);
+/** The answer. Until there is one the same bytes go out: signed anew it would be a second event. */
+async function ask(url, body) {
+  for (let tried = 0, wait = 200; tried < TRIES; tried++, await sleep(wait), wait = 200) {
+    const post = body && { method: "POST", headers: { "Content-Type": "application/jose" }, body };
+    const found = await fetch(url, { ...post, signal: AbortSignal.timeout(10_000) }).catch(() => null); // cut off
+    const answer = await found?.json().catch(() => null);
+    if (found?.status < 500 && found.status !== 429 && (found.status !== 404 || body) && answer?.decision !== "pending")
+      return answer;
+    wait += 1000 * (found?.headers.get("Retry-After") ?? 0);
   }
   console.error("unknown: send the same bytes again later");
   process.exit(2);
 }
 
-const [keyFile, source, signatory, type, subject, dataFile] = process.argv.slice(2);
 const key = createPrivateKey(readFileSync(keyFile));
 const { crv, kty, x } = createPublicKey(key).export({ format: "jwk" });
 // The key's name is its RFC 7638 thumbprint: SHA-256 over its required members in alphabetical order.
 const header = { alg: "Ed25519", kid: sha256(JSON.stringify({ crv, kty, x }), "base64url"), typ: "certmark-event+jws" };
-let [status, answer] = await ask(`${REGISTRY_URL}/v1/heads?${new URLSearchParams({ source, subject })}`);
-if (status !== 200) throw new Error(answer);
-const { sequence, previous } = JSON.parse(answer);
-const event = {
-  specversion: "1.0", id: randomUUID(), source, type, subject, time: new Date().toISOString(),
-  sequence: sequence + 1, ...(previous && { previous }), signatory, data: JSON.parse(readFileSync(dataFile, "utf8")),
-};
+const { sequence, previous } = await ask(`${REGISTRY_URL}/v1/heads?${new URLSearchParams({ source, subject })}`);
+const event = { specversion: "1.0", id: randomUUID(), source, type, subject, time: new Date().toISOString(),
+  sequence: sequence + 1, previous, signatory, data: JSON.parse(readFileSync(dataFile, "utf8")) };
 const signingInput = `${b64u(JSON.stringify(header))}.${b64u(JSON.stringify(event))}`;
 const jws = `${signingInput}.${b64u(sign(null, Buffer.from(signingInput), key))}`;
 console.log(jws);
-[status, answer] = await ask(`${EVENTS_URL}/v1/events`, jws);
-if (status === 202) // the log has it
-  [status, answer] = await ask(`${REGISTRY_URL}/v1/decisions/${sha256(signingInput, "hex")}`);
-console.log(answer);
-process.exitCode = status === 200 && JSON.parse(answer).decision === "accepted" ? 0 : 1;
+let answer = await ask(`${EVENTS_URL}/v1/events`, jws);
+if (!answer.code) answer = await ask(`${REGISTRY_URL}/v1/decisions/${sha256(signingInput, "hex")}`); // the log has it
+console.log(JSON.stringify(answer));
+process.exitCode = answer.decision === "accepted" ? 0 : 1;
