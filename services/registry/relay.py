@@ -31,6 +31,11 @@ WINDOW = 100_000
 """How many keys of the state topic the relay remembers when it looks for records out of order."""
 
 
+LOOKED_AT = 2000
+"""Records of the state topic that one step looks back at: more would keep its transaction waiting beyond its time, and
+a relay that starts far behind would never come to the end of it."""
+
+
 class Relay:
     """Follows the register; a crash between the topic's acknowledgement and the cursor repeats records, no more."""
 
@@ -44,6 +49,7 @@ class Relay:
         self._connection: Connection | None = None
         self._listener: Connection | None = None
         self._tail: int | None = None
+        self._behind = False  # there is more of the state topic to look back at
         self._registered = False
         self._heartbeat_due = 0.0
 
@@ -62,7 +68,7 @@ class Relay:
         self.drop()
 
     def step(self) -> int:
-        """Publish what is new, mend what is out of order, copy quarantined records; how many were published."""
+        """Publish what is new, mend what is out of order, copy quarantined records; 0 where all that is done."""
         log = self._opened()
         with transaction(self._connected()) as cur:
             revision, tail, quarantined = store.lock_relayed(cur)  # two relays take turns here
@@ -84,7 +90,7 @@ class Relay:
             # A crash before this line publishes these records again: readers keep the highest revision of a key.
             store.save_relayed(cur, revision, tail, quarantined)
         _RELAYED.inc(len(records))
-        return len(records) + len(poison)
+        return len(records) + len(poison) + self._behind
 
     def _published(self, log: Log, records: list[tuple[str, int, bytes]]) -> bool:
         """Append (key, revision, sealed) to the state topic; whether they stand right behind what we looked at last.
@@ -129,7 +135,8 @@ class Relay:
         tail = max(first, min(tail, end) - WINDOW) if self._tail is None else self._tail
         tail = max(first, min(tail, end))
         late: list[str] = []
-        while tail < end:
+        looked = 0
+        while tail < end and looked < LOOKED_AT:
             found = log.read(self.topics.state, tail, BATCH)
             if not found:
                 break
@@ -140,6 +147,8 @@ class Relay:
                 else:
                     self._saw(record.key, revision)
             tail = found[-1].position + 1
+            looked += len(found)
+        self._behind = looked >= LOOKED_AT and tail < end
         if late:
             telemetry.warning("an older record followed a newer one", records=len(late))
             rows = store.records_of(cur, late)

@@ -673,6 +673,29 @@ def test_a_zombies_last_breath_is_mended(register: Register) -> None:
     relay.drop()
 
 
+def test_a_relay_that_starts_far_behind_looks_back_in_steps(
+    register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each step ends its transaction: looking at everything in one would outlast what an idle transaction is given."""
+    number = register.issue()
+    topic, relay = Topics.under(register.settings.topic_prefix).state, Relay(register.settings)
+    catch_up(relay)
+    relay.drop()
+    stale = next(r.value for r in _all(register, topic) if r.key == f"certificate/{number}")
+    register.say(BODY, "certificate.suspended", number, a_suspension())
+    monkeypatch.setattr("services.registry.relay.LOOKED_AT", 4)
+    monkeypatch.setattr("services.registry.relay.BATCH", 2)
+    again = Relay(register.settings)
+    steps = 0
+    while again.step():
+        steps += 1
+    assert steps >= (len(_all(register, topic)) - 1) // 4
+    register.log.append(topic, [(f"certificate/{number}", stale)])
+    catch_up(again)
+    assert relayed(register)[f"certificate/{number}"] == register.record(f"certificate/{number}").revision
+    again.drop()
+
+
 def _all(register: Register, topic: Any) -> list[Any]:
     position, found = register.log.bounds(topic)[0], []
     while records := register.log.read(topic, position, 500):
