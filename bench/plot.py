@@ -99,14 +99,14 @@ def drawn(found: Sequence[Point], machine: str) -> bytes:
     """The chart as a file of its own."""
     at = [math.log10(point.certificates) for point in found]
     work = chart.Curve(
-        chart.Series("processor time of an event, in raw verifications", "c1"),
+        chart.Series("processor time", "c1"),
         tuple(zip(at, (point.work for point in found), strict=True)),
     )
     speed = chart.Curve(
-        chart.Series("raw verifications in the time of an event", "c2"),
+        chart.Series("time by the clock", "c2"),
         tuple(zip(at, (1 / point.ratio for point in found), strict=True)),
     )
-    names = [(math.log10(point.certificates), f"{point.certificates:,}") for point in found]
+    names = [(math.log10(point.certificates), f"{point.certificates // 1000}k") for point in found]
     about = "; ".join(f"{p.certificates:,}: {p.work:.2f} by processor, {1 / p.ratio:.2f} by the clock" for p in found)
     title = f"What applying an event takes, by certificates in the register ({machine})"
     return chart.standalone(chart.line_chart([work, speed], title, about, name="flat", names=names))

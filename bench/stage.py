@@ -82,7 +82,10 @@ class Stage:
             return int(behind)
 
     def processor_seconds(self, supervisor: up.Supervisor) -> dict[str, float]:
-        """What each of the running services, its helpers and PostgreSQL have used of the processors so far."""
+        """What each of the running services, its helpers and their sessions have used of the processors so far.
+
+        Not what clears up behind a load (autovacuum), which comes and goes by itself.
+        """
         parents, used = _processes()
         spent: dict[str, float] = {}
         for child in supervisor.children:
@@ -92,7 +95,9 @@ class Stage:
                     used[pid] for pid, of in parents.items() if of == child.process.pid
                 )
         with transaction(self.connection) as cur:
-            cur.execute("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+            cur.execute(
+                "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            )
             spent["PostgreSQL"] = sum(used.get(pid, 0.0) for (pid,) in cur.fetchall())
         return {name: seconds for name, seconds in spent.items() if seconds}
 
