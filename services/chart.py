@@ -22,7 +22,7 @@ STYLE = (
     "figure svg{max-width:100%;height:auto;display:block}"
     "svg text{font-family:inherit;font-size:14px;fill:#0b0c0c}svg .in{font-size:13px}svg .on{fill:#fff}"
     "svg .axis,svg .grid{stroke:#767676;stroke-width:1}svg .grid{stroke:#d8dadb}"
-    "svg rect{stroke:#fff;stroke-width:1}svg polyline{fill:none;stroke-width:2.5}"
+    "svg rect{stroke:#fff;stroke-width:1}svg polyline[class]{fill:none;stroke-width:2.5}"
     ".c1{fill:#00703c}.c2{fill:#f47738}.c3{fill:#aa1a1a}.c4{fill:#5694ca}.c5{fill:#505a5f}.c6{fill:#4c2c92}"
     "polyline.c1{stroke:#00703c}polyline.c2{stroke:#b3450b}polyline.c3{stroke:#aa1a1a}polyline.c4{stroke:#1d70b8}"
     "polyline.c5{stroke:#505a5f}polyline.c6{stroke:#4c2c92}"
@@ -162,7 +162,7 @@ def line_chart(
     names: Sequence[tuple[float, str]] = (),
 ) -> Markup:
     """Lines over a common axis. `log` draws equal ratios equally far apart; `names` are the marks of the x axis."""
-    width, height, left, right, foot, head = 640, 300, 64, 12, 30, 14 + 22 * -(-len(curves) // 3)
+    width, height, left, right, foot, head = 640, 300, 64, 24, 30, 14 + 22 * -(-len(curves) // 3)
     shown = [(x, y) for curve in curves for x, y in curve.points if not log or y > 0]
     xs, ys = [x for x, _ in shown] or [0.0], [y for _, y in shown] or [1.0]
     ticks = _decades(min(ys), max(ys)) if log else _round_steps(max(ys))
