@@ -6,60 +6,23 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from tests.conftest import ROOT
+from tests.rooms import a_page, look
 from tests.system import CERTMARK, System, get, get_json, wait_for
 
 BODY = "CNCA-R-2019-7901"
 HOME = f"/console/body/{BODY}"
-SHOTS = ROOT / "tests" / "shots"
-AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 TODAY = (datetime.now(UTC) + timedelta(hours=8)).date()
 WRONG = "2023990703000117"
 PASSED_ON = "2025990701000062"
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
-
-
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int], list[int]]) -> Iterator[System]:
-    with System(tmp_path_factory.mktemp("console") / "data", free_ports(3)) as running:
-        for words in (
-            ("certificate.suspended", WRONG, "reason=R07", "until=+60d"),
-            ("certificate.resumed", WRONG, "verified_on=today"),
-        ):
-            signed = running.certmark("sign", "--as", BODY, *words).encode()
-            running.certmark("publish", "--wait", given=signed, code=1)
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=chromium, args=flags)
-        yield found
-        found.close()
-
-
-def a_page(browser: Browser, system: System) -> Page:
-    """A page of a browser of its own, in Chinese, which fails the test when it asks anybody but this register."""
-    page = browser.new_context(locale="zh-CN", viewport={"width": 1280, "height": 900}).new_page()
-    own = urlsplit(system.registry).netloc
-
-    def check(url: str) -> None:
-        assert url.startswith("data:") or urlsplit(url).netloc == own, url
-
-    page.on("request", lambda request: check(request.url))
-    return page
 
 
 def token(system: System, name: str) -> str:
@@ -84,42 +47,23 @@ def page(browser: Browser, system: System) -> Iterator[Page]:
     found.context.close()
 
 
-def look(page: Page, name: str) -> None:
-    """What holds of every page: no finding, no script, no sideways scroll; and its picture at two widths."""
-    SHOTS.mkdir(exist_ok=True)
-    assert page.locator("h1").count() == 1
-    assert page.title().startswith(page.locator("h1").inner_text())
-    assert page.locator("script").count() == 0
-    for width in (1280, 360):
-        page.set_viewport_size({"width": width, "height": 800})
-        findings = Axe().run(page, options=AXE)
-        assert findings.violations_count == 0, findings.generate_report()
-        page.screenshot(path=SHOTS / f"console-{name}-{width}.png", full_page=True)
-    page.set_viewport_size({"width": 320, "height": 800})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320, "sideways scroll at 320 px"
-    for target in page.locator("header a, nav a, button, .button").all():
-        box = target.bounding_box()
-        assert box is None or box["height"] >= 44
-    page.set_viewport_size({"width": 1280, "height": 900})
-
-
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_every_page_can_be_used_by_everybody(browser: Browser, system: System, language: str) -> None:
     page = a_page(browser, system)
     page.goto(f"{system.registry}/console/sign-in?lang={language}")
-    look(page, f"sign-in-{language}")
+    look(page, f"console-sign-in-{language}")
     sign_in(page, system, language=language)
     for name in ("inbox", "inbox?which=all", "upload", "submissions", "certificates", "overdue", "keys"):
         page.goto(f"{system.registry}{HOME}/{name}{'&' if '?' in name else '?'}lang={language}")
         assert page.locator("html").get_attribute("lang") == {"zh": "zh-CN", "en": "en"}[language]
-        look(page, f"{name.replace('?which=', '-')}-{language}")
+        look(page, f"console-{name.replace('?which=', '-')}-{language}")
     page.goto(f"{system.registry}{HOME}/certificates/{WRONG}?lang={language}")
-    look(page, f"certificate-{language}")
+    look(page, f"console-certificate-{language}")
     page.goto(f"{system.registry}{HOME}/nothing?lang={language}")
     page.context.close()
     page = a_page(browser, system)
     sign_in(page, system, "regulator", language)
-    look(page, f"sources-{language}")
+    look(page, f"console-sources-{language}")
     page.context.close()
 
 
@@ -130,7 +74,7 @@ def test_the_oldest_refusal_is_found_and_understood(page: Page, system: System) 
         expect(oldest).to_contain_text(told)
     oldest.get_by_role("link", name="详情").click()
     expect(page.locator("pre")).to_contain_text('"reason": "R07"')
-    look(page, "event-zh")
+    look(page, "console-event-zh")
     page.get_by_role("link", name="事件 JSON").click()
     said = json.loads(page.locator("body").inner_text())
     assert said["subject"] == WRONG
@@ -186,7 +130,7 @@ def test_a_sheet_is_checked_mended_and_reported(page: Page, system: System, tmp_
     expect(page.get_by_role("row").filter(has_text=WRONG)).to_contain_text("number-taken")
     page.get_by_role("row").filter(has_text=good).get_by_text("将报送的内容").click()
     expect(page.get_by_text(f'"subject": "{good}"')).to_be_visible()
-    look(page, "submission-zh")
+    look(page, "console-submission-zh")
     with page.expect_download() as download:
         page.get_by_role("link", name="下载修正文件").click()
     fix = tmp_path / "从工作台下载.csv"
@@ -233,7 +177,7 @@ def test_signed_events_are_passed_on_and_what_is_refused_comes_back_as_drafts(
     page.get_by_role("button", name="转交").click()
     for code in ("unknown-reason", "not-an-envelope", "not-this-source"):
         expect(page.locator("table")).to_contain_text(code, timeout=30_000)
-    look(page, "passed-on-zh")
+    look(page, "console-passed-on-zh")
     with page.expect_download() as download:
         page.get_by_role("link", name="草稿").click()
     drafts = [json.loads(line) for line in Path(download.value.path()).read_text(encoding="utf-8").splitlines()]
@@ -253,7 +197,7 @@ def test_a_key_is_changed_by_the_commands_that_the_page_shows(page: Page, system
     expect(page.locator("tbody tr")).to_have_count(old + 1)
     expect(page.locator("tbody")).to_contain_text("即将到期")
     expect(page.get_by_role("alert")).to_have_count(0)
-    look(page, "keys-changed-zh")
+    look(page, "console-keys-changed-zh")
 
 
 def test_a_regulator_looks_and_cannot_act(browser: Browser, system: System) -> None:

@@ -1,0 +1,96 @@
+"""The inspectors' desk in a real browser on the whole system: from an upload to a bundle that holds without it."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.conftest import ROOT
+from tests.rooms import a_page, look
+from tests.system import System
+
+SHEET = ROOT / "tests/data/listings.csv"
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+
+def sign_in(page: Page, system: System, name: str, language: str = "zh") -> None:
+    """By the keyboard alone."""
+    password = (system.data / "keys" / f"{name}.password").read_text(encoding="ascii").strip()
+    page.goto(f"{system.registry}/desk/?lang={language}")
+    while page.evaluate("document.activeElement.id") != "name":
+        page.keyboard.press("Tab")
+    page.keyboard.type(name)
+    page.keyboard.press("Tab")
+    page.keyboard.type(password)
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/desk/(checks|accounts)"))
+
+
+def test_from_an_upload_to_a_case(browser: Browser, system: System) -> None:
+    page = a_page(browser, system)
+    sign_in(page, system, "pudong-01")
+    look(page, "desk-checks-zh")
+    page.get_by_role("link", name="新建核查").click()
+    look(page, "desk-new-zh")
+    page.get_by_label("商品信息文件").set_input_files(SHEET)
+    page.get_by_label("平台（可不填）").fill("示范商城")
+    page.get_by_role("button", name="下一步").click()
+    expect(page.locator("h1")).to_have_text("核对各列含义")
+    assert page.locator("tbody tr").count() == 20
+    look(page, "desk-columns-zh")
+    page.get_by_role("button", name="开始核查").click()
+    expect(page.get_by_text("已完成")).to_be_visible(timeout=30_000)  # the page loads itself anew until then
+    look(page, "desk-check-zh")
+    expect(page.get_by_role("img", name=re.compile("核查结果"))).to_be_visible()
+
+    page.get_by_label("规则").select_option("L08")
+    page.get_by_role("button", name="显示").click()
+    for row in ("M02", "M27"):
+        page.get_by_label(f"行号 {row}").check()
+    page.get_by_label("案由").fill("型号超出证书")
+    page.get_by_role("button", name="立案").click()
+    expect(page.locator("h1")).to_contain_text("型号超出证书")
+    look(page, "desk-case-zh")
+
+    page.get_by_role("link", name="下一条待核").first.click()
+    look(page, "desk-finding-zh")
+    expect(page.locator("tr.differs")).to_have_count(1)
+    expect(page.locator("tr.differs")).to_contain_text("KFR-72LW/B9")
+    page.get_by_label("属实").check()
+    page.get_by_label("说明理由").fill("型号不在证书内")
+    page.get_by_role("button", name="记录认定").click()
+    expect(page.get_by_role("alert")).to_contain_text("案件当前状态不允许该操作")  # the seller was not heard
+    page.get_by_role("link", name="下一条待核").first.click()
+    page.get_by_label("排除").check()
+    page.get_by_label("说明理由").fill("卖家已更正页面")
+    page.get_by_role("button", name="记录并看下一条待核").click()
+    expect(page.locator("h1")).to_contain_text("M27")
+
+    with page.expect_download() as download:
+        page.goto(page.url.split("/findings/")[0])
+        page.get_by_role("link", name="导出 XLSX").click()
+    assert Path(download.value.path()).read_bytes()[:2] == b"PK"
+    page.get_by_role("button", name="退出").click()
+    expect(page.get_by_text("已退出。")).to_be_visible()
+    page.context.close()
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_every_page_can_be_used_by_everybody(browser: Browser, system: System, language: str) -> None:
+    page = a_page(browser, system)
+    page.goto(f"{system.registry}/desk/sign-in?lang={language}")
+    look(page, f"desk-sign-in-{language}")
+    sign_in(page, system, "shanghai-01", language)
+    for name in ("cases", "reports", "rules", "password", "checks/new"):
+        page.goto(f"{system.registry}/desk/{name}?lang={language}")
+        assert page.locator("html").get_attribute("lang") == {"zh": "zh-CN", "en": "en"}[language]
+        look(page, f"desk-{name.replace('/', '-')}-{language}")
+    page.context.close()
+    page = a_page(browser, system)
+    sign_in(page, system, "admin-01", language)
+    look(page, f"desk-accounts-{language}")
+    page.goto(f"{system.registry}/desk/trail?check=1&lang={language}")
+    look(page, f"desk-trail-{language}")
+    page.context.close()
