@@ -71,8 +71,8 @@ def changes_after(cur: Cursor, after: int, limit: int, largest: int = LARGEST) -
         "SELECT head.revision, head.size - 1, clock_timestamp(), page.* FROM head LEFT JOIN LATERAL ("
         " SELECT revision, key, seq, recorded_at, digest, under_review, CASE WHEN before < %(largest)s THEN state END"
         " FROM (SELECT *, sum(length(state)) OVER (ORDER BY revision) - length(state) AS before FROM records"
-        f" WHERE revision > %(after)s AND {store.NOT_OF_CODES} ORDER BY revision LIMIT %(limit)s) AS weighed) AS page"
-        " ON true ORDER BY 4",
+        f" WHERE revision > %(after)s AND {store.NOT_OF_CODES} AND {store.NOT_MADE_OF_OTHERS}"
+        " ORDER BY revision LIMIT %(limit)s) AS weighed) AS page ON true ORDER BY 4",
         {"after": after, "limit": limit, "largest": largest},
     )
     rows = cur.fetchall()
@@ -127,7 +127,7 @@ def _item(changed: Changed, parents: Mapping[str, Certificate], day: date) -> st
         head |= {"certificate_no": name, "standing": standing_under(certificate, above, day).value}
     head |= {
         "seq": changed.seq,
-        "digest": changed.digest or None,
+        "digest": changed.digest,
         "recorded_at": instant_text(changed.recorded_at),
         "under_review": changed.under_review,
         "state_digest": hashlib.sha256(changed.state.encode()).hexdigest(),

@@ -81,6 +81,7 @@ class ListMaker:
             now = self._clock()
             if self._target is None:
                 self._target = store.head(cur).revision
+                self._refuse_a_demonstration(cur)
             folded = fold(cur, revision, civil_day(now))
             if folded.keys or time.monotonic() >= self._trust_due:
                 self._renew_trust(cur, now)
@@ -111,6 +112,15 @@ class ListMaker:
         for one in due:
             list_store.signed(cur, one.list_id, f"{base}/{one.list_id}", now)
         return len(due)
+
+    def _refuse_a_demonstration(self, cur: Cursor) -> None:
+        """Its keys lie open, its roots among them.
+
+        Raises:
+            NotConfigured: in production.
+        """
+        if self.settings.production and store.is_demonstration(cur):
+            raise NotConfigured("CERTMARK_PRODUCTION=1, and the register was established by a demonstration")
 
     def _renew_trust(self, cur: Cursor, now: datetime) -> None:
         """A register without roots works as any other; what is wrong with them is told, and stops nothing else."""

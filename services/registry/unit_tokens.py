@@ -15,18 +15,20 @@ from typing import Any, cast
 import orjson
 
 from services import telemetry
-from services.domain.body import KeyState, Purpose, key_from_state
+from services.domain.body import Purpose
 from services.domain.certificate import Certificate, CertificateState, Mark, from_state
 from services.domain.errors import CertmarkError, Fault, NotConfigured
 from services.domain.identifiers import civil_day
 from services.domain.standing import mark_standing
-from services.events.keys import PrivateKey, load_key
+from services.events.keys import PrivateKey
 from services.marks.qr import size_of
 from services.marks.token import MarkClaims, MarkPath, TokenTooLong, mark_url, short_model, sign_token, valid_days
 from services.postgres import Connection, Cursor, connect, database_url, transaction, wait_for_notify
 from services.registry import store
 from services.registry.batch import leaf_of, milliseconds
 from services.registry.code_runs import Run, run_for_update
+from services.registry.own_keys import KeyFiles, in_force
+from services.registry.published_records import registered_in
 from services.registry.tokens import LIST_SIZE, PRINTABLE
 from services.settings import Settings, settings_from
 
@@ -133,7 +135,7 @@ class Signer:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.key: PrivateKey | None = load_key(settings.mark_key) if settings.mark_key.exists() else None
+        self.keys = KeyFiles(settings.mark_key)
         self.stopping = False
         self._connection: Connection | None = None
         self._listener: Connection | None = None
@@ -199,13 +201,10 @@ class Signer:
 
     def _valid_key(self, cur: Cursor) -> PrivateKey:
         """Raises TokensNotSigned where the register knows no mark key of ours that is valid now."""
-        if self.key is not None:
-            record = store.records_of(cur, [f"key/{self.key.public.kid}"]).get(f"key/{self.key.public.kid}")
-            if record is not None:
-                key = key_from_state(cast(KeyState, orjson.loads(record.state)))
-                if key.purpose is Purpose.MARK and key.valid_at(datetime.now(UTC)):
-                    return self.key
-        raise TokensNotSigned("this register has no valid mark key at present")
+        key = in_force(self.keys.ready(), registered_in(cur), Purpose.MARK, datetime.now(UTC))
+        if key is None:
+            raise TokensNotSigned("this register has no valid mark key at present")
+        return key
 
     def _wait(self) -> None:
         if self._listener is None or self._listener.closed:

@@ -378,9 +378,18 @@ class Node:
         """What listings are checked against, with what this thread keeps of it."""
         source: listings.NodeSource | None = getattr(self._mine, "listings", None)
         if source is None:
-            source = self._mine.listings = listings.NodeSource(self.register, self.settings.hosts, civil_day(now))
-        source.day = civil_day(now)
+            source = self._mine.listings = listings.NodeSource(self.register, self.hosts, civil_day(now))
+        source.day, source.hosts = civil_day(now), self.hosts
         return source
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The hosts that are ours: by the settings, and by the register's own trust list."""
+        own = self.settings.hosts
+        try:
+            return (*own, *(host for host in self.register.directory().hosts if host not in own))
+        except Unreadable:
+            return own
 
     def decide(self, question: Question) -> Answer:
         return self.looked_up.with_counts(decide(question, self.register, self.clock(), self.stale_after))
@@ -594,7 +603,7 @@ def _add_routes(api: Api, node: Node) -> None:
     @public.alt_response(503, schema=AnswerSchema, description="`status_unknown`: this node cannot say at present")
     @public.doc(summary="Look up one number, address or QR text")
     def verify(arguments: dict[str, Any]) -> Response:
-        return node.respond(recognise(arguments["q"], node.settings.hosts), only_json=True)
+        return node.respond(recognise(arguments["q"], node.hosts), only_json=True)
 
     @public.post("/v1/verify")
     @public.arguments(ManySchema)
@@ -681,7 +690,7 @@ def _front(node: Node) -> Response:
 
 def _typed(node: Node, typed: str) -> Response:
     """What was put into the field: on to the page that has an address of its own, or the verdict in place."""
-    question = recognise(typed, node.settings.hosts)
+    question = recognise(typed, node.hosts)
     answer = node.decide(question)
     named = _by_name(node, typed, answer)
     if named is not None:
@@ -727,7 +736,7 @@ def _by_name(node: Node, typed: str, answer: Answer) -> Response | None:
 def _many(node: Node, texts: list[str]) -> Response:
     if len(texts) > MANY:
         raise TooLarge(f"{len(texts)} texts; one request takes at most {MANY}", pointer="/q")
-    answers = [node.decide(recognise(text, node.settings.hosts)) for text in texts]
+    answers = [node.decide(recognise(text, node.hosts)) for text in texts]
     content = dumps({"items": [as_json(answer) for answer in answers], "next": None})
     response = Response(content, content_type=JSON)
     response.headers["Cache-Control"] = "no-store"
@@ -769,7 +778,7 @@ def _permit(node: Node, number: str, arguments: dict[str, Any]) -> Response:
 
 def _products(node: Node, uscc: str, model: str, kind: str) -> Response:
     uscc = normalised(uscc)
-    question = recognise(uscc, node.settings.hosts)
+    question = recognise(uscc, node.hosts)
     if question.uscc is None:
         raise BadRequest("not a unified social credit code", pointer="/uscc")
     answer = node.decide(question)

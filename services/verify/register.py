@@ -80,6 +80,8 @@ class Directory:
     signers: dict[bytes, tuple[Signer, ...]]
     keys: tuple[Key, ...] = ()
     notices: Notices = field(default_factory=Notices)
+    hosts: tuple[str, ...] = ()
+    """Those that the trust list calls the register's own."""
 
     @property
     def demonstration(self) -> bool:
@@ -204,7 +206,13 @@ def _directory(model: ReadModel) -> Directory:
         signers=_signers(keys),
         keys=tuple(key_from_state(key) for key in keys),
         notices=notices_in([*model.records_under("recall"), *model.records_under("warning")]),
+        hosts=_hosts(model.record("trust")),
     )
+
+
+def _hosts(trust: Stored | None) -> tuple[str, ...]:
+    state = trust.payload()["state"] if trust else {}
+    return tuple(str(host) for host in state.get("hosts", ()))
 
 
 def _signers(states: list[KeyState]) -> dict[bytes, tuple[Signer, ...]]:

@@ -498,3 +498,22 @@ def test_the_key_of_the_documentation_is_the_one_of_the_marks(tmp_path: Path) ->
     ran = subprocess.run([sys.executable, "-c", code], input=shown, capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == base64.urlsafe_b64decode(key.public.jwk["x"] + "=").hex()
     assert len(hashlib.sha256(bytes.fromhex(ran.stdout)).hexdigest()) == 64
+
+
+@pytest.mark.parametrize(("away", "says"), [(-1, "valid"), (1, "revoked"), (2, "suspended"), (3, "ended")])
+def test_a_cose_library_alone_reads_the_vectors_of_the_offline_page(tmp_path: Path, away: int, says: str) -> None:
+    (program,) = blocks(DOCS / "offline.md", "python")
+    vectors = json.loads((ROOT / "tests/vectors/offline.json").read_text(encoding="utf-8"))
+    (tmp_path / "trust.cbor").write_bytes(bytes.fromhex(vectors["bundle"]))
+    (tmp_path / "17.cbor").write_bytes(bytes.fromhex(vectors["status_list"]))
+    now = int(datetime.fromisoformat(vectors["now"]).timestamp())
+    place = min(int(at) for at in vectors["statuses"]) + 1 + away
+
+    def run(pin: str, at: int) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-W", "ignore", "-c", program, pin, str(place), str(at)]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+
+    good = run(vectors["pin"], now)
+    assert good.stdout.strip() == says, good.stderr
+    assert run("0" * 64, now).returncode == 1
+    assert run(vectors["pin"], now + 49 * 3600).returncode == 1

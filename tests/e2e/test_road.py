@@ -102,6 +102,25 @@ def test_the_printed_qr_opens_the_verdict(system: System, page: Page, tmp_path: 
     assert get(f"{system.verify}/qr/M-SHB-S-2022-0019.png")[0] == 409, "an authorization that has ended"
 
 
+def test_the_published_lists_say_what_the_register_says(system: System, tmp_path: Path) -> None:
+    told = json.loads(system.certmark("lists", "check", "--json"))
+    assert told["good"]
+    assert told["places"] > told["not_valid"] > 0
+    made = json.loads(system.certmark("trust", "list", "--json"))
+    root = json.loads(system.certmark("trust", "root", "verify", str(system.data / "trust" / "root-1.cbor"), "--json"))
+    file = tmp_path / "trust.cbor"
+
+    def published() -> int:
+        with urllib.request.urlopen(f"{system.verify}/.well-known/certmark-trust") as answer:
+            file.write_bytes(answer.read())
+        verified = json.loads(system.certmark("trust", "verify", str(file), "--pin", root["digest"], "--json"))
+        return int(verified["list"])
+
+    wait_for(lambda: published() == made["version"], 10)
+    elsewhere = f"http://127.0.0.1:{system.registry.rpartition(':')[2]}/status"
+    assert "not-published" in system.certmark("lists", "check", "--url", elsewhere, "--json", code=1)
+
+
 def test_a_code_is_judged_offline_by_the_lists_of_the_running_register(system: System, tmp_path: Path) -> None:
     url = next(line for line in system.printed().splitlines() if "/01/06909900127449?m=" in line).strip()
     image, trust = tmp_path / "mark.png", str(tmp_path / "trust")

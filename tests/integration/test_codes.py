@@ -415,8 +415,7 @@ def test_serials_are_signed_as_a_job_and_one_entry_stands_for_all(node: Node) ->
     assert status == 200
     rows = list(csv.DictReader(io.StringIO(body.decode())))
     assert [row["serial"] for row in rows] == serials
-    key = node.signer.key
-    assert key is not None
+    (key,) = node.signer.keys.ready()
     tokens = []
     for row in rows:
         token = from_decimal(row["url"].partition("?m=")[2])

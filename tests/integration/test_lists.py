@@ -13,6 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from services.domain.certificate import Certificate
+from services.domain.errors import NotConfigured
 from services.domain.identifiers import CHINA, civil_day
 from services.embedded import EmbeddedPostgres
 from services.events.keys import ES256, load_key, new_key
@@ -376,6 +377,13 @@ def test_the_watch_counts_what_is_wrong_and_says_when_it_cannot_tell(chain: Chai
     nobody = ListWatch(chain.settings, "http://127.0.0.1:9/status", lambda: chain.now)
     with pytest.raises(NotPublished):
         nobody.look()
+
+
+def test_production_signs_nothing_of_a_demonstration(chain: Chain) -> None:
+    maker = ListMaker(replace(chain.settings, production=True), lambda: chain.now)
+    with pytest.raises(NotConfigured, match="demonstration"):
+        maker.step()
+    maker.drop()
 
 
 # --- roots -----------------------------------------------------------------------------------------------------

@@ -72,6 +72,17 @@ def test_the_form_is_negotiated(client: FlaskClient, path: str, accept: str | No
     assert response.headers["Vary"] == "Accept, Accept-Language"
 
 
+def test_the_hosts_of_the_trust_list_are_ours_too(own: Service) -> None:
+    asked = "/v1/verify?q=https%3A%2F%2Fmarks.example%2Fc%2F" + NUMBER
+    assert own.client.get(asked).get_json()["code"] == "impostor_host"
+    own.register.publish("trust", {"v": 1, "kind": "trust", "hosts": ["marks.example"]})
+    own.publish()
+    assert own.client.get(asked).get_json()["code"] == own.client.get(f"/v1/verify?q={NUMBER}").get_json()["code"]
+    own.register.publish("trust", {"v": 1, "kind": "trust", "hosts": []})
+    own.publish()
+    assert own.client.get(asked).get_json()["code"] == "impostor_host"
+
+
 def test_a_linkset_is_one_by_its_rfc(client: FlaskClient) -> None:
     response = client.get("/01/06909900126701?linkType=linkset")
     (entry,) = json.loads(response.data)["linkset"]
@@ -459,6 +470,7 @@ def test_several_bodies_certificates_answer_as_one_product(own: Service) -> None
 
 
 def test_a_model_that_nobody_certified_is_unknown_and_a_bad_code_is_said_to_be_bad(shared: Service) -> None:
+    shared.clock.now = NOW
     uscc = the_green_holder(shared)
     unknown = shared.client.get("/v1/products", query_string={"uscc": uscc, "model": "99L"}).get_json()
     assert (unknown["code"], unknown["products"]) == ("unknown_number", [])
