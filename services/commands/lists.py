@@ -1,14 +1,18 @@
 """`certmark lists`: whether the published status lists say what the register says."""
 
+import base64
 import sys
 import time
 from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 
 import click
 
 from services.commands.terminal import NO, OUT, as_json, say_json
+from services.domain.errors import BadRequest
 from services.settings import settings_from
 
 
@@ -19,9 +23,12 @@ def lists() -> None:
 
 @lists.command("check")
 @click.option("--url", metavar="URL", help="Where they are published. Default: the local verify service's /status.")
+@click.option(
+    "--node", type=click.Path(file_okay=False, path_type=Path), help="A verify node's folder, instead of a URL."
+)
 @click.option("--wait", "seconds", default=10.0, show_default=True, help="How long a difference may last.")
 @as_json
-def lists_check(url: str | None, seconds: float, json_: bool) -> None:
+def lists_check(url: str | None, node: Path | None, seconds: float, json_: bool) -> None:
     """Read every published list again and compare it with the register, place by place.
 
     Ends with 1 where a mark that is not valid is missing from its list, a valid one is in it, or a list is not to be
@@ -31,6 +38,8 @@ def lists_check(url: str | None, seconds: float, json_: bool) -> None:
     from services.registry.list_check import check, published_at
     from services.registry.lists import status_base
 
+    if url and node:
+        raise BadRequest("lists are read at --url or from the file of --node")
     settings = settings_from()
     deadline = time.monotonic() + seconds
 
@@ -38,7 +47,8 @@ def lists_check(url: str | None, seconds: float, json_: bool) -> None:
         time.sleep(0.5)
         return time.monotonic() < deadline
 
-    fetch = published_at((url or f"{settings.service_url('verify')}/status").rstrip("/"))
+    address = (url or f"{settings.service_url('verify')}/status").rstrip("/")
+    fetch = partial(_held, node) if node else published_at(address)
     with closing(connect(database_url(settings))) as connection, transaction(connection) as cur:
         report = check(cur, fetch, status_base(settings), lambda: datetime.now(UTC), again)
     if json_:
@@ -55,3 +65,19 @@ def lists_check(url: str | None, seconds: float, json_: bool) -> None:
         if len(report.wrong) > 20:
             OUT.print(f"  and {len(report.wrong) - 20} more", markup=False)
     sys.exit(0 if report.good else NO)
+
+
+def _held(folder: Path, list_id: int) -> bytes:
+    """A list as a node's own file has it, with nothing between."""
+    from services.registry.list_check import NotPublished
+    from services.verify.read_model import ReadModel, Unreadable
+
+    model = ReadModel(folder)
+    try:
+        stored = model.record(f"list/{list_id}")
+        text = str(stored.payload()["state"]["cwt"]) if stored else ""
+    except Unreadable as reason:
+        raise NotPublished(f"{folder}: {reason}") from None
+    finally:
+        model.close()
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -16,6 +16,7 @@ from services.events.keys import PrivateKey, b64u
 from services.marks.status_list import LIFE, TTL, StatusList, sign_list
 from services.postgres import Connection, Cursor, connect, database_url, transaction, wait_for_notify
 from services.registry import list_store, store, trust
+from services.registry.foresight import missing_soon
 from services.registry.list_places import fold
 from services.registry.list_store import StoredList
 from services.registry.list_watch import ListWatch
@@ -85,6 +86,8 @@ class ListMaker:
             folded = fold(cur, revision, civil_day(now))
             if folded.keys or time.monotonic() >= self._trust_due:
                 self._renew_trust(cur, now)
+                for words, detail in missing_soon(cur, now):
+                    self._tell_once(words, detail)
                 self._trust_due = time.monotonic() + TRUST_LOOK
             if folded.more and folded.revision < self._target:
                 return True

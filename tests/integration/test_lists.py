@@ -1,6 +1,7 @@
 """Status lists and trust list from the event to the node that serves them, on real PostgreSQL; the clock is given."""
 
 import json
+import re
 import time
 import uuid
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from functools import partial
 import pytest
 from flask.testing import FlaskClient
 
+from services import telemetry
 from services.domain.certificate import Certificate
 from services.domain.errors import NotConfigured
 from services.domain.identifiers import CHINA, civil_day
@@ -32,7 +34,8 @@ from services.marks.status_list import (
 )
 from services.marks.trust_list import Trusted, open_document, root_payload, sign_document, walk
 from services.postgres import transaction
-from services.registry import list_places
+from services.registry import list_places, list_watch
+from services.registry.foresight import missing_soon
 from services.registry.list_check import Fetch, NotPublished, Report, check
 from services.registry.list_store import Subject
 from services.registry.list_watch import ListWatch
@@ -295,6 +298,12 @@ def test_a_new_key_and_a_lost_one_stand_in_the_trust_list_at_once(chain: Chain) 
     assert (found.state, found.since) == (KeyStanding.COMPROMISED, since)
 
 
+def places_wrong() -> float:
+    found = re.search(rb"^certmark_status_places_wrong(?:\{.*\})? (\S+)$", telemetry.figures(), re.MULTILINE)
+    assert found is not None
+    return float(found[1])
+
+
 # --- the checker -----------------------------------------------------------------------------------------------
 
 
@@ -371,9 +380,40 @@ def test_a_difference_that_goes_away_is_none(chain: Chain) -> None:
     assert report.good
 
 
-def test_the_watch_counts_what_is_wrong_and_says_when_it_cannot_tell(chain: Chain) -> None:
-    chain.issue()
+def test_what_will_be_missing_is_said_in_time(chain: Chain) -> None:
     chain.come_round()
+    with transaction(chain.register.connection) as cur:
+        assert list(missing_soon(cur, chain.now)) == []
+        late = chain.trusted().root.expires_at - timedelta(days=44)
+        assert [words for words, _ in missing_soon(cur, late)] == ["the last root runs out soon"]
+        cur.execute(
+            'UPDATE records SET state = replace(state, \'"until":null\', \'"until":"2000-01-01"\')'
+            " WHERE key LIKE 'key/%'"
+        )
+        quarter = datetime(chain.now.year, 12, 20, tzinfo=UTC)
+        assert "no mark key is registered for the next quarter" in [words for words, _ in missing_soon(cur, quarter)]
+        assert not any("quarter" in words for words, _ in missing_soon(cur, quarter - timedelta(days=5)))
+        cur.connection.rollback()
+
+
+def test_the_watch_counts_what_is_wrong_and_says_when_it_cannot_tell(
+    chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = chain.issue()
+    chain.come_round()
+    stale = served(chain, 0)
+    watch = ListWatch(chain.settings, f"{PUBLIC}/status", lambda: chain.now)
+    monkeypatch.setattr(list_watch, "PATIENCE", 0.0)
+    monkeypatch.setattr(list_watch, "published_at", lambda base: lambda list_id: served(chain, list_id))
+    assert watch.look()
+    assert places_wrong() == 0
+    chain.suspend(number)
+    chain.come_round()
+    assert watch.look()
+    monkeypatch.setattr(list_watch, "published_at", lambda base: lambda list_id: stale)
+    assert not watch.look()
+    assert places_wrong() == 1
+    monkeypatch.undo()
     nobody = ListWatch(chain.settings, "http://127.0.0.1:9/status", lambda: chain.now)
     with pytest.raises(NotPublished):
         nobody.look()
