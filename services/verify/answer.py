@@ -1,6 +1,7 @@
 """The decision: what a question is answered with, from the register, for a day. No clock and no words in here."""
 
 import base64
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -447,19 +448,19 @@ def _item(certificate: Certificate, gtin: str | None) -> Item | None:
 
 def coverage(number: str | None, directory: Directory, day: date) -> tuple[tuple[Words, Coverage], ...]:
     """For what kinds of certificate the register is complete: of those whose numbers look like this one, or of all."""
-    alike = schemes_alike(number, directory, day) if number else ()
+    patterns = number_patterns(directory, day) if number else []
+    alike = [scheme for scheme, pattern in patterns if pattern.fullmatch(number or "")]
     if not alike:
         return coverage_of_all(directory, day)
     rules = (directory.scheme_on(scheme, day) for scheme in alike)
     return tuple((one["name"], one["coverage"]) for one in rules if one)
 
 
-def schemes_alike(number: str, directory: Directory, day: date) -> tuple[str, ...]:
-    """The schemes whose certificates have numbers of this form on a day."""
-    found = ((scheme, directory.scheme_on(scheme.id, day)) for scheme in directory.schemes.values())
-    return tuple(
-        scheme.id for scheme, rules in found if rules and rules["number_pattern"] and scheme.number_fits(number, day)
-    )
+def number_patterns(directory: Directory, day: date) -> list[tuple[str, re.Pattern[str]]]:
+    """(scheme, form of its certificates' numbers on a day) of those that state one."""
+    found = ((scheme, directory.scheme_on(scheme, day)) for scheme in directory.schemes)
+    patterns = ((scheme, rules["number_pattern"]) for scheme, rules in found if rules)
+    return [(scheme, re.compile(pattern, re.ASCII)) for scheme, pattern in patterns if pattern]
 
 
 def coverage_of_all(directory: Directory, day: date) -> tuple[tuple[Words, Coverage], ...]:

@@ -43,6 +43,7 @@ from services.verify.register import CannotSay, Directory, Found, Register, Toke
 from services.verify.report_routes import add_report
 from services.verify.search_routes import add_search, as_document, as_page, found, is_a_name
 from services.verify.site import routes as site
+from services.verify.warm import PAGE_KEPT, WarmPath
 from services.verify.wording import HTML_LANG, LANGUAGES, Code, Note
 from services.web import SECURITY_HEADERS, Blueprint, service_app
 
@@ -323,6 +324,9 @@ def app_for(settings: Settings, clock: Callable[[], datetime]) -> Flask:
     app.wsgi_app = QuickPath(  # type: ignore[method-assign]
         app.wsgi_app, settings.data / "verify", node.stale_after, headers, node.clock, node.has_to_wait
     )
+    app.wsgi_app = WarmPath(  # type: ignore[method-assign]
+        app.wsgi_app, settings.data / "verify", node.stale_after, node.clock, _accepted_language, node.has_to_wait
+    )
     return app
 
 
@@ -462,6 +466,8 @@ class Node:
             frame = self.frame(other_language=answer.code not in SILENT)
             page, tagged = pages.verdict_page(answer, frame, self.settings.public_url, self.settings.registry_url)
             response = self.html(page, frame)
+            if answer.found is not None and question.token is None and answer.code is not Code.STATUS_UNKNOWN:
+                request.environ[PAGE_KEPT] = tagged
         return self.cached(response, answer, tagged)
 
     def html(self, page: bytes, frame: Frame, status: int = 200) -> Response:

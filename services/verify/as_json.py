@@ -1,8 +1,9 @@
 """An answer as JSON; a certificate's own part of it is stored as bytes, so that a look-up has little left to do."""
 
 import json
+import re
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -15,7 +16,7 @@ from services.domain.notice_states import RecallState
 from services.domain.reasons import REASONS
 from services.domain.standing import Standing
 from services.domain.unit_code import VOIDED
-from services.verify.answer import Answer, Judgement, Unit, body_on, coverage, judge, schemes_alike
+from services.verify.answer import Answer, Judgement, Unit, body_on, coverage, judge, number_patterns
 from services.verify.notices import Notices, notice_json, recall_reason
 from services.verify.recognise import Question
 from services.verify.register import Directory, Found
@@ -222,28 +223,18 @@ def may_be_noticed(number: str, shown: bytes, notices: Notices) -> bool:
     return notices.may_concern(number, scheme, product_class or None, gtins.split(","))
 
 
-def spliced(
-    timeline: bytes, shown: bytes, day: date, bodies: "BodyParts", as_of: datetime, seq: int, checked_at: datetime
-) -> bytes:
-    """The answer to a certificate's number out of stored bytes: equal to `dumps(as_json(...))` byte for byte."""
+def spliced(timeline: bytes, shown: bytes, day: date, bodies: "BodyParts") -> bytes:
+    """The answer to a certificate's number out of stored bytes, up to the value of `as_of`.
+
+    With the rest it is equal to `dumps(as_json(...))` byte for byte.
+    """
     head = _line_on(timeline, day)
     named, _, certificate = shown.partition(b"\n")
     approval_no = named[: named.index(b"\t")]
     note, body = bodies.of(approval_no, day)
     if note:
         head += note if head.endswith(b"[") else b"," + note
-    return b"".join(
-        (
-            head,
-            b'],"certificate":',
-            certificate,
-            b',"body":',
-            body,
-            _TAIL,
-            b'"%s","seq":%d,"checked_at":"%s"}'
-            % (instant_text(as_of).encode(), seq, instant_text(checked_at).encode()),
-        )
-    )
+    return b"".join((head, b'],"certificate":', certificate, b',"body":', body, _TAIL))
 
 
 class UnknownParts:
@@ -253,26 +244,24 @@ class UnknownParts:
         self._directory: Directory | None = None
         self._day = date.min
         self._parts: dict[tuple[str, ...], bytes] = {}
+        self._patterns: list[tuple[str, re.Pattern[str]]] = []
 
     def use(self, directory: Directory, day: date) -> None:
         if directory is not self._directory or day != self._day:
             self._directory, self._day, self._parts = directory, day, {}
+            self._patterns = number_patterns(directory, day)
 
-    def spliced(self, number: str, as_of: datetime, seq: int, checked_at: datetime) -> bytes:
-        """Equal to `dumps(as_json(...))` byte for byte, as `spliced` below."""
+    def spliced(self, number: str) -> bytes:
+        """The answer up to the value of `as_of`, as of `spliced` above."""
         assert self._directory is not None
-        alike = schemes_alike(number, self._directory, self._day)
+        alike = tuple([scheme for scheme, pattern in self._patterns if pattern.fullmatch(number)])
         part = self._parts.get(alike)
         if part is None:
             told = coverage(number, self._directory, self._day)
-            blank = Answer(Code.UNKNOWN_NUMBER, Question(number, number=number), self._day, checked_at, coverage=told)
-            whole = dumps(as_json(blank))
-            part = self._parts[alike] = whole[: whole.rindex(b'"as_of":')]
-        return part + b'"as_of":"%s","seq":%d,"checked_at":"%s"}' % (
-            instant_text(as_of).encode(),
-            seq,
-            instant_text(checked_at).encode(),
-        )
+            asked, never = Question(number, number=number), datetime.min.replace(tzinfo=UTC)
+            whole = dumps(as_json(Answer(Code.UNKNOWN_NUMBER, asked, self._day, never, coverage=told)))
+            part = self._parts[alike] = whole[: whole.rindex(b'"as_of":') + len(b'"as_of":')]
+        return part
 
 
 def code_on(timeline: bytes, day: date) -> tuple[Code, tuple[Note, ...]]:

@@ -222,10 +222,15 @@ def verdict_page(
         receipt=receipt,
         **_frame(frame),
     )
-    page = html.replace(_CHECKED_ISO, instant_text(answer.checked_at)).replace(
-        _CHECKED_TEXT, beijing(answer.checked_at)
+    tagged = html.encode()
+    return with_time(tagged, answer.checked_at), tagged
+
+
+def with_time(page: bytes, checked_at: datetime) -> bytes:
+    """A page of `verdict_page`'s second kind with the time at which it was asked for."""
+    return page.replace(_CHECKED_ISO.encode(), instant_text(checked_at).encode()).replace(
+        _CHECKED_TEXT.encode(), beijing(checked_at).encode()
     )
-    return page.encode(), html.encode()
 
 
 def front_page(frame: Frame, as_of: datetime | None, examples: Sequence[tuple[str, Code, tuple[Note, ...]]]) -> bytes:

@@ -50,6 +50,7 @@ CREATE TABLE uscc (
     + unit_codes.SCHEMA
 )
 
+_ALONE = "SELECT revision FROM record WHERE key = ? AND EXISTS (SELECT 1 FROM quick WHERE number = ?)"
 _KNOWS = (
     "SELECT EXISTS (SELECT 1 FROM record WHERE key = ?) OR EXISTS (SELECT 1 FROM mark WHERE mark_no = ?) "
     "OR EXISTS (SELECT 1 FROM uscc WHERE uscc = ?)"
@@ -216,6 +217,14 @@ class ReadModel:
             ask_for_rebuild(self._folder)
             raise DamagedRow(number)
         return timeline, shown
+
+    def revision_alone(self, number: str) -> int | None:
+        """The revision of a certificate that stands by itself; None where there is none, or it falls with another."""
+        connection = self._connection
+        assert connection is not None
+        with _damage_told(self._folder):
+            row = connection.execute(_ALONE, (certificate_key(number), number)).fetchone()
+        return row[0] if row else None
 
     def knows(self, number: str) -> bool:
         """Whether any certificate has, or is found by, a canonical number that no bar code can be."""
