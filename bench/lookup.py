@@ -38,8 +38,8 @@ WARM = 200
 
 
 def measure(progress: Progress, *, quick: bool) -> list[Figure]:
-    """`CERTMARK_BENCH_CERTIFICATES=1000000` in the environment makes it a million; 100,000 otherwise."""
-    count = 10_000 if quick else int(os.environ.get("CERTMARK_BENCH_CERTIFICATES", "100000"))
+    """`BENCH_CERTIFICATES=1000000` in the environment makes it a million; 100,000 otherwise."""
+    count = 10_000 if quick else int(os.environ.get("BENCH_CERTIFICATES", "100000"))
     seconds = 2 if quick else 5
     with stage() as register:
         topic = register.settings.data / "topic.bin"

@@ -34,6 +34,7 @@ from services.verify.clients import AskedTooOften, Clients, may_pass
 from services.verify.looked_up import LookedUp
 from services.verify.pages import SILENT, Frame
 from services.verify.permits import Deed, answer_about, permit_json
+from services.verify.photo_routes import add_photo
 from services.verify.product_page import product_page
 from services.verify.products import product_json, same_products
 from services.verify.quick import COUNTED, QuickPath, cache_control, etag, shared_seconds
@@ -455,7 +456,7 @@ class Node:
     def respond(self, question: Question, *, only_json: bool = False) -> Response:
         answer = self.decide(question)
         self.looked_up.tell(answer, request.environ)
-        kind = JSON if only_json else _wanted()
+        kind = JSON if only_json else wanted()
         if kind == LINKSET and answer.code not in SILENT:
             content = dumps(_linkset(answer, self.settings.public_url))
             response, tagged = Response(content, content_type=LINKSET), content
@@ -497,7 +498,7 @@ class Node:
         if not request.path.startswith("/qr/"):
             response.headers["Vary"] = "Accept, Accept-Language"
         machine = request.path.startswith(_MACHINE)
-        if response.content_type == MEDIA_TYPE and not machine and _wanted() == HTML:
+        if response.content_type == MEDIA_TYPE and not machine and wanted() == HTML:
             frame = self.frame(other_language=False)
             page = self.html(pages.error_page(response.status_code, frame), frame, response.status_code)
             for name, value in page.headers.items():
@@ -520,7 +521,7 @@ def _accepted_language(accepted: LanguageAccept) -> str:
     return "en" if accepted else "zh"
 
 
-def _wanted() -> str:
+def wanted() -> str:
     if request.args.get("linkType") in ("linkset", "all"):
         return LINKSET
     return request.accept_mimetypes.best_match([HTML, JSON, LINKSET], default=HTML)
@@ -572,7 +573,7 @@ def _add_routes(api: Api, node: Node) -> None:
     )
     def front() -> Response:
         typed = request.args.get("q", "").strip()
-        return _typed(node, typed) if typed else _front(node)
+        return typed_or_answered(node, typed) if typed else _front(node)
 
     @public.get("/c/<path:number>")
     @public.doc(summary="Verdict on a certificate or declaration", parameters=[_M, _LANG], responses=_FORMS)
@@ -652,7 +653,7 @@ def _add_routes(api: Api, node: Node) -> None:
         responses={200: {"description": "A page", "content": {HTML: {}, JSON: {}}}},
     )
     def product_of(uscc: str, model: str) -> Response:
-        return _products(node, uscc, model[:200], HTML if _wanted() == HTML else JSON)
+        return _products(node, uscc, model[:200], HTML if wanted() == HTML else JSON)
 
     @public.get("/qr/<path:mark_no>.<any(svg, png, json):form>")
     @public.arguments(QrQuery, location="query")
@@ -671,6 +672,7 @@ def _add_routes(api: Api, node: Node) -> None:
         return _qr(node, mark_no, form, arguments["gtin"])
 
     add_search(public, node, HeadSchema)
+    add_photo(public, node)
     add_report(public, node)
     scan_page.add_routes(public, node)
     api.register_blueprint(public)
@@ -694,7 +696,7 @@ def _front(node: Node) -> Response:
     return response
 
 
-def _typed(node: Node, typed: str) -> Response:
+def typed_or_answered(node: Node, typed: str) -> Response:
     """What was put into the field: on to the page that has an address of its own, or the verdict in place."""
     question = recognise(typed, node.hosts)
     answer = node.decide(question)
@@ -736,7 +738,7 @@ def _by_name(node: Node, typed: str, answer: Answer) -> Response | None:
         raise
     if not hits.items and (unknown or any(c.isdigit() for c in typed)):
         return None
-    return as_page(node, hits, None) if _wanted() == HTML else as_document(node, hits)
+    return as_page(node, hits, None) if wanted() == HTML else as_document(node, hits)
 
 
 def _many(node: Node, texts: list[str]) -> Response:

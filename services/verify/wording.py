@@ -580,6 +580,10 @@ LABELS: dict[str, Text] = {
     "problem": Text("您的输入有问题", "There is a problem with what was typed"),
     "candidates": Text("相关证书", "Certificates concerned"),
     "several": Text("请选择", "Choose one"),
+    "photo": Text("或者：上传二维码的照片", "Or send a photo of the code"),
+    "photo_hint": Text(
+        "读完即弃，不保存照片；最大 8 MB。", "It is read and thrown away, nothing of it is kept; 8 MB at most."
+    ),
     "error_404": Text("没有这个页面", "Page not found"),
     "error_404_text": Text(
         "请检查网址，或在首页输入编号查询。", "Check the address, or look up a number on the front page."

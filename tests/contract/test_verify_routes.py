@@ -20,6 +20,7 @@ PROMISED = {
     ("GET", "/v1/products"),
     ("GET", "/v1/search"),
     ("GET", "/search"),
+    ("POST", "/photo"),
     ("GET", "/products/{uscc}/{model}"),
     ("GET", "/01/{gtin}/{qualifiers}"),
     ("GET", "/qr/{mark_no}.{form}"),

@@ -1,0 +1,161 @@
+"""A photo sent by the front page's form, without script: each code in it is answered, nothing of it is kept."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flask import Response, request
+
+from services.domain.errors import BadRequest
+from services.marks.photo import LARGEST_FILE, NotAPicture, PictureTooLarge
+from services.verify import pages
+from services.verify.answer import Answer
+from services.verify.as_json import as_json, dumps
+from services.verify.clients import must_wait
+from services.verify.pages import SILENT, Frame
+from services.verify.recognise import Question, recognise
+from services.verify.wording import LABELS, SEVERAL, Code, Family, Text, wording
+from services.web import Blueprint
+
+if TYPE_CHECKING:
+    from services.verify.api import Node
+
+PER_MINUTE, AT_ONCE = 20, 6
+"""Photos of one client. Reading one takes a fifth of a second of a worker that others wait for."""
+
+_PATIENCE_S = 10
+_CHILD = Path(__file__).parents[1] / "child.py"
+_EACH = Text(
+    "照片中有多个二维码，逐一答复如下。总体上不作“有效”的判断。",
+    "There are several codes in the photo; each has its own answer below. There is no overall yes.",
+)
+_CODE = Text("第 {n} 个二维码", "Code {n}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Code:
+    name: str
+    href: str
+    title: str
+    family: str
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    family: str
+    word: str
+    title: str
+    explanation: str
+    codes: list[_Code]
+
+
+def add_photo(public: Blueprint, node: "Node") -> None:
+    @public.post("/photo")
+    @public.doc(
+        summary="A photo's codes, each answered; by the form of the front page",
+        requestBody={
+            "content": {
+                "multipart/form-data": {
+                    "schema": {"type": "object", "properties": {"photo": {"type": "string", "format": "binary"}}}
+                }
+            }
+        },
+        responses={
+            200: {"description": "The answers", "content": {"text/html": {}, "application/json": {}}},
+            303: {"description": "To the page of the only code"},
+            400: {"description": "No picture"},
+            413: {"description": "Too many bytes or pixels"},
+            429: {"description": "This client has sent too many; `Retry-After` says how long to wait"},
+        },
+    )
+    def photo() -> Response:
+        must_wait(node.clients.wait(request.environ, "photo", PER_MINUTE, AT_ONCE))
+        sent = request.files.get("photo")
+        if sent is None:
+            raise BadRequest("no picture was sent", pointer="/photo")
+        with contextlib.closing(sent):
+            picture = sent.stream.read(LARGEST_FILE + 1)
+        return _answered(node, codes_read(picture))
+
+
+def codes_read(picture: bytes) -> list[str]:
+    """The texts of a picture's codes, read in a process of its own that has no more than it needs.
+
+    Raises:
+        PictureTooLarge: too many bytes or pixels, or it took too long. NotAPicture: it is none, or broke the reader.
+    """
+    if len(picture) > LARGEST_FILE:
+        raise PictureTooLarge(f"a picture has at most {LARGEST_FILE} bytes")
+    command = [sys.executable, "-I", "-S", str(_CHILD), str(os.getpid())]
+    command += [sys.executable, "-I", "-m", "services.verify.photo_child"]
+    try:
+        done = subprocess.run(command, input=picture, capture_output=True, timeout=_PATIENCE_S, check=False, env={})
+    except subprocess.TimeoutExpired:
+        raise PictureTooLarge("the picture takes too long to read") from None
+    try:
+        answer = json.loads(done.stdout)
+    except ValueError:
+        raise NotAPicture("the image is of another kind, or damaged") from None
+    if answer.get("error") == PictureTooLarge.slug:
+        raise PictureTooLarge(str(answer["detail"]))
+    if "texts" not in answer:
+        raise NotAPicture(str(answer.get("detail", "")))
+    return [str(text) for text in answer["texts"]]
+
+
+def _answered(node: "Node", texts: list[str]) -> Response:
+    from services.verify.api import HTML, typed_or_answered, wanted
+
+    if not texts:
+        return _uncached(node.respond(Question("", decided=Code.UNREADABLE)))
+    if len(texts) == 1:
+        return _uncached(typed_or_answered(node, texts[0]))
+    answers = [node.decide(recognise(text, node.settings.hosts)) for text in texts]
+    if wanted() != HTML:
+        content = dumps({"items": [as_json(answer) for answer in answers], "next": None})
+        return _uncached(Response(content, content_type="application/json"))
+    frame = node.frame(other_language=False)
+    return _uncached(node.html(_page(answers, frame), frame))
+
+
+def _uncached(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    response.headers.pop("ETag", None)
+    return response
+
+
+def _page(answers: list[Answer], frame: Frame) -> bytes:
+    language = frame.language
+    view = _View(
+        family=Family.INPUT.value,
+        word=LABELS["several"][language],
+        title=SEVERAL.title[language],
+        explanation=_EACH[language],
+        codes=[_code(answer, n, frame) for n, answer in enumerate(answers, 1)],
+    )
+    return pages.rendered("photo.html", view, SEVERAL.title[language], frame)
+
+
+def _code(answer: Answer, n: int, frame: Frame) -> _Code:
+    """One line; of a code that cannot be trusted nothing that it says, not even in a link."""
+    worded = wording(answer.code, answer.notes) if answer.code else SEVERAL
+    question, href = answer.question, ""
+    if answer.code not in SILENT and question.decided is None:
+        if question.path is not None and question.token is not None and question.token.isascii():
+            href = f"{question.path.url_path}?m={question.token}"
+            href += f"&lang={frame.language}" if frame.explicit else ""
+        elif answer.certificate is not None:
+            href = frame.link(pages.certificate_path(answer.certificate.certificate_no))
+    return _Code(
+        name=_CODE[frame.language].format(n=n),
+        href=href,
+        title=worded.title[frame.language],
+        family=worded.family.value,
+        number=answer.certificate.certificate_no if answer.certificate else "",
+    )
