@@ -23,8 +23,12 @@ class Load:
     client: str
 
 
+FIRST = 3_100_000
+"""The eight digits behind `20239907` of the first certificate that `lives.number_of` names."""
+
+
 def asked(port: int, prefix: str, count: int, seconds: float) -> Load:
-    """Ask `prefix` + eight digits, each number below `count` as likely as any other, after a second of warm-up.
+    """Ask `prefix` + eight digits, each of `count` numbers from FIRST on as likely as any other, after a warm-up.
 
     Raises:
         AssertionError: an answer was no 200.
@@ -39,7 +43,7 @@ def asked(port: int, prefix: str, count: int, seconds: float) -> Load:
 def _wrk(port: int, prefix: str, count: int, seconds: float) -> Load:
     script = (
         "request = function() return wrk.format('GET', "
-        f"string.format('{prefix}%08d', math.random(0, {count - 1}))) end\n"
+        f"string.format('{prefix}%08d', math.random({FIRST}, {FIRST + count - 1}))) end\n"
     )
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "uniform.lua"
@@ -71,7 +75,7 @@ def _client(port: int, prefix: str, count: int, seconds: float) -> list[float]:
         chance = random.Random(seed)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         while (started := time.perf_counter()) < deadline:
-            path = f"{prefix}{chance.randrange(count):08d}"
+            path = f"{prefix}{FIRST + chance.randrange(count):08d}"
             writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode("ascii"))
             head = await reader.readuntil(b"\r\n\r\n")
             length = re.search(rb"content-length: (\d+)", head.lower())

@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.progress import Progress
 
 from bench.figures import Figure, percentile
-from bench.http_load import Load, asked
+from bench.http_load import FIRST, Load, asked
 from bench.lives import number_of
 from bench.node import Names, build, topic_of
 from bench.plain import TABLE
@@ -186,7 +186,7 @@ def _over_http(
 
 
 def _page_size(port: int) -> tuple[int, int]:
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{PAGE}{7:08d}", headers={"Accept": "text/html"})
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{PAGE}{FIRST + 7:08d}", headers={"Accept": "text/html"})
     with urllib.request.urlopen(request, timeout=5) as answer:
         page = answer.read()
     return len(page), len(gzip.compress(page, 6))
@@ -200,7 +200,7 @@ def _latencies(port: int, prefix: str, count: int, times: int) -> list[float]:
     connection = http.client.HTTPConnection("127.0.0.1", port)
     taken = []
     for _ in range(times):
-        path = f"{prefix}{chance.randrange(count):08d}"
+        path = f"{prefix}{FIRST + chance.randrange(count):08d}"
         began = time.perf_counter()
         connection.request("GET", path)
         connection.getresponse().read()
