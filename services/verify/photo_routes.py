@@ -7,7 +7,6 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from flask import Response, request
 
@@ -17,13 +16,12 @@ from services.verify import pages
 from services.verify.answer import Answer
 from services.verify.as_json import as_json, dumps
 from services.verify.clients import must_wait
+from services.verify.node import HTML, Node, wanted
 from services.verify.pages import SILENT, Frame
 from services.verify.recognise import Question, recognise
+from services.verify.typed import typed_or_answered
 from services.verify.wording import LABELS, SEVERAL, Code, Family, Text, wording
 from services.web import Blueprint
-
-if TYPE_CHECKING:
-    from services.verify.api import Node
 
 PER_MINUTE, AT_ONCE = 20, 6
 """Photos of one client. Reading one takes a fifth of a second of a worker that others wait for."""
@@ -55,7 +53,7 @@ class _View:
     codes: list[_Code]
 
 
-def add_photo(public: Blueprint, node: "Node") -> None:
+def add_photo(public: Blueprint, node: Node) -> None:
     @public.post("/photo")
     @public.doc(
         summary="A photo's codes, each answered; by the form of the front page",
@@ -109,9 +107,7 @@ def codes_read(picture: bytes) -> list[str]:
     return [str(text) for text in answer["texts"]]
 
 
-def _answered(node: "Node", texts: list[str]) -> Response:
-    from services.verify.api import HTML, typed_or_answered, wanted
-
+def _answered(node: Node, texts: list[str]) -> Response:
     if not texts:
         return _uncached(node.respond(Question("", decided=Code.UNREADABLE)))
     if len(texts) == 1:

@@ -1,6 +1,6 @@
 """What an answer rests on, to take away: the sealed record of a certificate, and the public keys to check it with."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import marshmallow as ma
 from flask import Response, request
@@ -10,12 +10,10 @@ from services.domain.errors import NotFound
 from services.domain.identifiers import certificate_number, instant_text
 from services.events.keys import ED25519, ES256, HEADER_NAMES
 from services.verify.as_json import dumps
+from services.verify.node import Node
 from services.verify.quick import etag
 from services.verify.read_model import Stored, certificate_key
 from services.web import Blueprint
-
-if TYPE_CHECKING:
-    from services.verify.api import Node
 
 JOSE = "application/jose"
 
@@ -36,7 +34,7 @@ class PublicKeySchema(ma.Schema):
     )
 
 
-def blueprint(node: "Node") -> Blueprint:
+def blueprint(node: Node) -> Blueprint:
     """`/c/{no}/record` and `/v1/keys/{kid}`."""
     proof = Blueprint("proof", __name__, description="Evidence, to check without us")
 
@@ -81,7 +79,7 @@ def public_key_json(key: Key, stored: Stored) -> dict[str, Any]:
     }
 
 
-def _stored(node: "Node", key: str) -> Stored:
+def _stored(node: Node, key: str) -> Stored:
     """A record that this node holds.
 
     Raises:

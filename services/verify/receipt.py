@@ -15,7 +15,6 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from flask import Response, request
@@ -27,14 +26,12 @@ from services.marks import qr
 from services.verify import pages
 from services.verify.answer import Answer
 from services.verify.as_json import as_json, dumps
+from services.verify.node import Node
 from services.verify.pages import Receipt, certificate_path
 from services.verify.receipt_press import read_frame, write_frame
 from services.verify.recognise import Question, of_certificate, recognise
 from services.verify.wording import Code, Family, wording
 from services.web import Blueprint
-
-if TYPE_CHECKING:
-    from services.verify.api import Node
 
 LONGEST = 200_000
 """Characters of a page that are put on paper: some forty sheets."""
@@ -73,7 +70,7 @@ _PDF = {
 _LANG = {"name": "lang", "in": "query", "schema": {"type": "string", "enum": ["zh", "en"]}}
 
 
-def blueprint(node: "Node") -> Blueprint:
+def blueprint(node: Node) -> Blueprint:
     """`/c/{no}/receipt.pdf` and `/receipt.pdf?q=`."""
     receipts = Blueprint("receipts", __name__, description="Answers on paper")
     press = Press(node.settings.data / "verify")
@@ -98,7 +95,7 @@ def blueprint(node: "Node") -> Blueprint:
     return receipts
 
 
-def _receipt(node: "Node", press: "Press", question: Question) -> Response:
+def _receipt(node: Node, press: "Press", question: Question) -> Response:
     answer = node.decide(question)
     if answer.code is Code.STATUS_UNKNOWN:
         raise node.cannot_say("there is no answer that a receipt could record")

@@ -1,7 +1,7 @@
 """`/report`: a consumer's report without login, script or cookie, and the page of its state."""
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Response, request
@@ -15,6 +15,7 @@ from services.events.complaint_record import complaint_bytes
 from services.events.log import Log, Topics, open_log
 from services.verify import pages
 from services.verify.clients import AskedTooOften, must_wait
+from services.verify.node import Node
 from services.verify.pages import Frame
 from services.verify.read_model import Unreadable
 from services.verify.report_form import (
@@ -31,9 +32,6 @@ from services.verify.report_form import (
 from services.verify.report_wording import REPORT, SHANGHAI
 from services.web import Blueprint
 
-if TYPE_CHECKING:
-    from services.verify.api import Node
-
 PER_MINUTE, BURST = 2.0, 6.0
 """Reports of one client's neighbourhood: more than a person writes, fewer than a program would."""
 
@@ -46,7 +44,7 @@ _HTML: dict[str, Any] = {"content": {"text/html": {}}}
 class Reports:
     """What the routes share: the way into the restricted topic, a log for each thread, and the form's key."""
 
-    def __init__(self, node: "Node") -> None:
+    def __init__(self, node: Node) -> None:
         self.node = node
         self._topic = Topics.under(node.settings.topic_prefix).restricted
         self._mine = threading.local()
@@ -92,7 +90,7 @@ class Reports:
             service.close()
 
 
-def add_report(public: Blueprint, node: "Node") -> None:
+def add_report(public: Blueprint, node: Node) -> None:
     reports = Reports(node)
 
     @public.get("/report")

@@ -4,22 +4,19 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
 
 from flask import Response, request
 from markupsafe import Markup
 
 from services.domain.errors import NotFound
 from services.verify import pages
+from services.verify.node import Node
 from services.verify.pages import Frame
 from services.verify.quick import etag
 from services.verify.scan_wording import SCAN
 from services.verify.scanner import READER, Scanner, scanner
 from services.verify.wording import HTML_LANG, LANGUAGES
 from services.web import Blueprint
-
-if TYPE_CHECKING:
-    from services.verify.api import Node
 
 _CSS = (Path(__file__).parent / "templates" / "scan.css").read_text(encoding="utf-8").replace("\n", "")
 _WORDS = "words.json"
@@ -70,7 +67,7 @@ def _made() -> Scanner:
     return scanner()
 
 
-def add_routes(public: Blueprint, node: "Node") -> None:
+def add_routes(public: Blueprint, node: Node) -> None:
     @public.get("/scan")
     @public.doc(
         summary="The scanner: camera, photo or typing, also with the network off",

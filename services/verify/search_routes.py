@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import marshmallow as ma
 from flask import Response, request
@@ -11,15 +11,13 @@ from services.domain.identifiers import civil_day
 from services.verify.as_json import dumps
 from services.verify.clients import must_wait
 from services.verify.name_index import FEWEST, folded
+from services.verify.node import Node
 from services.verify.quick import cache_control, etag, shared_seconds
 from services.verify.read_model import Unreadable
 from services.verify.register import CannotSay
 from services.verify.results import results_page
 from services.verify.search import FURTHEST, PAGE, By, Hits, Match, hits_json, search
 from services.web import Blueprint
-
-if TYPE_CHECKING:
-    from services.verify.api import Node
 
 _NAME = re.compile(r"[\w\s·•.&,，、'’\"“”《》()（）\[\]【】/+-]+")
 """What names of companies and products are written with; a question mark or a bracket of HTML is in none."""
@@ -69,7 +67,7 @@ def search_schema(head: type[ma.Schema]) -> type[ma.Schema]:
     return HitsSchema
 
 
-def add_search(public: Blueprint, node: "Node", head: type[ma.Schema]) -> None:
+def add_search(public: Blueprint, node: Node, head: type[ma.Schema]) -> None:
     @public.get("/v1/search")
     @public.arguments(SearchQuery, location="query")
     @public.response(200, search_schema(head), description="What was found, the best first; nothing is an answer, too")
@@ -99,7 +97,7 @@ def is_a_name(text: str) -> bool:
     return len(name) >= FEWEST and letters > 0 and _NAME.fullmatch(text.strip()) is not None
 
 
-def found(node: "Node", text: str, by: By | None, after: str | None = None) -> Hits:
+def found(node: Node, text: str, by: By | None, after: str | None = None) -> Hits:
     """What a search finds, for a client that may search now.
 
     Raises:
@@ -118,12 +116,12 @@ def found(node: "Node", text: str, by: By | None, after: str | None = None) -> H
     return hits
 
 
-def as_document(node: "Node", hits: Hits) -> Response:
+def as_document(node: Node, hits: Hits) -> Response:
     content = dumps(hits_json(hits))
     return _cached(node, Response(content, content_type="application/json"), hits, content.rpartition(b',"checked')[0])
 
 
-def as_page(node: "Node", hits: Hits, by: By | None) -> Response:
+def as_page(node: Node, hits: Hits, by: By | None) -> Response:
     frame = node.frame()
     directory, day = node.register.directory(), civil_day(hits.checked_at)
     rules = {hit.scheme: directory.scheme_on(hit.scheme, day) for hit in hits.items}
@@ -131,7 +129,7 @@ def as_page(node: "Node", hits: Hits, by: By | None) -> Response:
     return _cached(node, node.html(page, frame), hits, dumps(hits_json(hits)).rpartition(b',"checked')[0] + page[:200])
 
 
-def _cached(node: "Node", response: Response, hits: Hits, tagged: bytes) -> Response:
+def _cached(node: Node, response: Response, hits: Hits, tagged: bytes) -> Response:
     response.headers["Cache-Control"] = cache_control(shared_seconds(hits.checked_at, hits.as_of, node.stale_after))
     response.headers["ETag"] = etag(tagged)
     response.make_conditional(request)

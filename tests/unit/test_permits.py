@@ -12,7 +12,8 @@ from flask.testing import FlaskClient
 from services.domain.certificate import Item, Part, PartKind, Product, Status
 from services.domain.consequence import Act
 from services.settings import settings_from
-from services.verify.api import PermitSchema, app_for
+from services.verify.answer_schemas import PermitSchema
+from services.verify.api import app_for
 from services.verify.permits import NO_SCHEME, WITHOUT_STANDING
 from services.verify.projector import Projector
 from tests.certificates import since

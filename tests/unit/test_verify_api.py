@@ -16,7 +16,8 @@ from PIL import Image
 from services.domain.certificate import Status, StatusInterval
 from services.settings import settings_from
 from services.verify.answer import decide
-from services.verify.api import AnswerSchema, AnswersSchema, app_for
+from services.verify.answer_schemas import AnswerSchema, AnswersSchema
+from services.verify.api import app_for
 from services.verify.as_json import BodyParts, as_json, dumps, spliced, stored_certificate, stored_timeline
 from services.verify.recognise import recognise
 from services.verify.register import Register

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Response, request
 
@@ -12,6 +12,7 @@ from services.domain.identifiers import civil_day, instant_of
 from services.domain.standing import Standing
 from services.verify import pages
 from services.verify.answer import body_on
+from services.verify.node import Node
 from services.verify.pages import Frame, beijing
 from services.verify.quick import etag
 from services.verify.read_model import Unreadable
@@ -21,15 +22,12 @@ from services.verify.site.words import PRIVACY, SITE
 from services.verify.wording import LABELS
 from services.web import Blueprint
 
-if TYPE_CHECKING:
-    from services.verify.api import Node
-
 _PAGE = {200: {"description": "A page", "content": {"text/html": {}}}}
 _LANG = {"name": "lang", "in": "query", "schema": {"type": "string", "enum": ["zh", "en"]}}
 _TABLES = ("certificates", "marks", "bodies", "schemes", "entries")
 
 
-def blueprint(node: "Node") -> Blueprint:
+def blueprint(node: Node) -> Blueprint:
     """Marks, bodies, figures, data, its state, and privacy."""
     site = Blueprint("site", __name__, description="Pages beside the verdicts")
     counting = Counting(node.settings.data / "verify")
@@ -97,7 +95,7 @@ def blueprint(node: "Node") -> Blueprint:
     return site
 
 
-def page(node: "Node", frame: Frame, template: str, title: str, **members: Any) -> Response:
+def page(node: Node, frame: Frame, template: str, title: str, **members: Any) -> Response:
     """A page that may be kept as long as it is asked for again; `title` is a name of SITE, or the title itself."""
     heading = SITE[title][frame.language] if title in SITE else title
     content = pages.site_page(template, frame, heading, **members)
@@ -108,7 +106,7 @@ def page(node: "Node", frame: Frame, template: str, title: str, **members: Any) 
     return response
 
 
-def _marks(node: "Node") -> Response:
+def _marks(node: Node) -> Response:
     frame, day = node.frame(), civil_day(node.clock())
     directory = node.directory()
     shown = [
@@ -137,7 +135,7 @@ def _marks(node: "Node") -> Response:
     )
 
 
-def _mark(node: "Node", name: str) -> Response:
+def _mark(node: Node, name: str) -> Response:
     frame, day = node.frame(), civil_day(node.clock())
     directory = node.directory()
     sign = marks.sign(directory, day, frame.language, name)
@@ -145,7 +143,7 @@ def _mark(node: "Node", name: str) -> Response:
     return page(node, frame, "mark.html", sign.name, schemes=schemes)
 
 
-def _bodies(node: "Node") -> Response:
+def _bodies(node: Node) -> Response:
     frame, now = node.frame(), node.clock()
     day, language = civil_day(now), frame.language
     directory = node.directory()
@@ -176,7 +174,7 @@ def _bodies(node: "Node") -> Response:
     )
 
 
-def _body(node: "Node", approval_no: str) -> Response:
+def _body(node: Node, approval_no: str) -> Response:
     frame, now = node.frame(), node.clock()
     day, language = civil_day(now), frame.language
     directory = node.directory()
@@ -197,7 +195,7 @@ def _body(node: "Node", approval_no: str) -> Response:
     )
 
 
-def _stats(node: "Node", counting: Counting) -> Response:
+def _stats(node: Node, counting: Counting) -> Response:
     frame, day = node.frame(), civil_day(node.clock())
     language = frame.language
     directory = node.directory()
@@ -223,7 +221,7 @@ def _stats(node: "Node", counting: Counting) -> Response:
     )
 
 
-def _table(node: "Node", counting: Counting, name: str) -> Response:
+def _table(node: Node, counting: Counting, name: str) -> Response:
     if name not in stats.SECTIONS:
         raise NotFound(f"no table {name!r}")
     frame, day = node.frame(), civil_day(node.clock())
@@ -239,7 +237,7 @@ def _table(node: "Node", counting: Counting, name: str) -> Response:
     return response
 
 
-def _data(node: "Node") -> Response:
+def _data(node: Node) -> Response:
     frame = node.frame()
     try:
         genesis = node.register.meta().genesis
@@ -256,7 +254,7 @@ def _data(node: "Node") -> Response:
     )
 
 
-def _status(node: "Node") -> Response:
+def _status(node: Node) -> Response:
     frame, now = node.frame(), node.clock()
     language = frame.language
     lists = []

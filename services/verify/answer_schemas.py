@@ -1,0 +1,239 @@
+"""What the API documentation says of questions and answers."""
+
+import marshmallow as ma
+
+from services.domain.consequence import Act, Allowed
+from services.domain.copies import RULES
+from services.domain.notices import LEVELS, RECALL_REASONS
+from services.domain.standing import Standing
+from services.domain.unit_code import Form
+from services.verify.wording import Code, Note
+
+MANY = 1000
+"""Texts of one request."""
+
+
+class WordsSchema(ma.Schema):
+    zh = ma.fields.String(required=True)
+    en = ma.fields.String(required=True)
+
+
+class ReasonSchema(WordsSchema):
+    code = ma.fields.String(required=True, metadata={"description": "S01–S12, R01–R11, C01–C06"})
+
+
+class BodySchema(ma.Schema):
+    approval_no = ma.fields.String(required=True)
+    name = ma.fields.String(required=True, allow_none=True)
+    status = ma.fields.String(
+        required=True,
+        validate=ma.validate.OneOf(["approved", "suspended", "disqualified", "ended", "unknown"]),
+        metadata={"description": "On the day of the answer"},
+    )
+
+
+class HeadSchema(ma.Schema):
+    """The verdict."""
+
+    code = ma.fields.String(
+        required=True,
+        allow_none=True,
+        validate=ma.validate.OneOf([code.value for code in Code]),
+        metadata={"description": "Null only where `candidates` lists several certificates: there is no overall yes"},
+    )
+    standing = ma.fields.String(
+        required=True, allow_none=True, validate=ma.validate.OneOf([standing.value for standing in Standing])
+    )
+    family = ma.fields.String(required=True, validate=ma.validate.OneOf(["yes", "no", "cannot_say", "input"]))
+    title = ma.fields.Nested(WordsSchema, required=True)
+    since = ma.fields.Date(required=True, allow_none=True)
+    until = ma.fields.Date(required=True, allow_none=True)
+    reason = ma.fields.Nested(ReasonSchema, required=True, allow_none=True)
+    notes = ma.fields.List(ma.fields.String(validate=ma.validate.OneOf([note.value for note in Note])), required=True)
+
+
+class CandidateSchema(HeadSchema):
+    certificate_no = ma.fields.String(required=True)
+    scheme = ma.fields.String(required=True)
+    body = ma.fields.String(required=True, allow_none=True)
+    holder = ma.fields.String(required=True)
+
+
+class ItemSchema(ma.Schema):
+    model = ma.fields.String(required=True)
+    gtin = ma.fields.String(required=True, allow_none=True)
+
+
+class MarkSchema(ma.Schema):
+    mark_no = ma.fields.String(required=True)
+    mark = ma.fields.String(required=True)
+    family = ma.fields.String(required=True, allow_none=True)
+    authorized_by = ma.fields.String(required=True)
+    products = ma.fields.List(ma.fields.Nested(ItemSchema), required=True)
+    valid_from = ma.fields.Date(required=True)
+    valid_until = ma.fields.Date(required=True, allow_none=True)
+    standing = ma.fields.String(
+        required=True, metadata={"description": "The worse of the mark's own and its certificate's"}
+    )
+
+
+class LevelSchema(WordsSchema):
+    code = ma.fields.String(required=True, validate=ma.validate.OneOf(list(LEVELS)))
+
+
+class RecallReasonSchema(WordsSchema):
+    code = ma.fields.String(required=True, validate=ma.validate.OneOf(list(RECALL_REASONS)))
+
+
+class NoticeSchema(ma.Schema):
+    """A recall behind `do_not_sell`, or a consumer alert."""
+
+    kind = ma.fields.String(required=True, validate=ma.validate.OneOf(["recall", "warning"]))
+    id = ma.fields.String(required=True)
+    level = ma.fields.Nested(LevelSchema, required=True, allow_none=True, metadata={"description": "Of a warning"})
+    reason = ma.fields.Nested(
+        RecallReasonSchema, required=True, allow_none=True, metadata={"description": "Of a recall"}
+    )
+    text = ma.fields.Nested(WordsSchema, required=True)
+    instrument = ma.fields.String(required=True)
+    since = ma.fields.Date(required=True)
+    until = ma.fields.Date(required=True, allow_none=True, metadata={"description": "A warning's last day"})
+    certificate_no = ma.fields.String(required=True, allow_none=True)
+    gtin = ma.fields.String(required=True, allow_none=True)
+    model = ma.fields.String(required=True, allow_none=True)
+    batches = ma.fields.List(ma.fields.String(), required=True, metadata={"description": "Empty: every batch"})
+    made_from = ma.fields.Date(required=True, allow_none=True)
+    made_until = ma.fields.Date(required=True, allow_none=True)
+    digest = ma.fields.String(required=True, metadata={"description": "The event that opened or issued it"})
+    seq = ma.fields.Integer(required=True)
+    recorded_at = ma.fields.String(required=True, metadata={"description": "RFC 3339, UTC"})
+
+
+class LookupsSchema(ma.Schema):
+    """How a unit's code has been looked up, over all nodes, as of half a minute ago or so (docs/copies.md)."""
+
+    count = ma.fields.Integer(required=True)
+    first_on = ma.fields.Date(required=True)
+    districts = ma.fields.Integer(required=True, metadata={"description": "Known districts that it was looked up in"})
+    rule = ma.fields.String(
+        required=True,
+        allow_none=True,
+        validate=ma.validate.OneOf([rule.id for rule in RULES]),
+        metadata={"description": "By which `possible_copy` is said"},
+    )
+
+
+class VoidSchema(ma.Schema):
+    since = ma.fields.Date(required=True)
+    reason = ma.fields.Nested(ReasonSchema, required=True)
+
+
+class UnitSchema(ma.Schema):
+    """The single unit whose code was asked for."""
+
+    code = ma.fields.String(required=True)
+    form = ma.fields.String(required=True, validate=ma.validate.OneOf([form.value for form in Form]))
+    issued = ma.fields.Boolean(required=True, metadata={"description": "Whether a registered set has this code"})
+    product = ma.fields.String(required=True, allow_none=True, metadata={"description": "The model that it is of"})
+    issued_on = ma.fields.Date(required=True, allow_none=True)
+    voided = ma.fields.Nested(VoidSchema, required=True, allow_none=True)
+
+
+class AnswerSchema(HeadSchema):
+    """The answer to one number, address or QR text."""
+
+    certificate = ma.fields.Dict(
+        required=True, allow_none=True, metadata={"description": "The public members of schemas/state.v1.json"}
+    )
+    body = ma.fields.Nested(BodySchema, required=True, allow_none=True)
+    mark = ma.fields.Nested(MarkSchema, required=True, allow_none=True)
+    item = ma.fields.Nested(ItemSchema, required=True, allow_none=True)
+    unit = ma.fields.Nested(UnitSchema, required=True, allow_none=True)
+    signature = ma.fields.String(
+        required=True, allow_none=True, metadata={"description": "`valid` where a QR's signature was verified"}
+    )
+    candidates = ma.fields.List(ma.fields.Nested(CandidateSchema), required=True)
+    expected = ma.fields.List(ma.fields.Nested(WordsSchema), required=True)
+    coverage = ma.fields.List(ma.fields.Dict(), required=True)
+    notices = ma.fields.List(
+        ma.fields.Nested(NoticeSchema), required=True, metadata={"description": "Recalls first, then alerts"}
+    )
+    lookups = ma.fields.Nested(
+        LookupsSchema, required=True, allow_none=True, metadata={"description": "Of one unit's code; null before any"}
+    )
+    as_of = ma.fields.String(required=True, allow_none=True, metadata={"description": "RFC 3339, UTC"})
+    seq = ma.fields.Integer(required=True, allow_none=True, metadata={"description": "Last register entry held"})
+    checked_at = ma.fields.String(required=True, metadata={"description": "RFC 3339, UTC"})
+
+
+class AnswersSchema(ma.Schema):
+    items = ma.fields.List(ma.fields.Nested(AnswerSchema), required=True)
+    next = ma.fields.String(required=True, allow_none=True)
+
+
+class VerifyQuery(ma.Schema):
+    q = ma.fields.String(required=True, metadata={"description": "Any number, address or QR text"})
+
+
+class ManySchema(ma.Schema):
+    q = ma.fields.List(ma.fields.String(), required=True, metadata={"description": f"At most {MANY}"})
+
+
+class PermitQuery(ma.Schema):
+    """What is to be done with goods or services, and the dates of the goods as far as they are known."""
+
+    act = ma.fields.String(required=True, validate=ma.validate.OneOf([act.value for act in Act]))
+    at = ma.fields.Date(load_default=None, metadata={"description": "The day of the deed; today where absent"})
+    made_on = ma.fields.Date(load_default=None)
+    shipped_on = ma.fields.Date(load_default=None, metadata={"description": "The day it left the factory"})
+    m = ma.fields.String(load_default=None, metadata={"description": "The token of the mark's QR, in decimal"})
+    gtin = ma.fields.String(load_default=None, metadata={"description": "One product of the certificate"})
+    model = ma.fields.String(load_default=None, metadata={"description": "The same, by its model"})
+    batch = ma.fields.String(load_default=None, metadata={"description": "Told where a recall names batches"})
+
+
+class PermitSchema(ma.Schema):
+    """Whether it is allowed, by which rule and on what ground (docs/consequence.md)."""
+
+    allowed = ma.fields.String(required=True, validate=ma.validate.OneOf([allowed.value for allowed in Allowed]))
+    rule = ma.fields.String(required=True)
+    clause = ma.fields.Nested(WordsSchema, required=True)
+    reason = ma.fields.Nested(WordsSchema, required=True)
+    code = ma.fields.String(required=True, validate=ma.validate.OneOf([code.value for code in Code]))
+    standing = ma.fields.String(
+        required=True,
+        allow_none=True,
+        validate=ma.validate.OneOf([standing.value for standing in Standing]),
+        metadata={"description": "On the day that counts: of shipment for `ship`, else `at`"},
+    )
+    act = ma.fields.String(required=True)
+    at = ma.fields.Date(required=True)
+    made_on = ma.fields.Date(required=True, allow_none=True)
+    shipped_on = ma.fields.Date(required=True, allow_none=True)
+    certificate_no = ma.fields.String(required=True, allow_none=True)
+    item = ma.fields.Nested(ItemSchema, required=True, allow_none=True)
+    mark_no = ma.fields.String(required=True, allow_none=True)
+    as_of = ma.fields.String(required=True, allow_none=True, metadata={"description": "RFC 3339, UTC"})
+    seq = ma.fields.Integer(required=True, allow_none=True, metadata={"description": "Last register entry held"})
+    checked_at = ma.fields.String(required=True, metadata={"description": "RFC 3339, UTC"})
+
+
+class ProductQuery(ma.Schema):
+    uscc = ma.fields.String(required=True, metadata={"description": "The holder's unified social credit code"})
+    model = ma.fields.String(required=True, validate=ma.validate.Length(1, 200))
+
+
+class ProductSchema(ma.Schema):
+    """Certificates of a scheme whose rules say so answer as one product, whoever issued them."""
+
+    code = ma.fields.String(allow_none=True, metadata={"description": "Of the only product; null where several"})
+    uscc = ma.fields.String(required=True)
+    model = ma.fields.String(required=True)
+    products = ma.fields.List(ma.fields.Dict(), required=True)
+    as_of = ma.fields.String(allow_none=True)
+    seq = ma.fields.Integer(allow_none=True)
+    checked_at = ma.fields.String(required=True)
+
+
+class QrQuery(ma.Schema):
+    gtin = ma.fields.String(load_default=None, metadata={"description": "The product; the first where absent"})
