@@ -10,6 +10,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import hypothesis
 import pytest
 from psycopg2.errors import InsufficientPrivilege
 
@@ -23,6 +24,10 @@ ROOT = Path(__file__).resolve().parents[1]
 KAFKA_LIBS = ROOT / ".cache" / "kafka" / "libs"
 IN_MEMORY = ("tests/unit", "tests/property")
 SettingsFor = Callable[..., Settings]
+
+# A property holds or does not; how long it takes is for the bench to say.
+hypothesis.settings.register_profile("certmark", deadline=None)
+hypothesis.settings.load_profile("certmark")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
