@@ -60,7 +60,8 @@ def tokens_due(certificate: Certificate, present: Sequence[TokenRecord], day: da
     for mark in certificate.marks:
         last = _last_day(certificate, mark)
         due: list[Due] = []
-        for item in mark.products or (None,):
+        # A product that is named twice has one token.
+        for item in {(item.gtin, item.model): item for item in mark.products}.values() or (None,):
             held = current.get((mark.mark_no, item.gtin if item else None, item.model if item else None, None))
             if held is None or held["token"] is None or _last_day_said(held["token"][:24]) != last:
                 due.append(Due(mark, item, held["list"] * LIST_SIZE + held["index"] if held else None))

@@ -262,4 +262,4 @@ def worst(certificate: Certificate, day: date) -> Standing:
 
 
 TestLives = Lives.TestCase
-TestLives.settings = settings(max_examples=250, stateful_step_count=50, deadline=None)
+TestLives.settings = settings(max_examples=120, stateful_step_count=50)

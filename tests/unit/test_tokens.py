@@ -139,3 +139,11 @@ def test_the_last_day_is_read_from_a_token_alone(memory: Memory) -> None:
     for token in json.loads(record.tokens):
         raw = urlsafe_b64decode(token["token"] + "==")
         assert last_day_said(raw) == open_token(raw).claims.last_valid_day == date(2026, 12, 31)
+
+
+def test_a_product_that_is_named_twice_has_one_token(memory: Memory) -> None:
+    twice = {"name": "电器", "class": "0703", "items": [{"model": "A1"}, {"model": "A1"}]}
+    said(memory, "certificate.issued", "NO-2", **ISSUED | {"product": twice})
+    record = memory.register.record("certificate/NO-2")
+    assert record is not None
+    assert [token["model"] for token in json.loads(record.tokens)] == ["A1"]
