@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
+from operator import attrgetter
 from typing import NamedTuple, Protocol
 
 from services.domain.body import BodyState, BodyStatus, body_status_on, is_competent
@@ -131,6 +133,9 @@ class Shelf(Protocol):
         """The schemes whose mark this is."""
 
     def body(self, approval_no: str) -> BodyState | None: ...
+    def body_fault(self, approval_no: str, scheme: str, issued_on: date, day: date) -> str | None:
+        """`body_fault` of the body of this number; None where the register does not know it."""
+
     def modes_of(self, product_class: str, day: date) -> Sequence[str]:
         """How a class of the catalogue of compulsory certification is assessed on a day; empty where it is not in."""
 
@@ -140,8 +145,7 @@ class Shelf(Protocol):
     def sighting(self, code: str) -> Sighting | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Issue:
+class Issue(NamedTuple):
     """One thing that a rule found. `code` is one of the closed list of answer codes."""
 
     rule: str
@@ -151,8 +155,7 @@ class Issue:
     confidence: Confidence = Confidence.HIGH
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """The answer to one listing. `captured` and `now` are the standings on the day of capture and of the register."""
 
     row: str
@@ -216,7 +219,7 @@ def _finding(listing: Listing, answer: _Answer, issues: list[Issue], shelf: Shel
     if not answer.judged and verdict is not Verdict.LEAD:
         verdict, issues = Verdict.UNJUDGED, []
     graver = [issue for issue in issues if issue.verdict is verdict]
-    rules = tuple(sorted({issue.rule for issue in issues}))
+    rules = tuple(sorted({issue.rule for issue in issues})) if issues else ()
     code = answer.code
     confidence = answer.confidence
     if graver:
@@ -242,12 +245,13 @@ def _finding(listing: Listing, answer: _Answer, issues: list[Issue], shelf: Shel
 
 _SURER = {Confidence.LOW: 0, Confidence.MEDIUM: 1, Confidence.HIGH: 2}
 _CLAIMS = ("product", "product_class", "brand", "model", "maker", "maker_uscc", "seller", "body_claimed", "mark")
+_claims_of = attrgetter(*_CLAIMS)
 
 
 def _claimed(listing: Listing, number: str | None) -> dict[str, str]:
     claimed = {"certificate_no": number[:_SHOWN]} if number else {}
-    for name in _CLAIMS:
-        value: str | None = getattr(listing, name)
+    values: tuple[str | None, ...] = _claims_of(listing)
+    for name, value in zip(_CLAIMS, values, strict=True):
         if value:
             claimed[name] = value if len(value) <= _SHOWN else value[:_SHOWN] + "…"
     return claimed
@@ -257,7 +261,12 @@ _SHOWN = 200
 
 
 def _standing_said(found: Registered | None, item: Item | None, day: date) -> dict[str, str | None]:
-    return {"day": day.isoformat(), "standing": found.standing_on(day, item).value if found else None}
+    return _day_said(day, found.standing_on(day, item) if found else None)
+
+
+@lru_cache(maxsize=4096)
+def _day_said(day: date, standing: Standing | None) -> dict[str, str | None]:
+    return {"day": day.isoformat(), "standing": standing.value if standing else None}
 
 
 _SAID: dict[tuple[str, ...], Words] = {}
@@ -739,16 +748,24 @@ _ORGANIC_CODE = (17, 18)
 def _of_body(certificate: Certificate, listing: Listing, shelf: Shelf, day: date) -> Iterable[Issue]:
     """L14: the body lost its approval, never had the competence, or another one is named."""
     assert certificate.body is not None
-    body = shelf.body(certificate.body)
-    if body is None:
-        return
-    if not is_competent(body, certificate.scheme, certificate.issued_on) and not any(
-        certificate.issued_on.isoformat() <= b["from"] for b in body["backfills"]
-    ):
-        yield Issue("L14", Verdict.LEAD, "", "body_never")
-    elif body_status_on(body, day) is not BodyStatus.APPROVED:
-        yield Issue("L14", Verdict.REVIEW, "", "body_gone")
+    fault = shelf.body_fault(certificate.body, certificate.scheme, certificate.issued_on, day)
+    if fault is not None:
+        yield Issue("L14", _BODY_FAULTS[fault], "", fault)
     if listing.body_claimed and is_stated(listing.body_claimed):
-        claimed, name = name_form(listing.body_claimed), name_form(body["name"])
-        if claimed not in (name, certificate.body) and not are_alike(claimed, name):
-            yield Issue("L14", Verdict.REVIEW, "", "other_body")
+        body = shelf.body(certificate.body)
+        if body is not None:
+            claimed, name = name_form(listing.body_claimed), name_form(body["name"])
+            if claimed not in (name, certificate.body) and not are_alike(claimed, name):
+                yield Issue("L14", Verdict.REVIEW, "", "other_body")
+
+
+_BODY_FAULTS = {"body_never": Verdict.LEAD, "body_gone": Verdict.REVIEW}
+
+
+def body_fault(body: BodyState, scheme: str, issued_on: date, day: date) -> str | None:
+    """The note on a body that had no competence when it issued, or has lost its approval on a day."""
+    if not is_competent(body, scheme, issued_on) and not any(
+        issued_on.isoformat() <= b["from"] for b in body["backfills"]
+    ):
+        return "body_never"
+    return None if body_status_on(body, day) is BodyStatus.APPROVED else "body_gone"

@@ -1,10 +1,11 @@
 """A certificate made ready for being compared with many listings: names, models and marks in the form that compares."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from sys import intern
 
-from services.domain.certificate import Certificate, Item, Mark, Part, PartKind, Status
+from services.domain.certificate import Certificate, CertificateState, Item, Mark, Part, PartKind, PartyState, Status
 from services.domain.consequence import turning_days
 from services.domain.identifiers import normalised
 from services.domain.listing_words import model_form, name_form, names_model, series_stem, without_tail
@@ -18,16 +19,20 @@ class Registered:
     certificate: Certificate
     seq: int
     parent: Certificate | None
-    names: frozenset[str]
-    usccs: frozenset[str]
+    names: tuple[str, ...]
+    usccs: tuple[str, ...]
     models: dict[str, Item]
     stems: tuple[str, ...]
     trademark: str
-    shown: dict[str, object]
-    turns: frozenset[date]
-    parts: dict[tuple[str, str | None], Part]
+    turns: tuple[date, ...]
+    parts: Mapping[tuple[str, str | None], Part]
     known: dict[tuple[str | None, date], Standing] = field(default_factory=dict)
     """Standings that were asked for before: few days and items, many listings."""
+
+    @property
+    def shown(self) -> dict[str, object]:
+        """What a finding sets beside the claim."""
+        return _shown(self.certificate)
 
     def is_party(self, name: str | None, uscc: str | None) -> bool:
         """Whether a name or credit code is that of holder, manufacturer or factory."""
@@ -86,12 +91,12 @@ class Registered:
 
 def registered(certificate: Certificate, seq: int, parent: Certificate | None = None) -> Registered:
     c = certificate
-    parties = [party for party in (c.holder, c.manufacturer, c.factory) if party]
+    parties = list(dict.fromkeys(party for party in (c.holder, c.manufacturer, c.factory) if party))
     items = c.product.items if c.product else ()
     models: dict[str, Item] = {}
     stems = []
     for item in items:
-        form = model_form(item.model)
+        form = _same(model_form(item.model), item.model)
         stem = series_stem(form)
         if stem is not None:
             stems.append(stem)
@@ -104,22 +109,64 @@ def registered(certificate: Certificate, seq: int, parent: Certificate | None = 
         certificate=c,
         seq=seq,
         parent=parent,
-        names=frozenset(name_form(party.name) for party in parties),
-        usccs=frozenset(party.uscc for party in parties if party.uscc),
+        names=tuple(dict.fromkeys(_same(name_form(party.name), party.name) for party in parties)),
+        usccs=tuple(dict.fromkeys(party.uscc for party in parties if party.uscc)),
         models=models,
         stems=tuple(stems),
         trademark=normalised(c.product.trademark) if c.product and c.product.trademark else "",
-        shown=_shown(c),
-        turns=frozenset(turns),
-        parts={(part.name, part.gtin): part for part in c.parts if part.kind is PartKind.ITEM},
+        turns=tuple(sorted(turns)),
+        parts={(p.name, p.gtin): p for p in c.parts if p.kind is PartKind.ITEM} if c.parts else _NO_PARTS,
     )
+
+
+_NO_PARTS: Mapping[tuple[str, str | None], Part] = {}
+
+
+def lean(state: CertificateState) -> CertificateState:
+    """A state without what no listing is compared with: tens of thousands of certificates are kept at a time."""
+    s: CertificateState = {**state, **_UNUSED}  # type: ignore[typeddict-item]  # the same members, emptied
+    s["holder"] = _lean_party(s["holder"])
+    for name in ("manufacturer", "factory"):
+        party = s[name]
+        if party is not None:
+            party = _lean_party(party)
+            s[name] = s["holder"] if party == s["holder"] else party  # most holders make the goods: one name, kept once
+    s["scheme"] = intern(s["scheme"])
+    if s["body"] is not None:
+        s["body"] = intern(s["body"])
+    s["statuses"] = [{**one, "digest": ""} for one in s["statuses"]]
+    return s
+
+
+_UNUSED: Mapping[str, object] = {
+    "basis": [],
+    "sites": [],
+    "audit_refs": [],
+    "approver": None,
+    "responsible": "",
+    "surveillances": [],
+    "annulled": [],
+    "corrected": [],
+    "flags": [],
+    "accreditation": None,
+    "organic": None,
+    "green": None,
+}
+
+
+def _lean_party(party: PartyState) -> PartyState:
+    return {"name": party["name"], "uscc": party["uscc"], "region": None, "address": None}
+
+
+def _same(form: str, text: str) -> str:
+    """The text itself where its form is no other: one string instead of two."""
+    return text if form == text else form
 
 
 _MODELS_SHOWN = 20
 
 
 def _shown(c: Certificate) -> dict[str, object]:
-    """What a finding sets beside the claim."""
     product = c.product
     return {
         "certificate_no": c.certificate_no,

@@ -7,7 +7,7 @@ from datetime import date
 from services.domain.body import BodyState
 from services.domain.catalogue import CatalogueState, modes_on
 from services.domain.identifiers import normalised
-from services.domain.listing import Sighting
+from services.domain.listing import Sighting, body_fault
 from services.domain.listing_words import name_form
 from services.domain.registered import Registered
 from services.domain.scheme import Scheme, SchemeRules
@@ -26,6 +26,7 @@ class Rulebook:
         self._rules: dict[tuple[str, date], SchemeRules | None] = {}
         self._modes: dict[tuple[str, date], tuple[str, ...]] = {}
         self._named: dict[str, tuple[str, ...]] = {}
+        self._faults: dict[tuple[str, str, date, date], str | None] = {}
         self._classes = [
             (normalised(listed["name"]["zh"]), listed["class"])
             for catalogue in catalogues.values()
@@ -72,6 +73,15 @@ class Rulebook:
 
     def body(self, approval_no: str) -> BodyState | None:
         return self.bodies.get(approval_no)
+
+    def body_fault(self, approval_no: str, scheme: str, issued_on: date, day: date) -> str | None:
+        key = (approval_no, scheme, issued_on, day)
+        if key not in self._faults:
+            if len(self._faults) > _KEPT:
+                self._faults.clear()
+            body = self.bodies.get(approval_no)
+            self._faults[key] = body_fault(body, scheme, issued_on, day) if body else None
+        return self._faults[key]
 
 
 _KEPT = 10_000
@@ -121,6 +131,9 @@ class Batch:
 
     def body(self, approval_no: str) -> BodyState | None:
         return self.rulebook.body(approval_no)
+
+    def body_fault(self, approval_no: str, scheme: str, issued_on: date, day: date) -> str | None:
+        return self.rulebook.body_fault(approval_no, scheme, issued_on, day)
 
     def sighting(self, code: str) -> Sighting | None:
         return self.sightings.get(code)

@@ -1,9 +1,9 @@
 """The check of listings against this node's file: `POST /v1/checks`, and `certmark check` on the same machine."""
 
 import tempfile
+from base64 import urlsafe_b64decode
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Sequence
-from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -12,23 +12,24 @@ import marshmallow as ma
 import orjson
 
 from services.domain.catalogue import CatalogueState
+from services.domain.certificate import Certificate
 from services.domain.errors import BadRequest, NotJson, TooLarge
 from services.domain.identifiers import civil_day, instant_text, normalised
 from services.domain.listing import Confidence, Listing, Sighting, unit_code
 from services.domain.listing_rules import RULE_SET
 from services.domain.listing_standing import Verdict
-from services.domain.registered import Registered, registered
+from services.domain.registered import Registered, lean, registered
 from services.listings.checking import Held, canonical, finding_json, findings_on
 from services.listings.columns import HEADINGS, KEYS, fields_of_object, listing_of
 from services.listings.reading import Reading
 from services.listings.shelf import Rulebook
 from services.verify.name_index import folded
-from services.verify.read_model import Meta
-from services.verify.register import Register
+from services.verify.read_model import Meta, Stored, certificate_key
+from services.verify.register import Register, certificate_in
 
 _USCC = 18
-_KEPT = 15_000
-"""Certificates that are kept made ready, some 10 kB each."""
+_KEPT = 36_000
+"""Certificates that are kept made ready, 3 to 4 kB each."""
 
 
 class NodeSource:
@@ -73,7 +74,9 @@ class NodeSource:
         self.meta()
         certificates: dict[str, Registered] = {}
         marks: dict[str, str] = {}
-        for number in canonical(numbers):
+        asked = canonical(numbers)
+        self._load(asked)
+        for number in asked:
             found = self._certificate(number)
             if found is None:
                 owner = next(iter(self._register.model.certificates_with("mark", number, 1)), None)
@@ -99,15 +102,34 @@ class NodeSource:
         return [number for numbers in found for number in numbers]
 
     def _certificate(self, number: str) -> Registered | None:
-        if number in self._kept:
-            return self._kept[number]
-        found = self._register.certificate(number)
-        ready = registered(found.certificate, found.seq, found.parent) if found else None
-        self._kept[number] = ready
-        if len(self._kept) > _KEPT:
-            with suppress(KeyError):
-                self._kept.popitem(last=False)
-        return ready
+        if number not in self._kept:
+            self._load([number])
+        return self._kept[number]
+
+    def _load(self, numbers: Sequence[str]) -> None:
+        """Keep what the file has of these, the oldest that was kept making room."""
+        missing = [number for number in dict.fromkeys(numbers) if number not in self._kept]
+        stored = self._register.model.records([certificate_key(number) for number in missing])
+        while self._kept and len(self._kept) + len(missing) > _KEPT:
+            self._kept.popitem(last=False)
+        for number in missing:
+            record = stored.get(certificate_key(number))
+            self._kept[number] = self._ready(record) if record is not None else None
+
+    def _ready(self, record: Stored) -> Registered:
+        certificate = _certificate_in(record)
+        parent = None
+        if certificate.parent_no is not None:
+            above = self._register.model.record(certificate_key(certificate.parent_no))
+            parent = _certificate_in(above) if above is not None else None
+        return registered(certificate, record.seq, parent)
+
+
+def _certificate_in(record: Stored) -> Certificate:
+    """The certificate of a record in the file, whose checksum holds: what was believed once is not read as strictly."""
+    middle = record.sealed.split(b".", 2)[1]
+    state = orjson.loads(urlsafe_b64decode(middle + b"=" * (-len(middle) % 4)))["state"]
+    return certificate_in(record.key, lean(state))
 
 
 def node_source(folder: Path, hosts: tuple[str, ...], now: datetime) -> NodeSource:
