@@ -46,10 +46,11 @@ class Pictures:
 
     def _texts_of(self, name: str) -> tuple[str, ...] | None:
         """None where there is no such picture, or it cannot be read."""
-        data = self._bytes(name)
+        data = self.content(name)
         return texts_in(data, self._read_print) if data is not None else None
 
-    def _bytes(self, name: str) -> bytes | None:
+    def content(self, name: str) -> bytes | None:
+        """The file of a picture; None where there is none of this name in the folder or ZIP, or it is too large."""
         path = PurePosixPath(name.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or "://" in name:
             return None  # never out of the folder, never out of the house

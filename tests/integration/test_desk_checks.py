@@ -1,5 +1,6 @@
 """Checks at the desk: from a file or pasted cells, by what its columns mean, to a case with the leads that matter."""
 
+import hashlib
 import io
 import re
 import zipfile
@@ -9,10 +10,12 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from PIL import Image
 from werkzeug.test import TestResponse
 
 from services.auth import Role
 from services.embedded import EmbeddedPostgres
+from services.marks import qr
 from services.postgres import connect, transaction
 from services.registry import trail
 from services.registry.desk import accounts, case_store
@@ -231,14 +234,49 @@ def test_what_is_no_file_of_listings_is_explained(
     assert told in unescape(answer.text)
 
 
-def test_pictures_come_in_an_archive_beside_the_file(officers: dict[str, FlaskClient], desk: Desk) -> None:
+def test_a_listings_picture_is_kept_with_the_case_and_its_code_framed(
+    officers: dict[str, FlaskClient], desk: Desk
+) -> None:
     client, archive = officers["pudong-01"], io.BytesIO()
+    code = Image.open(io.BytesIO(qr.png(qr.symbol("https://certmark.example/c/2024990714000458"), 6)))
+    photo = Image.new("RGB", (900, 700), "#8899aa")
+    photo.paste(code, (200, 150))
+    shot = io.BytesIO()
+    photo.save(shot, "JPEG")
     with zipfile.ZipFile(archive, "w") as pictures:
-        pictures.writestr("missing.txt", b"no picture")
+        for name, content in (("one.jpg", shot.getvalue()), ("two.jpg", shot.getvalue()), ("odd.jpg", b"no picture")):
+            pictures.writestr(name, content)
     archive.seek(0)
-    at = begun(client, hand_in(client, SHEET, images=(archive, "pictures.zip")).location)
+    sheet = "标题,证书编号,卖家,图片\n" + "".join(
+        f"示范丁 微波炉 M20-A,2024990714000458,甲店{place},{name}\n"
+        for place, name in enumerate(("one.jpg", "two.jpg", "odd.jpg", "../../etc/passwd", "gone.jpg"))
+    )
+    at = begun(client, hand_in(client, sheet.encode(), images=(archive, "pictures.zip")).location)
     desk.run_all()
-    assert "已完成" in unescape(client.get(at, headers={"Accept-Language": "zh"}).text)
+    page = client.get(at)
+    places = re.findall(r'name="place" value="(\d+)"', page.text)
+    opened = client.post(
+        f"{at}/case", data={"form": form_of(page), "place": places, "title": "图片", "division": "310115"}
+    )
+    case_no = opened.location.rsplit("/", 1)[1]
+    case = unescape(client.get(f"/desk/cases/{case_no}?by=image").text)
+    digest = hashlib.sha256(shot.getvalue()).hexdigest()
+    assert re.search(rf"<h3>{digest} <span class=\"sub\">2<", case)  # the same picture under two names, two sellers
+    check = at.rsplit("/", 1)[1]
+    finding = client.get(f"/desk/cases/{case_no}/findings/{check}/1")
+    assert digest in finding.text
+    picture = client.get(f"/desk/cases/{case_no}/findings/{check}/1/picture.png")
+    assert picture.content_type == "image/png"
+    shown = Image.open(io.BytesIO(picture.data)).convert("RGB")
+    red = [
+        shown.getpixel((x, y)) for x in range(shown.width) for y in (200, 300) if shown.getpixel((x, y)) == (255, 0, 0)
+    ]
+    assert red
+    odd = client.get(f"/desk/cases/{case_no}/findings/{check}/3/picture.png")
+    assert odd.status_code == 404  # kept as it came, and shown to nobody
+    for row in ("4", "5"):
+        assert "picture.png" not in client.get(f"/desk/cases/{case_no}/findings/{check}/{row}").text
+    assert officers["xuhui-01"].get(f"/desk/cases/{case_no}/findings/{check}/1/picture.png").status_code == 404
 
 
 def test_a_check_is_its_officers_and_regulators_alone_and_can_be_cancelled(

@@ -6,6 +6,7 @@ program and machine, who took part, and the digest. No conformity with them is c
 """
 
 import hashlib
+import io
 import os
 import re
 import uuid
@@ -13,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import IO, Protocol, TypeVar
 
 from werkzeug.datastructures import FileStorage
 
@@ -22,6 +23,7 @@ from services.domain.identifiers import CHINA
 from services.postgres import Cursor
 from services.registry import trail
 from services.registry.desk.accounts import Account
+from services.settings import Settings
 
 LARGEST = 32 << 20
 """Bytes of one capture."""
@@ -86,7 +88,7 @@ class Captures:
         taken_at = _instant(said["taken_at"])
         if taken_at > now:
             raise BadRequest("it was taken in the future: check the clock", pointer="/taken_at")
-        size, digest = self._keep(file)
+        size, digest = self._keep(file.stream)
         name = _SAFE.sub("_", Path(file.filename or "").name)[-120:] or "capture"
         finding = fields.get("finding", "") or None
 
@@ -114,14 +116,28 @@ class Captures:
 
         read(note)
 
-    def _keep(self, file: FileStorage) -> tuple[int, str]:
+    def keep(self, content: bytes) -> str:
+        """The SHA-256 under which the bytes are kept from now on."""
+        return self._keep(io.BytesIO(content))[1]
+
+    def kept(self, sha256: str) -> bytes:
+        """The bytes under a SHA-256. Raises NotFound: they are gone, or are not those that were kept."""
+        try:
+            content = (self.folder / sha256).read_bytes()
+        except OSError:
+            raise NotFound("the file is not on this machine") from None
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise NotFound("the file was changed after it was recorded: it is no evidence any more")
+        return content
+
+    def _keep(self, stream: IO[bytes]) -> tuple[int, str]:
         """(bytes, SHA-256) of what came, written under its digest; nothing stays of what is too large."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         part = self.folder / f".{uuid.uuid4().hex}.part"
         size, digest = 0, hashlib.sha256()
         try:
             with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-                while piece := file.stream.read(1 << 20):
+                while piece := stream.read(1 << 20):
                     size += len(piece)
                     if size > LARGEST:
                         raise TooLarge(f"a capture has at most {LARGEST >> 20} MiB", pointer="/file")
@@ -145,19 +161,10 @@ class Captures:
         row = cur.fetchone()
         return Capture(*row) if row else None
 
-    def content(self, capture: Capture) -> bytes:
-        """The bytes as they came.
 
-        Raises:
-            NotFound: they are gone, or are not those that were recorded: no longer evidence.
-        """
-        try:
-            content = (self.folder / capture.sha256).read_bytes()
-        except OSError:
-            raise NotFound("the file of this capture is not on this machine") from None
-        if hashlib.sha256(content).hexdigest() != capture.sha256:
-            raise NotFound("the file of this capture was changed after it was recorded")
-        return content
+def captures_of(settings: Settings) -> Captures:
+    """Those of this machine."""
+    return Captures(settings.data / "desk" / "captures")
 
 
 def _instant(text: str) -> datetime:

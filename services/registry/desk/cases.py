@@ -45,9 +45,10 @@ from services.postgres import Cursor
 from services.registry import store
 from services.registry.desk import case_sheet, case_store, steps
 from services.registry.desk.accounts import Account
-from services.registry.desk.captures import Captures
+from services.registry.desk.captures import captures_of
 from services.registry.desk.case_store import Evidence
 from services.registry.desk.deeds import to_json
+from services.registry.desk.framed import framed
 from services.registry.desk.room import Desk, Frame
 from services.registry.desk.rulebook import RULE_WORDS, field_word
 from services.registry.rooms import attached, go
@@ -64,7 +65,7 @@ class Cases:
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
-        self.captures = Captures(desk.settings.data / "desk" / "captures")
+        self.captures = captures_of(desk.settings)
 
     def add_to(self, pages: Blueprint) -> None:
         for rule, view, methods in (
@@ -72,6 +73,7 @@ class Cases:
             ("/cases/<case_no>", self.case, ("GET",)),
             ("/cases/<case_no>/do/<act>", self.do, ("POST",)),
             ("/cases/<case_no>/findings/<check>/<row>", self.finding, ("GET",)),
+            ("/cases/<case_no>/findings/<check>/<row>/picture.png", self.picture, ("GET",)),
             ("/cases/<case_no>/captures", self.capture, ("POST",)),
             ("/cases/<case_no>/captures/<capture>", self.captured, ("GET",)),
             ("/cases/<case_no>/case.xlsx", self.sheet, ("GET",)),
@@ -199,6 +201,19 @@ class Cases:
             place=place + 1,
         )
 
+    def picture(self, case_no: str, check: str, row: str) -> Response:
+        """The listing's picture with its codes framed; made anew each time from the bytes that were kept."""
+        by, id_ = self._officer(), f"{check}/{row}"
+
+        def look(cur: Cursor) -> Evidence | None:
+            case_store.case_of(cur, by, case_no)
+            return case_store.evidence_of(cur, case_no, [id_]).get(id_)
+
+        evidence = self.desk.read(look)
+        if evidence is None or evidence.image_hash is None:
+            raise NotFound("no picture of this finding was kept")
+        return Response(framed(self.captures.kept(evidence.image_hash)), content_type="image/png")
+
     # --- doing ---------------------------------------------------------------------------------------------------
 
     def do(self, case_no: str, act: str) -> Response:
@@ -249,7 +264,7 @@ class Cases:
         found = self.desk.read(look)
         if found is None:
             raise NotFound("no such capture in this case")
-        response = attached(self.captures.content(found), "application/octet-stream", found.name, "capture.bin")
+        response = attached(self.captures.kept(found.sha256), "application/octet-stream", found.name, "capture.bin")
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response
 

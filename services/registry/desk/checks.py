@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import re
 import secrets
 import tempfile
+import zipfile
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -21,6 +23,7 @@ from services.domain.identifiers import civil_day
 from services.domain.listing_rules import RULE, RULE_SET
 from services.domain.listing_standing import Verdict
 from services.listings.columns import HEADINGS
+from services.listings.pictures import Pictures
 from services.listings.reading import About, preview
 from services.postgres import Cursor
 from services.registry import store as register
@@ -30,6 +33,7 @@ from services.registry.checks.routes import AT_ONCE, TooManyChecks
 from services.registry.checks.store import Job
 from services.registry.desk import case_store, matters
 from services.registry.desk.accounts import Account
+from services.registry.desk.captures import captures_of
 from services.registry.desk.case_store import Evidence, finding_of
 from services.registry.desk.matters import Matter
 from services.registry.desk.room import Desk, Frame
@@ -50,6 +54,7 @@ class Checks:
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
+        self.captures = captures_of(desk.settings)
 
     def add_to(self, pages: Blueprint) -> None:
         for rule, view, methods in (
@@ -276,6 +281,26 @@ class Checks:
         self.desk.read(stop)
         return go(self.desk.frame().link(f"/checks/{job_id}"))
 
+    def _pictures(self, cur: Cursor, job: Job, named: set[str]) -> dict[str, str]:
+        """The first picture of each listing as it lies in the archive that came with the check: SHA-256 by name.
+
+        They are kept with the case's captures, as the check and its material may be thrown away.
+        """
+        if not named:
+            return {}
+        with tempfile.TemporaryDirectory(prefix="certmark-") as folder:
+            path = Path(folder) / "pictures.zip"
+            with path.open("wb") as out:
+                out.writelines(store.material(cur, job.id, "images"))
+            if not path.stat().st_size:
+                return {}
+            try:
+                archive = Pictures(path)
+            except zipfile.BadZipFile:
+                return {}
+            found = {name: archive.content(re.split("[|;]", name)[0].strip()) for name in named}
+        return {name: self.captures.keep(content) for name, content in found.items() if content}
+
     # --- from leads to a case --------------------------------------------------------------------------------------
 
     def open_case(self, job_id: str) -> Response:
@@ -302,7 +327,9 @@ class Checks:
                 raise BadRequest("no finding was chosen", pointer="/place")
             if len(places) > _MOST_OF_A_CASE:
                 raise BadRequest(f"a case takes at most {_MOST_OF_A_CASE} findings at once", pointer="/place")
-            evidence = [_evidence(one) for one in matters.at(cur, job.id, places)]
+            found = matters.at(cur, job.id, places)
+            pictures = self._pictures(cur, job, {one.image for one in found if one.image})
+            evidence = [_evidence(one, pictures.get(one.image or "")) for one in found]
             findings = tuple(finding_of(one) for one in evidence)
             if existing:
                 case_store.case_of(cur, by, existing)
@@ -328,7 +355,7 @@ def holder_of(by: Account) -> str:
     return f"account:{by.name}"
 
 
-def _evidence(one: Matter) -> Evidence:
+def _evidence(one: Matter, image_hash: str | None) -> Evidence:
     claimed = dict(one.told.get("claimed") or {})
     listing = {"row": one.told.get("row"), "seller": one.seller, "listing_url": one.listing_url, "image": one.image}
     told = {name: value for name, value in one.told.items() if name != "row"}
@@ -336,7 +363,7 @@ def _evidence(one: Matter) -> Evidence:
         one.finding,
         one.seller or "–",
         one.certificate_no,
-        one.image,
+        image_hash,
         {name: value for name, value in (listing | claimed).items() if value},
         told,
     )

@@ -167,6 +167,12 @@ TEXTS: dict[str, Text] = {
     "captured_then": Text("采集当日的状态", "How it stood when captured"),
     "stands_now": Text("查验时的状态", "How it stood at the check"),
     "listing": Text("商品信息原文", "The listing as it came"),
+    "picture": Text("商品图片", "The listing's picture"),
+    "picture_alt": Text("商品图片，其中的二维码已用红框标出", "The listing's picture; codes in it are framed in red"),
+    "picture_about": Text(
+        "随核查交来的图片，缩小显示，二维码以红框标出；原文件的 SHA-256：",
+        "As it came with the check, made smaller, codes framed in red; SHA-256 of the file itself:",
+    ),
     "look_up": Text("公众查询页", "The public's page"),
     "before": Text("上一条", "Previous"),
     "after": Text("下一条", "Next"),
