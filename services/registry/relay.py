@@ -6,7 +6,6 @@ import json
 import signal
 import sys
 import time
-from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from types import FrameType
@@ -27,10 +26,6 @@ BATCH = 500
 HEARTBEAT = 10.0
 """Seconds between heartbeats: how a reader tells «nothing has changed» from «nobody is there»."""
 
-WINDOW = 100_000
-"""How many keys of the state topic the relay remembers when it looks for records out of order."""
-
-
 LOOKED_AT = 2000
 """Records of the state topic that one step looks back at: more would keep its transaction waiting beyond its time, and
 a relay that starts far behind would never come to the end of it."""
@@ -43,7 +38,6 @@ class Relay:
         self.settings = settings
         self.topics = Topics.under(settings.topic_prefix)
         self.seal_key = load_key(settings.seal_key)
-        self.seen: OrderedDict[str, int] = OrderedDict()
         self.stopping = False
         self._log: Log | None = None
         self._connection: Connection | None = None
@@ -83,7 +77,10 @@ class Relay:
                 self._published(log, [("heartbeat", revision, self._heartbeat(cur, revision))])
                 self._heartbeat_due = time.monotonic() + HEARTBEAT
             # As long as our records follow each other, nobody else has written: looking can wait until we are idle.
-            tail = self._tail if alone and records and self._tail is not None else self._look_back(cur, log, tail)
+            if not (alone and records):
+                tail = self._look_back(cur, log, tail, revision)
+            elif self._tail is not None:
+                tail = self._tail
             log.append(self.topics.dead_letter, [(q.record_key, dead_letter(q)) for q in poison])
             if poison:
                 quarantined = poison[-1].position
@@ -102,8 +99,6 @@ class Relay:
             return True
         if self._tail != positions[0] or positions[-1] - positions[0] != len(positions) - 1:
             return False
-        for key, revision, _ in records:
-            self._saw(key, revision)
         self._tail = positions[-1] + 1
         return True
 
@@ -113,51 +108,46 @@ class Relay:
         told = store.histories_of(cur, numbers.values()) if numbers else {}
         return [(r.key, r.revision, seal(r, self.seal_key, told.get(numbers.get(r.key, ""), ()))) for r in records]
 
-    def _saw(self, key: str, revision: int) -> None:
-        self.seen[key] = revision
-        self.seen.move_to_end(key)
-        if len(self.seen) > WINDOW:
-            self.seen.popitem(last=False)
-
     def _may_seal(self, cur: Cursor) -> bool:
         """Whether the register knows our key. Until it does, readers could not believe what we seal."""
         if not self._registered:
             self._registered = bool(store.records_of(cur, [f"key/{self.seal_key.public.kid}"]))
         return self._registered
 
-    def _look_back(self, cur: Cursor, log: Log, tail: int) -> int:
-        """Read our own topic; where an older revision of a key follows a newer one, publish the present row again.
+    def _look_back(self, cur: Cursor, log: Log, tail: int, published: int) -> int:
+        """Read what stands on our own topic from `tail` on; where an older revision of a key follows a newer one,
+        publish the present row again.
 
-        A zombie's last breath would otherwise survive compaction as the last record of its key.
+        A zombie's last breath would otherwise survive compaction as the last record of its key. Which revision is the
+        newest that was published is the register's to say, so nothing before `tail` has to be read, even after a start.
         """
         first, end = log.bounds(self.topics.state)
-        # After a start, the window is built from what still stands there.
-        tail = max(first, min(tail, end) - WINDOW) if self._tail is None else self._tail
-        tail = max(first, min(tail, end))
-        late: list[str] = []
+        tail = max(first, min(tail if self._tail is None else self._tail, end))
+        last: dict[str, int] = {}
+        highest: dict[str, int] = {}
         looked = 0
         while tail < end and looked < LOOKED_AT:
             found = log.read(self.topics.state, tail, BATCH)
             if not found:
                 break
             for record in found:
-                revision = revision_of(record)
-                if revision < self.seen.get(record.key, -1):
-                    late.append(record.key)
-                else:
-                    self._saw(record.key, revision)
+                last[record.key] = revision = revision_of(record)
+                highest[record.key] = max(revision, highest.get(record.key, -1))
             tail = found[-1].position + 1
             looked += len(found)
         self._behind = looked >= LOOKED_AT and tail < end
+        stands = store.revisions_of(cur, last) if last else {}
+        for key, revision in stands.items():
+            if revision < highest[key] > last[key]:
+                raise RegisterBehind(
+                    f"{key} stands at revision {revision}, the state topic has {highest[key]}",
+                    hint="the database was restored from an older copy: replay the log before going on",
+                )
+        # What the register has and we have not published yet comes by itself.
+        late = [key for key, revision in stands.items() if last[key] < revision <= published]
         if late:
             telemetry.warning("an older record followed a newer one", records=len(late))
             rows = store.records_of(cur, late)
-            for key in late:
-                if key in rows and rows[key].revision < self.seen[key]:
-                    raise RegisterBehind(
-                        f"{key} stands at revision {rows[key].revision}, the state topic has {self.seen[key]}",
-                        hint="the database was restored from an older copy: replay the log before going on",
-                    )
             log.append(self.topics.state, [(key, sealed) for key, _, sealed in self._sealed(cur, rows.values())])
         self._tail = tail
         return tail

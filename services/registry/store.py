@@ -226,6 +226,12 @@ def records_of(cur: Cursor, keys: Collection[str]) -> dict[str, StoredRecord]:
     return {row[0]: StoredRecord(*row) for row in cur.fetchall()}
 
 
+def revisions_of(cur: Cursor, keys: Collection[str]) -> dict[str, int]:
+    """At which revision each of these keys stands; those that the register has not are left out."""
+    cur.execute("SELECT key, revision FROM records WHERE key = ANY(%s::text[])", (_array(keys),))
+    return dict(cur.fetchall())
+
+
 def administrative_records(cur: Cursor) -> dict[str, StoredRecord]:
     """Every record that decisions may need but the certificates': few. What is published of them all is none."""
     cur.execute(

@@ -12,18 +12,18 @@ from typing import Any
 
 import pytest
 
-from services.domain.errors import LogTruncated, LogUnavailable, NotConfigured
+from services.domain.errors import LogTruncated, LogUnavailable, NotConfigured, RegisterBehind
 from services.embedded import EmbeddedPostgres
 from services.events.envelope import open_envelope
 from services.events.keys import new_key
-from services.events.log import Topics
+from services.events.log import Record, Topics
 from services.events.record import open_sealed, read_record
 from services.marks.token import MarkKey, MarkPath, open_token, verify_token
 from services.postgres import Cursor, transaction
 from services.registry import register as registry_register
 from services.registry import store
 from services.registry.as_of import folded
-from services.registry.relay import Relay
+from services.registry.relay import Relay, revision_of, seal
 from services.registry.worker import NotLeader, Worker
 from services.settings import settings_from
 from tests.conftest import a_database
@@ -683,6 +683,7 @@ def test_a_relay_that_starts_far_behind_looks_back_in_steps(
     relay.drop()
     stale = next(r.value for r in _all(register, topic) if r.key == f"certificate/{number}")
     register.say(BODY, "certificate.suspended", number, a_suspension())
+    look_again_from(register, 0)
     monkeypatch.setattr("services.registry.relay.LOOKED_AT", 4)
     monkeypatch.setattr("services.registry.relay.BATCH", 2)
     again = Relay(register.settings)
@@ -694,6 +695,63 @@ def test_a_relay_that_starts_far_behind_looks_back_in_steps(
     catch_up(again)
     assert relayed(register)[f"certificate/{number}"] == register.record(f"certificate/{number}").revision
     again.drop()
+
+
+def test_a_relay_that_starts_again_mends_without_reading_what_stood_there_before(
+    register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it costs to start must not grow with the topic: the register itself says which revision is the newest."""
+    number = register.issue()
+    topic, relay = Topics.under(register.settings.topic_prefix).state, Relay(register.settings)
+    catch_up(relay)
+    stale = next(r.value for r in _all(register, topic) if r.key == f"certificate/{number}")
+    register.say(BODY, "certificate.suspended", number, a_suspension())
+    catch_up(relay)
+    relay.drop()
+    (reached,) = register.rows("SELECT tail FROM relayed")[0]
+    register.log.append(topic, [(f"certificate/{number}", stale)])
+    read: list[int] = []
+
+    def noted(record: Record) -> int:
+        read.append(record.position)
+        return revision_of(record)
+
+    monkeypatch.setattr("services.registry.relay.revision_of", noted)
+    again = Relay(register.settings)
+    catch_up(again)
+    again.drop()
+    assert relayed(register)[f"certificate/{number}"] == register.record(f"certificate/{number}").revision
+    assert read
+    assert min(read) >= reached > 1
+
+
+def test_a_topic_that_is_ahead_of_the_register_stops_the_relay(register: Register) -> None:
+    """A database restored from an older copy must not be published over what was known already."""
+    number = register.issue()
+    topic, relay = Topics.under(register.settings.topic_prefix).state, Relay(register.settings)
+    catch_up(relay)
+    relay.drop()
+    key = f"certificate/{number}"
+    row = register.record(key)
+    present, ahead_of_it = (seal(replace(row, revision=row.revision + more), relay.seal_key) for more in (0, 1000))
+    register.log.append(topic, [(key, ahead_of_it)])
+    register.log.append(topic, [(key, present)])
+    again = Relay(register.settings)
+    try:
+        if register.settings.log == "kafka":
+            with pytest.raises(RegisterBehind):
+                catch_up(again)
+        else:  # that log keeps the last of a key alone, and is restored together with the register
+            catch_up(again)
+    finally:
+        again.drop()
+        look_again_from(register, register.log.bounds(topic)[1])
+    assert relayed(register)[key] == row.revision
+
+
+def look_again_from(register: Register, tail: int) -> None:
+    with transaction(register.connection) as cur:
+        cur.execute("UPDATE relayed SET tail = %s", (tail,))
 
 
 def _all(register: Register, topic: Any) -> list[Any]:
