@@ -1,21 +1,21 @@
 """Whether applying stays as fast while the register grows: `python -m bench.plot [--up-to N] [--out FILE.svg]`.
 
-At each size the same mixture of events is applied: whole lives of new certificates, and as many events about
-certificates drawn from all that are there, so that the tables and indexes are touched everywhere.
+At each size the same mixture of events is applied: whole lives of new certificates, and nearly as many events about
+certificates drawn evenly from the older half of those that are there: an index has both halves side by side.
 """
 
 import argparse
 import math
 import random
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from bench.apply import ALL, VERIFYING, applied
+from bench.apply import ALL, PROCESSOR, VERIFYING, applied
 from bench.figures import number
 from bench.lives import LIFE, Author, issues, lives, number_of
 from bench.stage import Stage, load, stage, wait_for
@@ -23,9 +23,20 @@ from services import chart
 
 SIZES = (10_000, 30_000, 100_000, 300_000, 1_000_000)
 LIVES = 1_500
-"""Whole lives that are measured at each size, four events each; as many events go to certificates drawn from all."""
+"""Whole lives that are measured at each size, four events each."""
+DRAWN = 5_000
+"""Events beside them about certificates that are there, each about another one: as many at every size."""
 PORTION = 20_000
 """Certificates that are signed and put into the log at a time."""
+
+PARTS = (
+    ("worker", ("registry-worker",)),
+    ("helper", ("registry-worker's helper",)),
+    ("relay", ("registry-relay",)),
+    ("PostgreSQL", ("PostgreSQL",)),
+    ("its background", ("PostgreSQL's background",)),
+)
+"""The processes among which an event's processor time is divided, as the table heads them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +44,7 @@ class Point:
     """What was measured with so many certificates in the register; `busy` is the machine's load then.
 
     `spent` is the processor time of an event in all processes, `verifying` that of a raw verification, both in
-    microseconds: others on the machine stretch the clock, and these far less.
+    microseconds: others on the machine stretch the clock, and these far less. `parts` is `spent` by process.
     """
 
     certificates: int
@@ -42,6 +53,7 @@ class Point:
     spent: float
     verifying: float
     busy: str
+    parts: Mapping[str, float]
 
     @property
     def ratio(self) -> float:
@@ -65,7 +77,8 @@ def points(progress: Progress, sizes: Sequence[int]) -> Iterator[Point]:
             figure = applied(register, author, progress, probe, f"{size:,} certificates", None)
             assert figure.limit is not None
             spent, verifying = float(figure.raw[ALL]), float(figure.raw[VERIFYING])
-            yield Point(size, figure.value, figure.limit, spent, verifying, load())
+            parts = {part: sum(float(figure.raw.get(PROCESSOR + name, 0)) for name in names) for part, names in PARTS}
+            yield Point(size, figure.value, figure.limit, spent, verifying, load(), parts)
             held = size + LIVES
 
 
@@ -81,12 +94,13 @@ def _loaded(register: Stage, author: Author, progress: Progress, held: int, size
         _, end = register.log.bounds(register.topics.events)
         wait_for(lambda: register.position() >= end, 600, "the worker", pause=0.2)
         wait_for(lambda: register.unrelayed() == 0, 600, "the relay", pause=0.2)
+    register.clear_up()
     progress.remove_task(task)
 
 
 def _mixed(author: Author, chance: random.Random, size: int, last: int) -> Iterator[tuple[str, bytes]]:
-    """The lives of new certificates, with as many events between them about those that are there: each once."""
-    places = iter(chance.sample(range(size // 2), min(size // 2, 4 * LIVES)))
+    """The lives of new certificates, with events between them about those that are there: each about another one."""
+    places = iter(chance.sample(range(size // 2), DRAWN))
     event_type, data = LIFE[0]
     for subject, jws in lives(author, size, last - size):
         yield subject, jws
@@ -114,8 +128,17 @@ def drawn(found: Sequence[Point], machine: str) -> bytes:
 
 def table(found: Sequence[Point]) -> str:
     """The rows that the chart was drawn from, as Markdown."""
-    headings = ("certificates", "applied events/s", "raw verifications/s", "ratio", "processor µs an event",
-                "processor µs a verification", "verifications an event", "load")  # fmt: skip
+    headings = (
+        "certificates",
+        "applied events/s",
+        "raw verifications/s",
+        "ratio",
+        "processor µs an event",
+        *(f"of it {part}" for part, _ in PARTS),
+        "processor µs a verification",
+        "verifications an event",
+        "load",
+    )
     rows = [headings, ("---",) * len(headings)]
     rows += [
         (
@@ -124,6 +147,7 @@ def table(found: Sequence[Point]) -> str:
             number(p.verified),
             f"{p.ratio:.3f}",
             number(p.spent),
+            *(number(p.parts[part]) for part, _ in PARTS),
             number(p.verifying),
             f"{p.work:.2f}",
             p.busy,

@@ -81,10 +81,20 @@ class Stage:
             (behind,) = cur.fetchone() or (0,)
             return int(behind)
 
+    def clear_up(self) -> None:
+        """What autovacuum does behind a load, done now: it would begin at some moment of what is measured next."""
+        with (
+            contextlib.closing(connect(self.settings.database_url, autocommit=True)) as connection,
+            connection.cursor() as cur,
+        ):
+            for table in ("entries", "records", "places", "chains", "marks", "log.record"):
+                cur.execute(f"VACUUM (ANALYZE) {table}")
+
     def processor_seconds(self, supervisor: up.Supervisor) -> dict[str, float]:
         """What each of the running services, its helpers and their sessions have used of the processors so far.
 
-        Not what clears up behind a load (autovacuum), which comes and goes by itself.
+        Not what clears up behind a load (autovacuum), which comes and goes by itself; what writes PostgreSQL's pages
+        and its log away belongs to what is stored, and is told apart.
         """
         parents, used = _processes()
         spent: dict[str, float] = {}
@@ -95,10 +105,12 @@ class Stage:
                     used[pid] for pid, of in parents.items() if of == child.process.pid
                 )
         with transaction(self.connection) as cur:
-            cur.execute(
-                "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
-            )
-            spent["PostgreSQL"] = sum(used.get(pid, 0.0) for (pid,) in cur.fetchall())
+            cur.execute("SELECT pid, backend_type FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+            for pid, kind in cur.fetchall():
+                # The kind of what is not a session of ours is told to superusers alone: its title says it to everybody.
+                if "autovacuum" not in _title(pid):
+                    name = "PostgreSQL" if kind == "client backend" else "PostgreSQL's background"
+                    spent[name] = spent.get(name, 0.0) + used.get(pid, 0.0)
         return {name: seconds for name, seconds in spent.items() if seconds}
 
 
@@ -205,6 +217,13 @@ def _processes() -> tuple[dict[int, int], dict[int, float]]:
                 pid = int(folder.name)
                 parents[pid], used[pid] = int(fields[1]), (int(fields[11]) + int(fields[12])) / tick
     return parents, used
+
+
+def _title(pid: int) -> str:
+    """What a process calls itself; nothing when it has ended."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8", errors="replace")
+    return ""
 
 
 def load() -> str:
