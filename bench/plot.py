@@ -1,7 +1,8 @@
 """Whether applying stays as fast while the register grows: `python -m bench.plot [--up-to N] [--out FILE.svg]`.
 
 At each size the same mixture of events is applied: whole lives of new certificates, and nearly as many events about
-certificates drawn evenly from the older half of those that are there: an index has both halves side by side.
+certificates drawn evenly from the older half of those that are there. Before it is measured, the register is cleared up
+(vacuum, checkpoint), so that no size has more than another of what runs behind its load.
 """
 
 import argparse

@@ -122,7 +122,7 @@ class Relay:
         newest that was published is the register's to say, so nothing before `tail` has to be read, even after a start.
         """
         first, end = log.bounds(self.topics.state)
-        tail = max(first, min(tail if self._tail is None else self._tail, end))
+        tail = max(first, min(max(tail, self._tail or 0), end))  # another relay may have come further than we have
         last: dict[str, int] = {}
         highest: dict[str, int] = {}
         looked = 0

@@ -710,6 +710,34 @@ def test_a_relay_that_starts_again_mends_without_reading_what_stood_there_before
     relay.drop()
     (reached,) = register.rows("SELECT tail FROM relayed")[0]
     register.log.append(topic, [(f"certificate/{number}", stale)])
+    read = looked_at(monkeypatch)
+    again = Relay(register.settings)
+    catch_up(again)
+    again.drop()
+    assert relayed(register)[f"certificate/{number}"] == register.record(f"certificate/{number}").revision
+    assert read
+    assert min(read) >= reached > 1
+
+
+def test_a_relay_that_had_to_wait_reads_nothing_that_the_other_has_published(
+    register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = register.issue()
+    one, other = Relay(register.settings), Relay(register.settings)
+    catch_up(one)
+    catch_up(other)
+    register.say(BODY, "certificate.suspended", number, a_suspension())
+    catch_up(one)
+    (reached,) = register.rows("SELECT tail FROM relayed")[0]
+    read = looked_at(monkeypatch)
+    catch_up(other)
+    assert all(position >= reached for position in read)
+    for relay in (one, other):
+        relay.drop()
+
+
+def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Where on the state topic relays look from now on."""
     read: list[int] = []
 
     def noted(record: Record) -> int:
@@ -717,12 +745,7 @@ def test_a_relay_that_starts_again_mends_without_reading_what_stood_there_before
         return revision_of(record)
 
     monkeypatch.setattr("services.registry.relay.revision_of", noted)
-    again = Relay(register.settings)
-    catch_up(again)
-    again.drop()
-    assert relayed(register)[f"certificate/{number}"] == register.record(f"certificate/{number}").revision
-    assert read
-    assert min(read) >= reached > 1
+    return read
 
 
 def test_a_topic_that_is_ahead_of_the_register_stops_the_relay(register: Register) -> None:
