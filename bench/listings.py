@@ -50,6 +50,9 @@ class Memory:
     def rulebook(self) -> Rulebook:
         return self.book
 
+    def look_ups(self, codes: object) -> dict[str, Sighting]:
+        return {}
+
     def held(self, numbers: object, parties: object) -> Held:
         return self.held_certificates
 

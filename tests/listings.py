@@ -18,7 +18,7 @@ from tests.sealed_register import DEMONSTRATION, ROOT, SCHEMES, body_state, cert
 
 DAY = date(2026, 11, 1)
 HOSTS = ("verify.certmark.example",)
-COPIED = {"790326735468487452": Sighting(look_ups=41, cities=7), "790326983690060267": Sighting(look_ups=1)}
+COPIED = {"790326735468487452": Sighting(look_ups=41, rule="C02"), "790326983690060267": Sighting(look_ups=1)}
 """What verify nodes counted of the samples' codes."""
 
 

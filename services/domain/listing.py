@@ -2,9 +2,10 @@
 
 `check` is a pure function of a listing and the register as of a day. It asks, in this order: what the words promise
 (L17), who made the goods (L16), which numbers are claimed, and for each that the register has: whose it is (L04), for
-what kind, class and model (L10, L09, L08), how it stood (L05–L07), the mark (L13, L11, L15), the body (L14), the words
-beside it (L12, L18). A number that the register has not is L02 or L03; a catalogue product without one is looked for by
-maker and model before it is L01. Of several numbers the best answer counts: a seller may name what belongs to a part.
+what kind, class and model (L10, L09, L08), how it stood (L05–L07), the mark (L13, L11, L15), whether the goods are
+recalled, the body (L14), the words beside it (L12, L18). A number that the register has not is L02 or L03; a catalogue
+product without one is looked for by maker and model before it is L01. Of several numbers the best answer counts: a
+seller may name what belongs to a part.
 """
 
 from collections.abc import Iterable, Sequence
@@ -36,6 +37,7 @@ from services.domain.listing_words import (
     looks_like,
     model_form,
     name_form,
+    names_model,
     numbers_in_field,
     numbers_in_text,
     pairs,
@@ -43,6 +45,8 @@ from services.domain.listing_words import (
     points_to_picture,
     unit_code_in_text,
 )
+from services.domain.notice_states import RecallState
+from services.domain.notices import Goods, concerns, is_open_on
 from services.domain.registered import Registered
 from services.domain.scheme import SchemeRules, Words
 from services.domain.standing import Standing
@@ -94,19 +98,18 @@ class Confidence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """Where else a unit's code was seen: in how many other shops' listings, and how its look-ups were spread."""
+    """Where else a unit's code was seen: in how many other shops' listings, and how often it was looked up.
+
+    `rule` is the one of `copies.RULES` by which its look-ups are too many or too widely spread for one item.
+    """
 
     other_shops: int = 0
     look_ups: int = 0
-    cities: int = 0
+    rule: str | None = None
 
     @property
     def suggests_copy(self) -> bool:
-        return self.other_shops > 0 or self.cities >= _CITIES_OF_A_COPY
-
-
-_CITIES_OF_A_COPY = 3
-"""A buyer and who gets the goods as a present look in two cities at most."""
+        return self.other_shops > 0 or self.rule is not None
 
 
 class Shelf(Protocol):
@@ -143,6 +146,8 @@ class Shelf(Protocol):
         """The classes whose name a product's name contains."""
 
     def sighting(self, code: str) -> Sighting | None: ...
+    def recalls_about(self, number: str, gtins: Iterable[str]) -> Sequence[RecallState]:
+        """Recalls, closed ones among them, that name a certificate or one of these GTINs."""
 
 
 class Issue(NamedTuple):
@@ -219,12 +224,14 @@ def _finding(listing: Listing, answer: _Answer, issues: list[Issue], shelf: Shel
     if not answer.judged and verdict is not Verdict.LEAD:
         verdict, issues = Verdict.UNJUDGED, []
     graver = [issue for issue in issues if issue.verdict is verdict]
-    rules = tuple(sorted({issue.rule for issue in issues})) if issues else ()
+    rules = tuple(sorted({issue.rule for issue in issues if issue.rule})) if issues else ()
     code = answer.code
     confidence = answer.confidence
     if graver:
         first = graver[-1] if answer.issues and graver[-1] in answer.issues else graver[0]
         code = first.code or code
+        if any(issue.code == _DO_NOT_SELL for issue in graver):
+            code = _DO_NOT_SELL  # whatever else is wrong with it, this is what a buyer has to know
         confidence = max((issue.confidence for issue in graver), key=_SURER.__getitem__)
     notes = tuple(dict.fromkeys([*(issue.note for issue in graver), *answer.notes])) or ("fits",)
     found, item = answer.registered, answer.item
@@ -243,6 +250,7 @@ def _finding(listing: Listing, answer: _Answer, issues: list[Issue], shelf: Shel
     )
 
 
+_DO_NOT_SELL = "do_not_sell"
 _SURER = {Confidence.LOW: 0, Confidence.MEDIUM: 1, Confidence.HIGH: 2}
 _CLAIMS = ("product", "product_class", "brand", "model", "maker", "maker_uscc", "seller", "body_claimed", "mark")
 _claims_of = attrgetter(*_CLAIMS)
@@ -557,6 +565,7 @@ def _against(
         answer.item = _item_of(found, listing, plain, day, issues, answer.notes)
     issues += _of_standing(found, answer, listing, rules, day)
     issues += _of_mark(found, listing, shelf, day)
+    issues += _of_recall(found, answer.item, listing, plain, shelf, day)
     if certificate.scheme in _ORGANIC_SCHEMES:
         issues += _of_organic(found, listing, plain)
     if certificate.body is not None:
@@ -743,6 +752,37 @@ def _of_organic(found: Registered, listing: Listing, plain: str) -> Iterable[Iss
 
 
 _ORGANIC_CODE = (17, 18)
+
+
+def _of_recall(
+    found: Registered, item: Item | None, listing: Listing, plain: str, shelf: Shelf, day: date
+) -> Iterable[Issue]:
+    """`do_not_sell`: goods of an open recall. It is none of L01–L18: an authority has decided it, and we only match.
+
+    A lead where the listing is of what is recalled; for review where it may be, by what the listing does not say.
+    """
+    certificate = found.certificate
+    items = [item] if item else list(certificate.product.items) if certificate.product else []
+    named = shelf.recalls_about(certificate.certificate_no, [one.gtin for one in items if one.gtin])
+    verdicts = set()
+    for recall in named:
+        if not is_open_on(recall, day):
+            continue
+        batch = next((one for one in recall["batches"] if names_model(plain, normalised(one))), None)
+        goods = [Goods(certificate.certificate_no, one.gtin, one.model, batch, listing.made_on) for one in items] or [
+            Goods(certificate.certificate_no, batch=batch, made_on=listing.made_on)
+        ]
+        if not any(concerns(recall, one) for one in goods):
+            continue
+        told = (item is not None or (recall["model"] is None and recall["gtin"] is None)) and (
+            batch is not None or not recall["batches"]
+        )
+        dated = listing.made_on is not None or (recall["made_from"] is None and recall["made_until"] is None)
+        verdicts.add(Verdict.LEAD if told and (dated or batch is not None) else Verdict.REVIEW)
+    if Verdict.LEAD in verdicts:
+        yield Issue("", Verdict.LEAD, _DO_NOT_SELL, "recalled")
+    elif verdicts:
+        yield Issue("", Verdict.REVIEW, _DO_NOT_SELL, "perhaps_recalled")
 
 
 def _of_body(certificate: Certificate, listing: Listing, shelf: Shelf, day: date) -> Iterable[Issue]:

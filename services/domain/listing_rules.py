@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from services.domain.scheme import Words
 
-RULE_SET = "2026-11"
+RULE_SET = "2026-11.2"
 """The version of the rules, the words they look for included. Findings and bundles name it."""
 
 
@@ -363,6 +363,13 @@ NOTES: Mapping[str, Words] = MappingProxyType(
             "The register has no such number; it is not complete, so that does not mean forged",
         ),
         "unknown_complete": _words("登记册完整，没有此编号", "The register is complete and has no such number"),
+        "recalled": _words(
+            "监管部门正在召回或禁止销售此产品，不得销售", "An authority recalls these goods: they may not be sold"
+        ),
+        "perhaps_recalled": _words(
+            "证书下有产品正在召回，须核对型号、批次和生产日期",
+            "Goods of this certificate are being recalled: model, batch and date of manufacture have to be compared",
+        ),
         "impostor": _words("标志码的网址仿冒登记系统", "The code's address imitates the register's"),
         "other_maker": _words("生产者不是登记的持证人、制造商或生产厂", "The maker is none of those registered"),
         "like_maker": _words("生产者名称与登记相近，须核实", "The maker's name is close to the registered one"),

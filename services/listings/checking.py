@@ -10,7 +10,7 @@ import orjson
 
 from services.domain.errors import CertmarkError
 from services.domain.identifiers import certificate_number, normalised
-from services.domain.listing import Finding, Listing, Sighting, check, number_in_address, unreadable
+from services.domain.listing import Finding, Listing, Sighting, check, number_in_address, unit_code, unreadable
 from services.domain.listing_standing import Verdict
 from services.domain.listing_words import is_licence, is_stated, name_form, numbers_in_field, numbers_in_text
 from services.domain.registered import Registered
@@ -38,6 +38,9 @@ class Source(Protocol):
     def held(self, numbers: Collection[str], parties: Collection[str]) -> Held:
         """Of certificates and marks with these numbers, and of these parties (credit codes and `name_form` names)."""
 
+    def look_ups(self, codes: Collection[str]) -> Mapping[str, Sighting]:
+        """Of units' codes, how often they were looked up; none where this register counts no look-ups."""
+
 
 def findings_on(
     listings: Sequence[Listing | None], source: Source, sightings: Mapping[str, Sighting], first: int = 0
@@ -45,11 +48,18 @@ def findings_on(
     """A finding for each listing, in order; None stands for a row that could not be read."""
     numbers, parties = asked(listings, source.hosts)
     held = source.held(numbers, parties)
-    batch = Batch(source.day, source.hosts, source.rulebook(), held.certificates, held.marks, held.parties, sightings)
+    codes = {code for one in listings if one is not None and (code := unit_code(one))}
+    told = source.look_ups(codes) if codes else {}
+    seen = {**told, **{code: _together(one, told.get(code)) for code, one in sightings.items()}}
+    batch = Batch(source.day, source.hosts, source.rulebook(), held.certificates, held.marks, held.parties, seen)
     return [
         check(one, batch) if one is not None else unreadable(str(first + at + 1), batch)
         for at, one in enumerate(listings)
     ]
+
+
+def _together(shown: Sighting, looked_up: Sighting | None) -> Sighting:
+    return Sighting(shown.other_shops, looked_up.look_ups, looked_up.rule) if looked_up else shown
 
 
 def asked(listings: Iterable[Listing | None], hosts: tuple[str, ...]) -> tuple[set[str], set[str]]:

@@ -9,6 +9,7 @@ from services.domain.catalogue import CatalogueState, modes_on
 from services.domain.identifiers import normalised
 from services.domain.listing import Sighting, body_fault
 from services.domain.listing_words import name_form
+from services.domain.notice_states import RecallState
 from services.domain.registered import Registered
 from services.domain.scheme import Scheme, SchemeRules
 
@@ -21,6 +22,7 @@ class Rulebook:
         schemes: Mapping[str, Scheme],
         catalogues: Mapping[str, CatalogueState],
         bodies: Mapping[str, BodyState],
+        recalls: Iterable[RecallState] = (),
     ) -> None:
         self.schemes, self.catalogues, self.bodies = schemes, catalogues, bodies
         self._rules: dict[tuple[str, date], SchemeRules | None] = {}
@@ -32,6 +34,10 @@ class Rulebook:
             for catalogue in catalogues.values()
             for listed in catalogue["classes"]
         ]
+        self._recalls: dict[str, list[RecallState]] = {}
+        for recall in recalls:
+            for named in {recall["certificate_no"], recall["gtin"]} - {None}:
+                self._recalls.setdefault(str(named), []).append(recall)
         self._marks: dict[str, list[str]] = {}
         for scheme in schemes.values():
             for mark in {version["mark"]["id"] for version in scheme.versions if version["mark"]}:
@@ -70,6 +76,12 @@ class Rulebook:
             form = normalised(product)
             found = self._named[product] = tuple(number for name, number in self._classes if name in form)
         return found
+
+    def recalls_about(self, number: str, gtins: Iterable[str]) -> Sequence[RecallState]:
+        if not self._recalls:
+            return ()
+        named = [recall for name in (number, *gtins) for recall in self._recalls.get(name, ())]
+        return list({recall["id"]: recall for recall in named}.values())
 
     def body(self, approval_no: str) -> BodyState | None:
         return self.bodies.get(approval_no)
@@ -134,6 +146,9 @@ class Batch:
 
     def body_fault(self, approval_no: str, scheme: str, issued_on: date, day: date) -> str | None:
         return self.rulebook.body_fault(approval_no, scheme, issued_on, day)
+
+    def recalls_about(self, number: str, gtins: Iterable[str]) -> Sequence[RecallState]:
+        return self.rulebook.recalls_about(number, gtins)
 
     def sighting(self, code: str) -> Sighting | None:
         return self.sightings.get(code)

@@ -12,6 +12,7 @@ from services.domain.catalogue import CatalogueState
 from services.domain.certificate import Certificate, CertificateState, from_state
 from services.domain.errors import BadRequest
 from services.domain.identifiers import CHINA
+from services.domain.notice_states import RecallState
 from services.domain.scheme import Scheme, SchemeState, scheme_from_state
 from services.postgres import Cursor
 
@@ -134,6 +135,24 @@ def administrative_states(cur: Cursor, seq: int) -> dict[str, Then]:
 
 
 _ID = {"body": "approval_no", "scheme": "id", "catalogue": "id", "alliance": "id", "authority": "id"}
+
+
+def recalls_at(cur: Cursor, seq: int) -> list[RecallState]:
+    """The recalls as they stood at an entry, closed ones among them, by id."""
+    return [cast(RecallState, then.state) for _, then in sorted(recall_states(cur, seq).items())]
+
+
+def recall_states(cur: Cursor, seq: int) -> dict[str, Then]:
+    """The same by record key, with their places."""
+    cur.execute(
+        "SELECT seq, recorded_at, state" + _SAID_BY_AUTHORITIES + " AND type LIKE 'certmark.recall.%%' ORDER BY seq",
+        (_authorities(cur), seq),
+    )
+    found = {}
+    for at, recorded_at, text in cur.fetchall():
+        state = orjson.loads(text)
+        found[f"recall/{state['id']}"] = Then(at, recorded_at, state)
+    return found
 
 
 def _authorities(cur: Cursor) -> list[str]:

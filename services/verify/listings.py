@@ -3,7 +3,7 @@
 import tempfile
 from base64 import urlsafe_b64decode
 from collections import Counter, OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -13,19 +13,24 @@ import orjson
 
 from services.domain.catalogue import CatalogueState
 from services.domain.certificate import Certificate
+from services.domain.copies import summed
 from services.domain.errors import BadRequest, NotJson, TooLarge
 from services.domain.identifiers import civil_day, instant_text, normalised
 from services.domain.listing import Confidence, Listing, Sighting, unit_code
 from services.domain.listing_rules import RULE_SET
 from services.domain.listing_standing import Verdict
+from services.domain.notice_states import RecallState
 from services.domain.registered import Registered, lean, registered
 from services.listings.checking import Held, canonical, finding_json, findings_on
 from services.listings.columns import HEADINGS, KEYS, fields_of_object, listing_of
 from services.listings.reading import Reading
 from services.listings.shelf import Rulebook
+from services.verify.looked_up import code_unit
 from services.verify.name_index import folded
 from services.verify.read_model import Meta, Stored, certificate_key
 from services.verify.register import Register, certificate_in
+from services.verify.scan_counts import code_key
+from services.verify.scan_store import ScanReader
 
 _USCC = 18
 _KEPT = 36_000
@@ -39,8 +44,9 @@ class NodeSource:
         Unreadable: there is no usable file.
     """
 
-    def __init__(self, register: Register, hosts: tuple[str, ...], day: date) -> None:
+    def __init__(self, register: Register, hosts: tuple[str, ...], day: date, scans: ScanReader | None = None) -> None:
         self._register = register
+        self._scans = scans
         self.hosts = hosts
         self.day = day
         self._rulebook: Rulebook | None = None
@@ -66,7 +72,11 @@ class NodeSource:
             directory = self._register.directory(meta)
             stored = self._register.model.records_under("catalogue")
             catalogues = [cast(CatalogueState, one.payload()["state"]) for one in stored]
-            self._rulebook = Rulebook(directory.schemes, {one["id"]: one for one in catalogues}, directory.bodies)
+            recalls = [
+                cast(RecallState, one.payload()["state"]) for one in self._register.model.records_under("recall")
+            ]
+            in_force = {one["id"]: one for one in catalogues}
+            self._rulebook = Rulebook(directory.schemes, in_force, directory.bodies, recalls)
             self._rulebook_of = of
         return self._rulebook
 
@@ -92,6 +102,17 @@ class NodeSource:
                 of = self._parties[party] = self._of_party(party)
             held[party] = [found for number in of if (found := self._certificate(number)) is not None]
         return Held(certificates, marks, held)
+
+    def look_ups(self, codes: Collection[str]) -> Mapping[str, Sighting]:
+        """Of codes that the register has, out of the counts that all nodes publish (docs/copies.md)."""
+        found: dict[str, Sighting] = {}
+        if self._scans is None:
+            return {}
+        for code in codes:
+            told = summed(self._scans.tallies(code_key(code_unit(code))), self.day)
+            if told is not None:
+                found[code] = Sighting(look_ups=told.count, rule=told.rule.id if told.rule else None)
+        return found
 
     def _of_party(self, party: str) -> list[str]:
         """By credit code any party's certificates, by name the holder's."""
@@ -134,7 +155,7 @@ def _certificate_in(record: Stored) -> Certificate:
 
 def node_source(folder: Path, hosts: tuple[str, ...], now: datetime) -> NodeSource:
     """The source over the file in a node's folder, as of today."""
-    return NodeSource(Register(folder), hosts, civil_day(now))
+    return NodeSource(Register(folder), hosts, civil_day(now), ScanReader(folder))
 
 
 # --- over HTTP -------------------------------------------------------------------------------------------

@@ -65,4 +65,9 @@ def unit_of(answer: Answer) -> bytes | None:
         return None
     if unit.form is Form.SERIAL:  # typed or scanned, signed or not: one unit has one count
         return MarkPath.of_product(question.gtin or "", question.serial).aad
-    return b"u" + unit.code.encode()
+    return code_unit(unit.code)
+
+
+def code_unit(code: str) -> bytes:
+    """What stands for a unit's code that is no serial, in its canonical form."""
+    return b"u" + code.encode()

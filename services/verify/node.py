@@ -25,6 +25,7 @@ from services.verify.quick import COUNTED, cache_control, etag, shared_seconds
 from services.verify.read_model import Unreadable
 from services.verify.recognise import Question
 from services.verify.register import CannotSay, Directory, Register
+from services.verify.scan_store import ScanReader
 from services.verify.warm import PAGE_KEPT
 from services.verify.wording import HTML_LANG, LANGUAGES, Code, Note
 
@@ -85,7 +86,9 @@ class Node:
         """What listings are checked against, with what this thread keeps of it."""
         source: listings.NodeSource | None = getattr(self._mine, "listings", None)
         if source is None:
-            source = self._mine.listings = listings.NodeSource(self.register, self.hosts, civil_day(now))
+            source = self._mine.listings = listings.NodeSource(
+                self.register, self.hosts, civil_day(now), ScanReader(self.register.model.folder)
+            )
         source.day, source.hosts = civil_day(now), self.hosts
         return source
 

@@ -157,6 +157,10 @@ class ReadModel:
         self._meta: Meta | None = None
 
     @property
+    def folder(self) -> Path:
+        return self._folder
+
+    @property
     def target(self) -> str:
         """The name of the file that was read last."""
         return self._target

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -11,7 +11,9 @@ from services.domain.consequence import Order, Reach
 from services.domain.listing import Confidence, Finding, Listing, Sighting, check, legal_basis
 from services.domain.listing_rules import CLAUSES, RULES, clause_on
 from services.domain.listing_standing import Verdict, standing_verdict
+from services.domain.notice_states import RecallState
 from services.domain.standing import Standing
+from services.listings.shelf import Rulebook
 from services.verify.wording import Code
 from tests.listings import DAY, demonstration_shelf, samples, shelf
 from tests.sealed_register import demonstration
@@ -182,7 +184,7 @@ def test_dates_that_contradict_each_other_are_not_used() -> None:
 
 def test_a_code_in_another_shop_is_a_copy() -> None:
     code = "790326983690060267"
-    for sighting, verdict in ((Sighting(other_shops=1), Verdict.LEAD), (Sighting(look_ups=3, cities=2), Verdict.OK)):
+    for sighting, verdict in ((Sighting(other_shops=1), Verdict.LEAD), (Sighting(look_ups=3), Verdict.OK)):
         held = shelf([demonstration("7903OP2600128")], {code: sighting})
         assert check(ORGANIC, held).verdict is verdict
 
@@ -297,3 +299,55 @@ def test_the_table_of_standings_and_orders() -> None:
     for (reach, now, order), (verdict, rule) in expected.items():
         cell = standing_verdict(Reach(reach), Standing(now), Order(order))
         assert (cell.verdict, cell.rule or "-") == (verdict, rule), (reach, now, order)
+
+
+def a_recall(**told: object) -> RecallState:
+    recall: dict[str, object] = {
+        "v": 1,
+        "kind": "recall",
+        "id": "R-1",
+        "certificate_no": "2023990703000117",
+        "gtin": None,
+        "model": None,
+        "batches": [],
+        "made_from": None,
+        "made_until": None,
+        "reason": "defect",
+        "instrument": "召回公告 1 号",
+        "text": {"zh": "停止销售", "en": "Stop selling"},
+        "opened_on": "2026-10-01",
+        "digest": "0" * 64,
+        "closed_on": None,
+        "closed_by": None,
+        "note": None,
+    }
+    return cast(RecallState, recall | told)
+
+
+@pytest.mark.parametrize(
+    ("recall", "more", "verdict"),
+    [
+        ({}, {}, Verdict.LEAD),
+        ({"closed_on": "2026-10-20"}, {}, Verdict.OK),
+        ({"opened_on": "2026-11-02"}, {}, Verdict.OK),
+        ({"model": "KFR-35GW/A1"}, {}, Verdict.LEAD),
+        ({"model": "KFR-50GW/A1"}, {}, Verdict.OK),
+        ({"model": "KFR-50GW/A1"}, {"model": None}, Verdict.REVIEW),
+        ({"certificate_no": None, "gtin": "06909900123007"}, {}, Verdict.LEAD),
+        ({"certificate_no": None, "gtin": "06909900123014"}, {}, Verdict.OK),
+        ({"batches": ["B2024-07"]}, {}, Verdict.REVIEW),
+        ({"batches": ["B2024-07"]}, {"text": "批次 b2024-07，现货"}, Verdict.LEAD),
+        ({"made_from": "2024-01-01", "made_until": "2024-06-30"}, {}, Verdict.REVIEW),
+        ({"made_from": "2024-01-01", "made_until": "2024-06-30"}, {"made_on": date(2024, 5, 1)}, Verdict.LEAD),
+        ({"made_from": "2024-01-01", "made_until": "2024-06-30"}, {"made_on": date(2025, 5, 1)}, Verdict.OK),
+        ({"certificate_no": "2022990201000204"}, {}, Verdict.OK),
+    ],
+)
+def test_goods_of_an_open_recall_are_not_to_be_sold(
+    recall: dict[str, object], more: dict[str, Any], verdict: Verdict
+) -> None:
+    book = SHELF.rulebook
+    recalling = replace(SHELF, rulebook=Rulebook(book.schemes, book.catalogues, book.bodies, [a_recall(**recall)]))
+    finding = check(GOOD._replace(title="空调", made_on=None, shipped_on=None)._replace(**more), recalling)
+    assert (finding.verdict, finding.code == "do_not_sell") == (verdict, verdict is not Verdict.OK), finding
+    assert finding.rules == ()

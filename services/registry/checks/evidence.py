@@ -16,7 +16,7 @@ from services.postgres import Cursor
 from services.registry.checks import store
 from services.registry.checks.store import Job
 from services.registry.dumps import chain_of_key
-from services.registry.past import administrative_states
+from services.registry.past import administrative_states, recall_states
 from services.registry.relay import seal
 from services.registry.store import StoredRecord
 
@@ -74,7 +74,7 @@ def _recorded_at(cur: Cursor, seq: int) -> str:
 
 def _records(cur: Cursor, job: Job, key: PrivateKey) -> Iterator[bytes]:
     """The states relied on as the position has them, sealed, in order of their keys. Their revision is their entry."""
-    states = administrative_states(cur, job.seq)
+    states = administrative_states(cur, job.seq) | recall_states(cur, job.seq)
     for name in sorted(states):
         then = states[name]
         text = canonical_text(dict(then.state), floats=True)

@@ -1,16 +1,23 @@
 """The register at an entry, as the check of listings asks it: sets of numbers, a statement each."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date
 
 import orjson
 
+from services.domain.listing import Sighting
 from services.domain.listing_words import name_form
 from services.domain.registered import Registered, registered
 from services.listings.checking import Held, canonical
 from services.listings.shelf import Rulebook
 from services.postgres import Connection, Cursor, connect, execute_values, transaction
-from services.registry.past import Administrations, CertificateThen, certificate_of, certificates_at
+from services.registry.past import (
+    Administrations,
+    CertificateThen,
+    certificate_of,
+    certificates_at,
+    recalls_at,
+)
 
 _KEPT = 15_000
 _PARTIES = 5000
@@ -37,7 +44,8 @@ class RegisterSource:
         if self._rulebook is None:
             with transaction(self._connected()) as cur:
                 stood = Administrations().at(cur, self.seq)
-            self._rulebook = Rulebook(stood.schemes, stood.catalogues, stood.bodies)
+                recalls = recalls_at(cur, self.seq)
+            self._rulebook = Rulebook(stood.schemes, stood.catalogues, stood.bodies, recalls)
         return self._rulebook
 
     def held(self, numbers: Collection[str], parties: Collection[str]) -> Held:
@@ -50,6 +58,9 @@ class RegisterSource:
         certificates = {number: one for number, one in found.items() if one is not None}
         held = {party: [one for number in of if (one := found.get(number))] for party, of in of_party.items()}
         return Held(certificates, owners, held)
+
+    def look_ups(self, codes: Collection[str]) -> Mapping[str, Sighting]:
+        return {}  # verify nodes count look-ups; the registry has none, and docs/listings.md says so
 
     def _certificates(self, cur: Cursor, numbers: Collection[str]) -> dict[str, Registered | None]:
         if len(self._kept) > _KEPT:
