@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
+from functools import cache
 from types import MappingProxyType
 
 from services.domain.certificate import Certificate, Mark, StatusInterval
@@ -524,6 +525,7 @@ def permits(
     return Permit(rule.allowed, rule.id, CLAUSES[rule.clause], now, _filled(rule.reason, counts, now, is_marks))
 
 
+@cache  # of a few hundred questions
 def rule_for(reach: Reach, act: Act, now: Standing, order: Order) -> Rule:
     """The row that answers; there is one for everything that can be asked."""
     return next(rule for rule in RULES if rule.names(reach, act, now, order))

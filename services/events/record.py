@@ -203,6 +203,15 @@ def open_sealed(value: bytes, typ: str = TYP) -> Sealed:
     return Sealed(alg, kid, _unbase64(parts[1]), value[: len(parts[0]) + 1 + len(parts[1])], _unbase64(parts[2]))
 
 
+def sealed_by(value: bytes, typ: str = TYP) -> str:
+    """The kid of the seal on a record that was taken apart before.
+
+    Raises:
+        NotAnEnvelope, Malformed: its header is of another form.
+    """
+    return _header(value.partition(b".")[0], typ)[1]
+
+
 @lru_cache(maxsize=64)  # a registry has few keys, and seals millions of records with them
 def _header(part: bytes, typ: str) -> tuple[str, str]:
     header = strict_json.loads(_unbase64(part))

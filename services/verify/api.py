@@ -70,7 +70,14 @@ def app_for(settings: Settings, clock: Callable[[], datetime]) -> Flask:
         app.wsgi_app, settings.data / "verify", node.stale_after, headers, node.clock, node.has_to_wait
     )
     app.wsgi_app = WarmPath(  # type: ignore[method-assign]
-        app.wsgi_app, settings.data / "verify", node.stale_after, node.clock, accepted_language, node.has_to_wait
+        app.wsgi_app,
+        settings.data / "verify",
+        node.stale_after,
+        list((dict(headers) | {"Content-Security-Policy": pages.CONTENT_SECURITY_POLICY}).items()),
+        node.clock,
+        accepted_language,
+        node.has_to_wait,
+        node.page_made,
     )
     return app
 

@@ -23,10 +23,9 @@ from services.verify.looked_up import LookedUp
 from services.verify.pages import SILENT, Frame
 from services.verify.quick import COUNTED, cache_control, etag, shared_seconds
 from services.verify.read_model import Unreadable
-from services.verify.recognise import Question
+from services.verify.recognise import Question, of_certificate
 from services.verify.register import CannotSay, Directory, Register
 from services.verify.scan_store import ScanReader
-from services.verify.warm import PAGE_KEPT
 from services.verify.wording import HTML_LANG, LANGUAGES, Code, Note
 
 HTML, JSON, LINKSET = "text/html", "application/json", "application/linkset+json"
@@ -172,9 +171,17 @@ class Node:
             frame = self.frame(other_language=answer.code not in SILENT)
             page, tagged = pages.verdict_page(answer, frame, self.settings.public_url, self.settings.registry_url)
             response = self.html(page, frame)
-            if answer.found is not None and question.token is None and answer.code is not Code.STATUS_UNKNOWN:
-                request.environ[PAGE_KEPT] = tagged
         return self.cached(response, answer, tagged)
+
+    def page_made(self, number: str, language: str, explicit: bool) -> bytes | None:
+        """The page of a certificate with places for the time of asking, as `respond` makes it; None where it has more
+        to say than a page."""
+        answer = self.decide(of_certificate(number))
+        if answer.found is None or answer.code is Code.STATUS_UNKNOWN:
+            return None
+        other = "zh" if language == "en" else "en"
+        frame = Frame(language, explicit, f"?lang={other}", answer.demonstration)
+        return pages.verdict_page(answer, frame, self.settings.public_url, self.settings.registry_url)[1]
 
     def html(self, page: bytes, frame: Frame, status: int = 200) -> Response:
         response = Response(page, status, content_type=f"{HTML}; charset=utf-8")

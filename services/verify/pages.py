@@ -2,16 +2,15 @@
 
 import base64
 import hashlib
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Template
 from markupsafe import Markup
 
 from services import chart
@@ -24,9 +23,11 @@ from services.domain.standing import Standing, interval_on, mark_standing, part_
 from services.domain.unit_code import Form
 from services.verify.answer import Answer, Unit
 from services.verify.notices import recall_reason, recall_scope
+from services.verify.page_parts import FactRow, Line, MayLine, history_markup, lines_markup, may_markup, rows_markup
+from services.verify.page_templates import ENVIRONMENTS, STYLE
 from services.verify.permits import permits_today
 from services.verify.site.words import SITE
-from services.verify.story import SHOWN, Happening, reason_text, story, until_clause
+from services.verify.story import Happening, reason_text, story, until_clause
 from services.verify.wording import (
     ACT_WORD,
     ALLOWED_WORD,
@@ -49,8 +50,6 @@ from services.verify.wording import (
     wording,
 )
 
-_FOLDER = Path(__file__).parent / "templates"
-STYLE = (_FOLDER / "page.css").read_text(encoding="utf-8").replace("\n", "")
 _STYLES = " ".join(
     f"'sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode('ascii')}'"
     for style in (STYLE, chart.STYLE)
@@ -80,29 +79,15 @@ SILENT = (Code.BAD_SIGNATURE, Code.UNKNOWN_SIGNER, Code.UNREADABLE, Code.IMPOSTO
 
 _CHECKED_ISO, _CHECKED_TEXT = "\ue000iso\ue000", "\ue000text\ue000"
 
-_environment = Environment(
-    loader=FileSystemLoader(_FOLDER), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
-)
-_CHINESE = re.compile("[\u3400-\u9fff]")
-
-
-def _said(text: str, language: str) -> str:
-    """Data that stays Chinese on an English page, marked as such for screen readers and hyphenation."""
-    if language == "en" and _CHINESE.search(text):
-        return Markup('<span lang="zh-CN">{}</span>').format(text)
-    return text
-
-
-_environment.filters["said"] = _said
-_environment.globals["shown"] = SHOWN
-_environment.globals["chart_css"] = Markup(chart.STYLE)  # noqa: S704  # our own text, not anybody's input
-_labels = {
-    language: SimpleNamespace(**{name: text[language] for name, text in LABELS.items()}) for language in HTML_LANG
-}
+for _one in ENVIRONMENTS.values():
+    _one.filters |= {"rows": rows_markup, "happenings": history_markup, "lines": lines_markup, "may": may_markup}
 _site = {language: SimpleNamespace(**{name: text[language] for name, text in SITE.items()}) for language in HTML_LANG}
-_verdict = _environment.get_template("verdict.html")
-_front = _environment.get_template("front.html")
-_error = _environment.get_template("error.html")
+_field = {
+    language: environment.from_string(
+        '{% from "parts.html" import field with context %}{{ field(value, error, label.look_up_another) }}'
+    )
+    for language, environment in ENVIRONMENTS.items()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,28 +110,6 @@ class Frame:
     @property
     def query(self) -> str:
         return f"?lang={self.language}" if self.explicit else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One entry of a list inside a row."""
-
-    text: str
-    sub: str = ""
-    href: str = ""
-    here: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class FactRow:
-    """One row of the summary list: a text or a list of lines."""
-
-    label: str
-    text: str = ""
-    sub: str = ""
-    tag: str = ""
-    family: str = ""
-    items: Sequence[Line] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +146,7 @@ class _View:
     coverage: Sequence[str] = ()
     expected: Sequence[str] = ()
     candidates: Sequence[Mapping[str, str]] = ()
-    may: Sequence[Mapping[str, str]] = ()
+    may: tuple[MayLine, ...] = ()
     may_reasons: Sequence[str] = ()
     may_without: bool = False
     rows: list[FactRow] = field(default_factory=list)
@@ -213,13 +176,14 @@ def verdict_page(
     title = view.title
     if view.number:
         title += f" – {view.number}"
-    html = _verdict.render(
+    html = _template("verdict.html", frame).render(
         v=view,
         title=f"{title} – {LABELS['site'][frame.language]}",
         robots="noindex",
         origin=public_url,
         registry=registry_url,
         receipt=receipt,
+        field=_field_for(view.typed, view.problem, frame),
         **_frame(frame),
     )
     tagged = html.encode()
@@ -245,31 +209,31 @@ def front_page(frame: Frame, as_of: datetime | None, examples: Sequence[tuple[st
         }
         for number, code, notes in examples
     ]
-    return _front.render(
-        title=LABELS["site"][language],
-        robots="index",
-        examples=shown,
-        as_of=beijing(as_of) if as_of else LABELS["no_data"][language],
-        has_data=as_of is not None,
-        site=_site[language],
-        **_frame(frame),
-    ).encode()
+    return (
+        _template("front.html", frame)
+        .render(
+            title=LABELS["site"][language],
+            robots="index",
+            examples=shown,
+            as_of=beijing(as_of) if as_of else LABELS["no_data"][language],
+            has_data=as_of is not None,
+            site=_site[language],
+            **_frame(frame),
+        )
+        .encode()
+    )
 
 
 def rendered(template: str, view: object, title: str, frame: Frame, robots: str = "noindex") -> bytes:
     """A page of another module's view in the frame that all pages share."""
     site = LABELS["site"][frame.language]
-    return (
-        _environment.get_template(template)
-        .render(v=view, title=f"{title} – {site}", robots=robots, **_frame(frame))
-        .encode()
-    )
+    return _template(template, frame).render(v=view, title=f"{title} – {site}", robots=robots, **_frame(frame)).encode()
 
 
 def site_page(template: str, frame: Frame, title: str, **members: Any) -> bytes:
     """One of the pages beside the verdicts, with what its template prints."""
     return (
-        _environment.get_template(template)
+        _template(template, frame)
         .render(
             title=f"{title} – {LABELS['site'][frame.language]}",
             heading=title,
@@ -293,35 +257,62 @@ def error_page(status: int, frame: Frame) -> bytes:
     """A page for when something is wrong with the request or with us; it needs no data."""
     kind = _ERRORS.get(status) or ("error_500" if status >= 500 else "error_400")
     heading = LABELS[kind][frame.language]
-    return _error.render(
-        title=f"{heading} – {LABELS['site'][frame.language]}",
-        robots="noindex",
-        heading=heading,
-        text=LABELS[f"{kind}_text"][frame.language],
-        **_frame(frame),
-    ).encode()
+    return (
+        _template("error.html", frame)
+        .render(
+            title=f"{heading} – {LABELS['site'][frame.language]}",
+            robots="noindex",
+            heading=heading,
+            text=LABELS[f"{kind}_text"][frame.language],
+            **_frame(frame),
+        )
+        .encode()
+    )
+
+
+def _template(name: str, frame: Frame) -> Template:
+    return ENVIRONMENTS[frame.language].get_template(name)
 
 
 def _frame(frame: Frame) -> dict[str, Any]:
     other = "zh" if frame.language == "en" else "en"
     return {
-        "language": frame.language,
         "explicit": frame.explicit,
-        "html_lang": HTML_LANG[frame.language],
-        "label": _labels[frame.language],
-        "colon": LABELS["colon"][frame.language],
-        "css": Markup(STYLE),  # noqa: S704  # our own file, not anybody's input
         "other_href": frame.other_href,
         "other_lang": HTML_LANG[other],
         "lang_query": frame.query,
-        "navigation": [(frame.link(path), LABELS[name][frame.language]) for path, name in NAVIGATION],
+        "navigation": _navigation(frame.language, frame.explicit),
         "link": frame.link,
         "demonstration": frame.demonstration,
     }
 
 
+@lru_cache
+def _navigation(language: str, explicit: bool) -> Markup:
+    """The links at the foot of every page."""
+    frame = Frame(language, explicit)
+    link = Markup('<a href="{}">{}</a>')
+    return Markup("").join(link.format(frame.link(path), LABELS[name][language]) for path, name in NAVIGATION)
+
+
+def _field_for(value: str, problem: str, frame: Frame) -> Markup:
+    """The field under an answer; nearly always the empty one."""
+    if value or problem:
+        return _field_of(value, problem, frame.language, frame.explicit)
+    return _empty_field(frame.language, frame.explicit)
+
+
+@lru_cache
+def _empty_field(language: str, explicit: bool) -> Markup:
+    return _field_of("", "", language, explicit)
+
+
+def _field_of(value: str, problem: str, language: str, explicit: bool) -> Markup:
+    return Markup(_field[language].render(value=value, error=problem, explicit=explicit))  # noqa: S704  # by a template
+
+
 def beijing(instant: datetime) -> str:
-    return instant.astimezone(CHINA).strftime("%Y-%m-%d %H:%M:%S")
+    return instant.astimezone(CHINA).isoformat(" ", "seconds")[:19]
 
 
 def certificate_path(number: str) -> str:
@@ -610,14 +601,10 @@ def _tell_deeds(view: _View, answer: Answer, language: str) -> None:
         if permit.allowed is not Allowed.YES or today.suspended_parts:
             reason = permit.reason[words].replace(WITHOUT[words], "")
             reasons.setdefault(reason, []).append(ACT_WORD[act][language])
-    view.may = [
-        {
-            "act": ACT_WORD[act][language],
-            "family": _LOOK[permit.allowed],
-            "word": ALLOWED_WORD[permit.allowed][language],
-        }
+    view.may = tuple(
+        MayLine(ACT_WORD[act][language], _LOOK[permit.allowed].value, ALLOWED_WORD[permit.allowed][language])
         for act, permit in today.permits.items()
-    ]
+    )
     view.may_reasons = [
         f"{LABELS['and'][language].join(acts)}{LABELS['colon'][language]}{reason}" for reason, acts in reasons.items()
     ]

@@ -216,7 +216,10 @@ def permit_for(subject: Subject, deed: Deed, rules: SchemeRules) -> Permit:
         subject.standing_on,
         subject.turns,
     )
-    suspended = subject.suspended_parts(deed.at)
+    return _except(permit, subject.suspended_parts(deed.at))
+
+
+def _except(permit: Permit, suspended: list[str]) -> Permit:
     if permit.allowed is Allowed.NO or not suspended:
         return permit
     zh = f"{permit.reason['zh']}；下列型号已暂停，不在此列：{'、'.join(suspended)}"
@@ -238,7 +241,13 @@ def permits_today(answer: Answer) -> Today | None:
     if subject is None or answer.scheme is None or answer.scheme["class"] != "product":
         return None
     rules = answer.scheme
-    found = {act: permit_for(subject, Deed(act, answer.day), rules) for act in Act}
+    certificate, mark, day = subject.certificate, subject.mark, answer.day
+    # Goods of which no date is known: there is but one day to judge, and no turns since they were made.
+    now, suspended = subject.standing_on(day), subject.suspended_parts(day)
+    found = {
+        act: _except(permits(certificate, mark, act, day, None, None, rules, lambda _: now, ()), suspended)
+        for act in Act
+    }
     if Note.POSSIBLE_COPY in answer.notes:
         clause, reason = CLAUSES[COPIED.clause], _words(COPIED.reason)
         for act, permit in found.items():
@@ -248,7 +257,7 @@ def permits_today(answer: Answer) -> Today | None:
         reason = _recall_reason(answer.recalls[0].state)
         recalled = replace(next(iter(found.values())), allowed=RECALLED.allowed, rule=RECALLED.rule, reason=reason)
         found |= dict.fromkeys((act for act in Act if act is not Act.DISPLAY), recalled)
-    return Today(found, subject.suspended_parts(answer.day))
+    return Today(found, suspended)
 
 
 def _subject(answer: Answer, gtin: str | None, model: str | None) -> tuple[Code | None, Subject | None]:

@@ -11,7 +11,7 @@ from services.domain.errors import Fault, Malformed
 from services.domain.identifiers import instant_of
 from services.domain.scheme import Scheme, SchemeRules, SchemeState, scheme_from_state
 from services.events.keys import b64u, public_key
-from services.events.record import Recorded, SealedRecord, open_sealed, recorded
+from services.events.record import Recorded, SealedRecord, recorded, sealed_by
 from services.marks.token import MarkKey, mark_kid
 from services.verify.notices import Notices, notices_in
 from services.verify.read_model import DamagedRow, Meta, ReadModel, Stored, certificate_key
@@ -157,7 +157,7 @@ def found_in(stored: Stored) -> Found:
         under_review=payload["under_review"],
         tokens=tokens,
         history=tuple(recorded(one) for one in payload.get("history", ())),
-        seal_kid=open_sealed(stored.sealed).kid,
+        seal_kid=sealed_by(stored.sealed),
     )
 
 

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from services.domain.errors import NotFound
 from services.verify import pages
 from services.verify.node import Node
+from services.verify.page_templates import STYLE
 from services.verify.pages import Frame
 from services.verify.quick import etag
 from services.verify.scan_wording import SCAN
@@ -77,7 +78,7 @@ def add_routes(public: Blueprint, node: Node) -> None:
     def scan() -> Response:
         frame, made = node.frame(), _made()
         response = Response(scan_page(frame, made), content_type="text/html; charset=utf-8")
-        response.headers["Content-Security-Policy"] = made.content_security_policy(pages.STYLE, _CSS)
+        response.headers["Content-Security-Policy"] = made.content_security_policy(STYLE, _CSS)
         response.headers["Permissions-Policy"] = PERMISSIONS
         response.headers["Content-Language"] = HTML_LANG[frame.language]
         response.headers["Cache-Control"] = "no-cache"

@@ -76,7 +76,7 @@ def _plain(day: date, text: str) -> tuple[date, Happening]:
 def _told(found: Found, entry: Recorded, answer: Answer, language: str) -> tuple[date, Happening]:
     certificate = found.certificate
     day = entry.effective_at or civil_day(entry.recorded_at)
-    at = entry.recorded_at.astimezone(CHINA).strftime("%Y-%m-%d %H:%M")
+    at = entry.recorded_at.astimezone(CHINA).isoformat(" ", "minutes")[:16]
     who = answer.sources.get(entry.source, entry.source)
     undone = ""
     if entry.digest in certificate.annulled:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import zxingcpp
@@ -15,6 +16,7 @@ from PIL import Image
 
 from services.domain.certificate import Status, StatusInterval
 from services.settings import settings_from
+from services.verify import pages
 from services.verify.answer import decide
 from services.verify.answer_schemas import AnswerSchema, AnswersSchema
 from services.verify.api import app_for
@@ -516,6 +518,34 @@ def test_a_page_that_is_kept_is_the_page_that_would_be_made(own: Service) -> Non
     assert "12:00:05" in later.text  # the time of asking is each asker's own
     assert later.headers["Cache-Control"] == "public, max-age=0, s-maxage=30"
     assert own.client.get(f"/c/{NUMBER}", headers={"Accept": "application/json"}).mimetype == "application/json"
+
+
+def test_a_page_made_in_front_of_flask_is_the_page_made_behind_it(own: Service) -> None:
+    own.register.publish_recall("R-1", NOW.date(), certificate_no=NUMBER)
+    own.register.publish_warning("W-1", NOW.date(), scheme="qms")
+    own.publish()
+    quick = 0
+    for number in NUMBERS:
+        for query in ("", "lang=zh", "lang=en"):
+            path = f"/c/{quote(number, safe='')}?{query}"
+            here, behind = own.client.get(path), own.client.get(f"{path}&")  # an address that is not a plain page's
+            assert here.data == behind.data, path
+            assert "Date" in behind.headers  # which the server adds to what is made here
+            told = dict(here.headers)
+            quick += told.pop("Date", None) is None
+            assert told == {name: text for name, text in behind.headers.items() if name != "Date"}, path
+    assert quick > len(NUMBERS)
+
+
+def test_a_fault_in_front_of_flask_is_answered_behind_it(own: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> bytes:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(pages, "verdict_page", broken)
+    own.app.config["PROPAGATE_EXCEPTIONS"] = False
+    answer = own.client.get(f"/c/{NUMBER}")
+    assert answer.status_code == 500
+    assert "ZeroDivision" not in answer.text
 
 
 def test_a_page_is_kept_no_longer_than_it_is_true(own: Service) -> None:

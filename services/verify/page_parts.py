@@ -1,0 +1,111 @@
+"""The parts of a page that are each certificate's own, put together without a template: line by line they cost most."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from markupsafe import Markup, escape
+
+from services.verify.page_templates import ENVIRONMENTS
+from services.verify.story import Happening
+
+_TO_ESCAPE = re.compile("[&<>'\"]")
+_CHINESE = re.compile("[\u3400-\u9fff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One entry of a list inside a row."""
+
+    text: str
+    sub: str = ""
+    href: str = ""
+    here: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FactRow:
+    """One row of the summary list: a text or a list of lines."""
+
+    label: str
+    text: str = ""
+    sub: str = ""
+    tag: str = ""
+    family: str = ""
+    items: Sequence[Line] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MayLine:
+    """Whether one deed is allowed, in words, with the family of answers that it looks like."""
+
+    act: str
+    family: str
+    word: str
+
+
+def rows_markup(rows: Sequence[FactRow], language: str) -> Markup:
+    """The summary list's rows."""
+    return Markup("".join([_row(row, language) for row in rows]))  # noqa: S704  # every text went through _plain
+
+
+def history_markup(happenings: Sequence[Happening], language: str) -> Markup:
+    """What happened, each as an entry of a list."""
+    return Markup("".join([_happening(one, language) for one in happenings]))  # noqa: S704  # as above
+
+
+def lines_markup(text: str, language: str) -> Markup:
+    """A text's lines, each ended."""
+    return Markup("".join([f"{_said(line, language)}\n" for line in text.splitlines()]))  # noqa: S704  # as above
+
+
+@lru_cache(maxsize=1024)  # certificates of a scheme and a standing have the same
+def may_markup(lines: tuple[MayLine, ...], language: str) -> Markup:
+    """The table of what is allowed."""
+    text = ENVIRONMENTS[language].get_template("may.html").render(lines=lines)
+    return Markup(text)  # noqa: S704  # of a template that escapes
+
+
+def _row(row: FactRow, language: str) -> str:
+    if row.items:
+        told = f"<ul>{''.join([_line(line, language) for line in row.items])}</ul>"
+    else:
+        told = _said(row.text, language)
+        if row.tag:
+            told += f' <span class="tag{f" {_plain(row.family)}" if row.family else ""}">{_plain(row.tag)}</span>'
+        if row.sub:
+            told += f'<span class="sub">{_said(row.sub, language)}</span>'
+    return f"<div><dt>{_plain(row.label)}</dt><dd>{told}</dd></div>\n"
+
+
+def _line(line: Line, language: str) -> str:
+    told = _said(line.text, language)
+    if line.href:
+        told = f'<a href="{_plain(line.href)}">{told}</a>'
+    if line.here:
+        told += f' <span class="tag">{_plain(line.here)}</span>'
+    if line.sub:
+        told += f'<span class="sub">{_said(line.sub, language)}</span>'
+    return f"<li>{told}</li>"
+
+
+def _happening(one: Happening, language: str) -> str:
+    day, told = _plain(one.day), _said(one.text, language)
+    if one.undone:
+        told = f'<s>{told}</s> <span class="tag">{_plain(one.undone)}</span>'
+    if one.recorded:
+        told += f'<span class="sub">{_said(one.recorded, language)}</span>'
+    return f'<li><time datetime="{day}">{day}</time>{told}</li>\n'
+
+
+def _said(text: str, language: str) -> str:
+    """As the filter `said` of the templates."""
+    if language == "en" and _CHINESE.search(text):
+        return f'<span lang="zh-CN">{_plain(text)}</span>'
+    return _plain(text)
+
+
+def _plain(text: str) -> str:
+    """The text, escaped where there is anything to escape: `escape` alone makes an object of a class of its own."""
+    return str(escape(text)) if _TO_ESCAPE.search(text) else text

@@ -1,0 +1,77 @@
+"""The pages' templates, for each language with what never changes in it already written in.
+
+A label is the same on every page of a language. Looking it up and escaping it for each answer took a third of the
+time that a page took to render, so a template is compiled for a language once, with its labels as text.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from services import chart
+from services.verify.story import SHOWN
+from services.verify.wording import HTML_LANG, LABELS, LANGUAGES, Family
+
+FOLDER = Path(__file__).parent / "templates"
+STYLE = (FOLDER / "page.css").read_text(encoding="utf-8").replace("\n", "")
+
+_CONSTANT = re.compile(r"\{\{ (?:label\.(?P<label>[a-z0-9_]+)|(?P<other>colon|css|html_lang)) \}\}")
+_MARKUP = re.compile(r"\{[{%#]")
+_CHINESE = re.compile("[\u3400-\u9fff]")
+
+
+class _Filled(FileSystemLoader):
+    """Reads templates and writes a language's constants into them, before they are compiled."""
+
+    def __init__(self, language: str) -> None:
+        super().__init__(FOLDER)
+        self._others = {"colon": escape(LABELS["colon"][language]), "css": STYLE, "html_lang": HTML_LANG[language]}
+        self._language = language
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        source, path, is_fresh = super().get_source(environment, template)
+        return _CONSTANT.sub(self._text, source), path, is_fresh
+
+    def _text(self, found: re.Match[str]) -> str:
+        label = found["label"]
+        text = str(escape(LABELS[label][self._language]) if label else self._others[found["other"]])
+        return found[0] if _MARKUP.search(text) else text  # text that would be read as a template stays what it is
+
+
+def _said(text: str, language: str) -> str:
+    """Data that stays Chinese on an English page, marked as such for screen readers and hyphenation."""
+    if language == "en" and _CHINESE.search(text):
+        return Markup('<span lang="zh-CN">{}</span>').format(text)
+    return text
+
+
+def _environment(language: str) -> Environment:
+    environment = Environment(
+        loader=_Filled(language),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        auto_reload=False,  # else every page asks the disk whether its templates have changed
+    )
+    environment.filters["said"] = _said
+    icon = environment.from_string('{% from "parts.html" import icon %}{{ icon(family) }}')
+    environment.globals |= {
+        "shown": SHOWN,
+        "chart_css": Markup(chart.STYLE),  # noqa: S704  # our own text, not anybody's input
+        "css": Markup(STYLE),  # noqa: S704  # the same
+        "label": SimpleNamespace(**{name: text[language] for name, text in LABELS.items()}),
+        "colon": LABELS["colon"][language],
+        "language": language,
+        "html_lang": HTML_LANG[language],
+        "icons": {family.value: Markup(icon.render(family=family.value)) for family in Family},  # noqa: S704  # the same
+    }
+    return environment
+
+
+ENVIRONMENTS = {language: _environment(language) for language in LANGUAGES}
+"""One for each language, with `label`, `colon`, `language`, `html_lang` and `css` in it."""
