@@ -8,7 +8,8 @@ import shutil
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 CONNECTIONS = 16
@@ -21,23 +22,27 @@ class Load:
     per_second: float
     p99_ms: float
     client: str
+    processor_us: float = 0.0
+    """of the service that answers, for one answer: what other work on the machine disturbs least"""
 
 
 FIRST = 3_100_000
 """The eight digits behind `20239907` of the first certificate that `lives.number_of` names."""
 
 
-def asked(port: int, prefix: str, count: int, seconds: float) -> Load:
+def asked(port: int, prefix: str, count: int, seconds: float, spent: Callable[[], float]) -> Load:
     """Ask `prefix` + eight digits, each of `count` numbers from FIRST on as likely as any other, after a warm-up.
+
+    `spent` tells the seconds of processor time that the service has used.
 
     Raises:
         AssertionError: an answer was no 200.
     """
-    if shutil.which("wrk"):
-        _wrk(port, prefix, count, 1)
-        return _wrk(port, prefix, count, seconds)
-    _own(port, prefix, count, 1)
-    return _own(port, prefix, count, seconds)
+    way = _wrk if shutil.which("wrk") else _own
+    way(port, prefix, count, 1)
+    before = spent()
+    load = way(port, prefix, count, seconds)
+    return replace(load, processor_us=(spent() - before) / (load.per_second * seconds) * 1e6)
 
 
 def _wrk(port: int, prefix: str, count: int, seconds: float) -> Load:

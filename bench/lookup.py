@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import os
 import random
+import shutil
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from rich.progress import Progress
@@ -20,7 +22,7 @@ from bench.http_load import FIRST, Load, asked
 from bench.lives import number_of
 from bench.node import Names, build, topic_of
 from bench.plain import TABLE
-from bench.stage import Stage, load, stage, wait_for
+from bench.stage import Stage, load, processor_seconds, stage, wait_for
 from services import up
 from services.events.keys import load_key
 from services.postgres import transaction
@@ -51,11 +53,13 @@ def measure(progress: Progress, *, quick: bool) -> list[Figure]:
         figures.append(_searched(folder, count, 500 if quick else 3000))
         _load_plain(register, folder, count, progress)
         with (
-            register.running("verify"),
+            register.running("verify") as supervisor,
             _served(register, "bench.hello:create_app") as hello,
             _served(register, "bench.plain:create_app") as plain,
         ):
-            figures += _over_http(register, hello, plain, count, seconds, progress)
+            (verify,) = [child.process for child in supervisor.children if child.process is not None]
+            services = {"hello": hello, "plain": plain, "verify": (register.settings.verify_port, verify.pid)}
+            figures += _over_http(register, services, count, seconds, progress)
     return figures
 
 
@@ -91,10 +95,14 @@ def _snapshot(register: Stage, folder: Path, count: int) -> list[Figure]:
     began = time.perf_counter()
     loaded = snapshot.load(into, second, register.settings.genesis, lambda done, of: None)
     taken = time.perf_counter() - began
+    began = time.perf_counter()
+    shutil.copyfile(into / snapshot.DATA, second / "copy")  # what the disk gives at this moment, without any check
+    copied = loaded.bytes / 1e6 / (time.perf_counter() - began)
     for path in (*second.iterdir(), *into.iterdir()):
         path.unlink()
     raw: dict[str, float | str] = {"certificates": count, "seconds": round(taken, 2), "made in s": round(made, 1)}
     raw |= {"MB": round(loaded.bytes / 1e6), "MB/s": round(loaded.bytes / 1e6 / taken), "load": load()}
+    raw |= {"a plain copy, MB/s": round(copied)}
     return [Figure("snapshot, checked and in service", count / taken, "certificates/s", bar=4_000_000 / 60, raw=raw)]
 
 
@@ -102,21 +110,24 @@ def _searched(folder: Path, count: int, times: int) -> Figure:
     """Two characters of a name and longer pieces, evenly over holders and products; the answer as JSON included."""
     register, chance, names = Register(folder), random.Random(5), Names.drawn(count)
     taken: list[float] = []
+    spent: list[float] = []
     kinds = {By.HOLDER: names.holders, By.PRODUCT: names.products, None: [*names.holders[:1000], *names.products]}
     for _ in range(times):
         by = chance.choice(list(kinds))
         name = chance.choice(kinds[by])
         size = chance.choice((2, 2, 2, 4, len(name)))
         at = chance.randrange(max(1, len(name) - size + 1))
-        began = time.perf_counter()
+        began, used = time.perf_counter(), time.process_time()
         hits = search(register, name[at : at + size], by, None, datetime.now(UTC), timedelta(hours=24))
         assert hits is not None
         assert hits.items
         hits_json(hits)
         taken.append((time.perf_counter() - began) * 1000)
+        spent.append((time.process_time() - used) * 1000)
     register.model.close()
     raw: dict[str, float | str] = {"certificates": count, "holders": len(names.holders), "asked": times}
     raw |= {"p50 ms": round(percentile(taken, 50), 2), "worst ms": round(max(taken), 1), "load": load()}
+    raw |= {f"p{p} ms of processor time": round(percentile(spent, p), 2) for p in (50, 99)}
     return Figure("search by name, p99", percentile(taken, 99), "ms", bar=5.0, at_least=False, raw=raw)
 
 
@@ -140,22 +151,24 @@ def _load_plain(register: Stage, folder: Path, count: int, progress: Progress) -
 
 
 def _over_http(
-    register: Stage, hello_port: int, plain_port: int, count: int, seconds: int, progress: Progress
+    register: Stage, services: dict[str, tuple[int, int]], count: int, seconds: int, progress: Progress
 ) -> list[Figure]:
+    """`services` are (port, process) of the node and of what it is compared with."""
     port = register.settings.verify_port
     ways = {
-        "hello": (hello_port, PATH, count),
-        "plain": (plain_port, PATH, count),
-        "json": (port, PATH, count),
-        "unknown": (port, UNKNOWN, count),
-        "cold": (port, PAGE, count),
-        "warm": (port, PAGE, WARM),
+        "hello": ("hello", PATH, count),
+        "plain": ("plain", PATH, count),
+        "json": ("verify", PATH, count),
+        "unknown": ("verify", UNKNOWN, count),
+        "cold": ("verify", PAGE, count),
+        "warm": ("verify", PAGE, WARM),
     }
     found: dict[str, list[Load]] = {name: [] for name in ways}
     task = progress.add_task("asking", total=ROUNDS * len(ways))
     for _ in range(ROUNDS):  # by turns, so that whatever else the machine does meets all of them
-        for name, (at, path, among) in ways.items():
-            found[name].append(asked(at, path, among, seconds))
+        for name, (service, path, among) in ways.items():
+            at, process = services[service]
+            found[name].append(asked(at, path, among, seconds, partial(processor_seconds, process)))
             progress.advance(task)
     progress.remove_task(task)
     rate = {name: percentile([one.per_second for one in loads], 50) for name, loads in found.items()}
@@ -163,6 +176,7 @@ def _over_http(
         name: " ".join(f"{one.per_second:.0f}" for one in loads) for name, loads in found.items()
     }
     raw |= {f"p99 ms {name}": round(percentile([o.p99_ms for o in loads], 50), 1) for name, loads in found.items()}
+    raw |= {f"processor µs {n}": round(percentile([o.processor_us for o in loads], 50)) for n, loads in found.items()}
     raw |= {"certificates": count, "client": found["json"][0].client, "workers": register.settings.workers}
     raw |= {"load": load()}
     size, compressed = _page_size(port)
@@ -223,8 +237,8 @@ def _anonymous_mb(name: str) -> float:
 
 
 @contextlib.contextmanager
-def _served(register: Stage, factory: str) -> Iterator[int]:
-    """Another application, started with the very options of the verify service; its port."""
+def _served(register: Stage, factory: str) -> Iterator[tuple[int, int]]:
+    """Another application, started with the very options of the verify service; its port and process."""
     settings = register.settings
     with socket.create_server(("127.0.0.1", 0)) as drawn:
         port: int = drawn.getsockname()[1]
@@ -235,7 +249,7 @@ def _served(register: Stage, factory: str) -> Iterator[int]:
     process = subprocess.Popen([*options, factory], cwd=folder, env=told, stdout=sys.stderr)
     try:
         wait_for(lambda: _answers(port), 30, factory)
-        yield port
+        yield port, process.pid
     finally:
         process.terminate()
         process.wait()

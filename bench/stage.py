@@ -210,6 +210,12 @@ def _cpu_times() -> list[int]:
     return [int(word) for word in line.split()[1:9]]
 
 
+def processor_seconds(process: int) -> float:
+    """What a process and its children have used of the processors so far."""
+    parents, used = _processes()
+    return used.get(process, 0.0) + sum(used[pid] for pid, of in parents.items() if of == process)
+
+
 def _processes() -> tuple[dict[int, int], dict[int, float]]:
     """Of every process its parent, and its seconds of processor time."""
     parents: dict[int, int] = {}

@@ -103,10 +103,9 @@ def remove(cur: sqlite3.Cursor, names: Iterable[tuple[str, str]], until: int, ce
             cur.execute(_REMOVE[kind], (*found, pairs(text)))
 
 
-def names_like(connection: sqlite3.Connection, kind: str, text: str) -> tuple[list[list[int]], bool]:
-    """Three lists of names: the one that is the text, those that begin with it, those that contain it.
+def names_that_begin(connection: sqlite3.Connection, kind: str, text: str) -> tuple[list[int], list[int], bool]:
+    """The name that is the text, if there is one; those that begin with it, in the order of their characters.
 
-    The second are in the order of their characters, the third in the order in which the node came to know them.
     The flag says that there are more of them than a search looks at. `text` is folded and has two characters or more.
     """
     beyond = text[:-1] + chr(ord(text[-1]) + 1)
@@ -115,12 +114,17 @@ def names_like(connection: sqlite3.Connection, kind: str, text: str) -> tuple[li
         (text, kind, text, beyond, MOST_NAMES + 1),
     ).fetchall()
     exact = [name for name, same in within if same]
-    beginning = [name for name, same in within if not same][:MOST_NAMES]
-    containing = connection.execute(_CONTAIN[kind], (f'"{pairs(text)}"', 2 * MOST_NAMES + 1)).fetchall()
-    known = {*exact, *beginning}
-    others = [name for (name,) in containing if name not in known]
-    more = len(within) > MOST_NAMES or len(others) > MOST_NAMES
-    return [exact, beginning, others[:MOST_NAMES]], more
+    beginning = [name for name, same in within if not same]
+    return exact, beginning[:MOST_NAMES], len(within) > MOST_NAMES
+
+
+def names_that_contain(connection: sqlite3.Connection, kind: str, text: str) -> list[int]:
+    """Names that contain a text, those that begin with it among them, in the order in which the node came to know them.
+
+    As many as a search looks at beside those that begin with it, and one more where there are more.
+    """
+    rows = connection.execute(_CONTAIN[kind], (f'"{pairs(text)}"', 2 * MOST_NAMES + 1))
+    return [name for (name,) in rows]
 
 
 def certificates_named(connection: sqlite3.Connection, name: int, day: int, limit: int, *, in_force: bool) -> list[str]:

@@ -273,12 +273,18 @@ class ReadModel:
         with _damage_told(self._folder):
             return [number for (number,) in self._connection.execute(sql, (name, limit))]
 
-    def names_like(self, kind: str, folded: str) -> tuple[list[list[int]], bool]:
-        """The names that are, begin with or contain a text; see `name_index.names_like`."""
+    def names_that_begin(self, kind: str, folded: str) -> tuple[list[int], list[int], bool]:
+        """The name that is a text, those that begin with it, and whether there are more of these."""
         self.meta()
         assert self._connection is not None
         with _damage_told(self._folder):
-            return name_index.names_like(self._connection, kind, folded)
+            return name_index.names_that_begin(self._connection, kind, folded)
+
+    def names_that_contain(self, kind: str, folded: str) -> list[int]:
+        """The names that contain a text; see `name_index.names_that_contain`."""
+        assert self._connection is not None
+        with _damage_told(self._folder):
+            return name_index.names_that_contain(self._connection, kind, folded)
 
     def certificates_named(self, name: int, day: int, limit: int, *, in_force: bool) -> list[str]:
         """Certificates of a name that are in force on a day as declared, or that are not, the longest first."""

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -13,7 +14,7 @@ from services.domain.identifiers import civil_day, gtin14, instant_text, normali
 from services.domain.scheme import Coverage, Words
 from services.verify.answer import body_on, coverage_of_all, judge, noticed, with_grace
 from services.verify.as_json import head_of, head_on, is_overdue, may_be_noticed, shown_certificate
-from services.verify.name_index import FEWEST, HOLDER, PRODUCT, folded
+from services.verify.name_index import FEWEST, HOLDER, MOST_NAMES, PRODUCT, folded
 from services.verify.recognise import USCC
 from services.verify.register import Directory, Register
 from services.verify.wording import Note
@@ -118,23 +119,42 @@ def _ordered(
     """The first certificates in the order of the answer, and whether names were left out."""
     if by is By.USCC or by is By.GTIN:
         number = _number(text, by)
-        found = register.model.certificates_with(by.value, number, wanted)
-        return [(one, by, Match.EXACT) for one in found], False
+        bearing = register.model.certificates_with(by.value, number, wanted)
+        return [(one, by, Match.EXACT) for one in bearing], False
     name = folded(text)
     if len(name) < FEWEST:
         raise NotLookedFor(f"{FEWEST} letters, digits or characters at least", pointer="/q")
     kinds = (By.HOLDER, By.PRODUCT) if by is None else (by,)
-    like = {kind: register.model.names_like(kind.value, name) for kind in kinds}
-    found_numbers: dict[str, tuple[By, Match]] = {}
-    for place, match in enumerate(Match):
+    found: dict[str, tuple[By, Match]] = {}
+    more = False
+    for match, like in _names(register, name, kinds):
+        more = more or any(left_out for _, left_out in like.values())
         for in_force in (True, False):
             for kind in kinds:
-                for known in like[kind][0][place]:
+                for known in like[kind][0]:
                     for one in register.model.certificates_named(known, day.toordinal(), wanted, in_force=in_force):
-                        found_numbers.setdefault(one, (kind, match))
-                    if len(found_numbers) >= wanted:
-                        return _numbered(found_numbers, wanted), any(more for _, more in like.values())
-    return _numbered(found_numbers, wanted), any(more for _, more in like.values())
+                        found.setdefault(one, (kind, match))
+                    if len(found) >= wanted:
+                        return _numbered(found, wanted), more
+    return _numbered(found, wanted), more
+
+
+def _names(
+    register: Register, text: str, kinds: tuple[By, ...]
+) -> Iterator[tuple[Match, dict[By, tuple[list[int], bool]]]]:
+    """For each kind of match the names of each kind, and whether some were left out. The better match comes first.
+
+    What contains the text is looked for last, and only when it is asked for: that costs most.
+    """
+    within = {kind: register.model.names_that_begin(kind.value, text) for kind in kinds}
+    yield Match.EXACT, {kind: (exact, False) for kind, (exact, _, _) in within.items()}
+    yield Match.BEGINS, {kind: (beginning, more) for kind, (_, beginning, more) in within.items()}
+    like = {}
+    for kind, (exact, beginning, _) in within.items():
+        known = {*exact, *beginning}
+        others = [name for name in register.model.names_that_contain(kind.value, text) if name not in known]
+        like[kind] = others[:MOST_NAMES], len(others) > MOST_NAMES
+    yield Match.CONTAINS, like
 
 
 def _numbered(found: dict[str, tuple[By, Match]], wanted: int) -> list[tuple[str, By, Match]]:
