@@ -295,6 +295,9 @@ def test_an_administrator_closes_others_but_not_himself(administrator: FlaskClie
 def test_the_trail_holds_and_a_change_in_the_database_shows(
     administrator: FlaskClient, ours: Register, settings: Settings
 ) -> None:
+    for place in range(3):
+        with transaction(ours.connection) as cur:
+            trail.record(cur, datetime.now(UTC), "admin-01", "looked", f"page/{place}")
     page = administrator.get("/desk/trail?check=1&lang=en")
     assert "follow from each other" in page.text
     with transaction(ours.connection) as cur:

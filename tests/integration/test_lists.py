@@ -322,6 +322,7 @@ def served(chain: Chain, list_id: int) -> bytes:
 
 def test_the_checker_is_content_with_what_is_published(chain: Chain) -> None:
     chain.suspend(chain.issue())
+    chain.issue()
     chain.come_round()
     report = checked(chain, lambda list_id: served(chain, list_id))
     assert report.good, report

@@ -407,7 +407,7 @@ def test_the_front_page_leads_to_verdicts(served: Served, browser: Browser, lang
     page.screenshot(path=SHOTS / f"front-{language}-1280.png", full_page=True)
 
     page.get_by_role("searchbox").fill(" 2023990703000117 ")
-    page.get_by_role("button").click()
+    page.get_by_role("search").get_by_role("button").click()
     assert page.url.split("?")[0] == f"{served.fresh}/c/2023990703000117"
     assert page.locator("h1").inner_text() == NOTED[Note.SCOPE_LIMITED].title[language]
     other = "en" if language == "zh" else "zh"
