@@ -3,7 +3,8 @@
 import base64
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,12 +12,16 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
-from flask import Response, g, redirect, request
+from flask import Blueprint, Response, g, redirect, request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from werkzeug.exceptions import HTTPException
 
-from services.domain.errors import CertmarkError, NotFound
+from services import telemetry
+from services.domain.errors import BadRequest, CertmarkError, NotFound, TooLarge
 from services.domain.identifiers import CHINA
+from services.problems import InternalError, MethodNotAllowed
+from services.registry.door import LockedOut
 
 HTML_LANG = {"zh": "zh-CN", "en": "en"}
 TEMPLATES = Path(__file__).parent / "templates"
@@ -120,14 +125,47 @@ class Room:
         response.headers["Content-Language"] = HTML_LANG[language]
         return response
 
-    def told(self, error: CertmarkError, language: str) -> tuple[str, str, list[str]]:
-        """(headline, sentence, further lines) of an error: nothing of our own trouble but that there is some."""
+    def error(self, frame: Frame, error: CertmarkError, **content: Any) -> Response:
+        """The page of an error: nothing of our own trouble but that there is some."""
+        if error.status >= 503:
+            telemetry.warning("request failed", code=error.slug, detail=error.detail, path=request.path)
+        language, more = frame.language, list[str]()
         if isinstance(error, NotFound):
-            return self.say("nothing_here", language), self.say("nothing_here_text", language), []
-        if error.status >= 500:
-            return self.say("trouble", language), self.say("trouble_text", language), []
-        first, second = (error.title, error.zh) if language == "en" else (error.zh, error.title)
-        return self.say("error", language), first, [line for line in (second, error.detail, error.hint) if line]
+            title, told = self.say("nothing_here", language), self.say("nothing_here_text", language)
+        elif error.status >= 500:
+            title, told = self.say("trouble", language), self.say("trouble_text", language)
+        else:
+            first, second = (error.title, error.zh) if language == "en" else (error.zh, error.title)
+            title, told = self.say("error", language), first
+            more = [line for line in (second, error.detail, error.hint) if line]
+        content |= {"told": told, "more": more, "code": error.slug, "section": ""}
+        response = self.page("error", frame, title, error.status, **content)
+        if isinstance(error, LockedOut):
+            response.headers["Retry-After"] = str(error.retry_after)
+        return response
+
+
+def tell_errors(pages: Blueprint, tell: Callable[[CertmarkError], Response]) -> None:
+    """Whatever goes wrong on these pages is told by one of them: `tell` makes it."""
+
+    def tell_http(error: HTTPException) -> Response:
+        if error.response is not None or error.code is None or error.code < 400:
+            made = error.get_response()
+            assert isinstance(made, Response)
+            return made
+        kind = {404: NotFound, 405: MethodNotAllowed, 413: TooLarge}.get(error.code, BadRequest)
+        response = tell(kind(error.description or error.name))
+        response.status_code = error.code
+        return response
+
+    def tell_unforeseen(error: Exception) -> Response:
+        number = str(uuid.uuid4())
+        telemetry.error("unforeseen error", error, id=number, path=request.path, method=request.method)
+        return tell(InternalError(f"logged as {number}"))
+
+    pages.register_error_handler(CertmarkError, tell)
+    pages.register_error_handler(HTTPException, tell_http)
+    pages.register_error_handler(Exception, tell_unforeseen)
 
 
 def _said(words: object, language: str) -> str:

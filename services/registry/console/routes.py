@@ -13,24 +13,22 @@ from typing import Any, Protocol, TypeVar
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, g, request
-from werkzeug.exceptions import HTTPException
 
 from services import telemetry
 from services.auth import Gate, NotAuthenticated, NotPermitted, Role
 from services.domain.clocks import CAN_BE_OVERDUE
-from services.domain.errors import BadRequest, CertmarkError, NotFound, TooLarge
+from services.domain.errors import CertmarkError, NotFound
 from services.domain.identifiers import certificate_number, civil_day, normalised
 from services.events.templates import write_template
 from services.postgres import Cursor
-from services.problems import InternalError, MethodNotAllowed
 from services.registry import door, overdue
 from services.registry.console import asked, certificates, handed_in, inbox, keys, submissions, visits
 from services.registry.console.pages import ROOM, ROOT, Frame, place_of, source_at
 from services.registry.console.submissions import Kind, Submission
 from services.registry.console.visits import Visitor
 from services.registry.decision_feed import place_of as place_of_cursor
-from services.registry.door import FormNotOurs, LockedOut
-from services.registry.rooms import attached, back_to, go, language_kept, language_now, other_href
+from services.registry.door import FormNotOurs
+from services.registry.rooms import attached, back_to, go, language_kept, language_now, other_href, tell_errors
 from services.settings import Settings
 
 T = TypeVar("T")
@@ -82,9 +80,7 @@ class _Console:
     def add_to(self, pages: Blueprint) -> None:
         pages.before_request(self.enter)
         pages.after_request(self.finish)
-        pages.register_error_handler(CertmarkError, self.tell)
-        pages.register_error_handler(HTTPException, self.tell_http)
-        pages.register_error_handler(Exception, self.tell_unforeseen)
+        tell_errors(pages, self.tell)
         for rule, view, methods in (
             ("/", self.start, ("GET",)),
             ("/sign-in", self.sign_in, ("GET", "POST")),
@@ -179,39 +175,8 @@ class _Console:
     # --- errors ------------------------------------------------------------------------------------------------
 
     def tell(self, error: CertmarkError) -> Response:
-        if error.status >= 503:
-            telemetry.warning("request failed", code=error.slug, detail=error.detail, path=request.path)
         frame = self.frame()
-        title, told, more = ROOM.told(error, frame.language)
-        response = ROOM.page(
-            "error",
-            frame,
-            title,
-            error.status,
-            told=told,
-            more=more,
-            code=error.slug,
-            sections=_sections(frame),
-            section="",
-        )
-        if isinstance(error, LockedOut):
-            response.headers["Retry-After"] = str(error.retry_after)
-        return response
-
-    def tell_http(self, error: HTTPException) -> Response:
-        if error.response is not None or error.code is None or error.code < 400:
-            made = error.get_response()
-            assert isinstance(made, Response)
-            return made
-        kind = {404: NotFound, 405: MethodNotAllowed, 413: TooLarge}.get(error.code, BadRequest)
-        response = self.tell(kind(error.description or error.name))
-        response.status_code = error.code
-        return response
-
-    def tell_unforeseen(self, error: Exception) -> Response:
-        number = str(uuid.uuid4())
-        telemetry.error("unforeseen error", error, id=number, path=request.path, method=request.method)
-        return self.tell(InternalError(f"logged as {number}"))
+        return ROOM.error(frame, error, sections=_sections(frame))
 
     # --- in and out --------------------------------------------------------------------------------------------
 

@@ -1,27 +1,23 @@
 """What every page of the desk goes through: who is inside, whether the form is ours, and how errors are told."""
 
 import secrets
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol, TypeVar
 
 from flask import Blueprint, Response, g, request
-from werkzeug.exceptions import HTTPException
 
-from services import telemetry
 from services.auth import NotPermitted, Role
-from services.domain.errors import BadRequest, CertmarkError, NotFound, TooLarge
+from services.domain.errors import CertmarkError
 from services.postgres import Cursor
-from services.problems import InternalError, MethodNotAllowed
 from services.registry import door, rooms, store
 from services.registry.checks import routes as checks
 from services.registry.desk import captures, visits
 from services.registry.desk.accounts import Account
 from services.registry.desk.wording import TEXTS
-from services.registry.door import FormNotOurs, LockedOut
-from services.registry.rooms import Room, go, language_kept, language_now, other_href
+from services.registry.door import FormNotOurs
+from services.registry.rooms import Room, go, language_kept, language_now, other_href, tell_errors
 from services.settings import Settings
 
 T = TypeVar("T")
@@ -85,9 +81,7 @@ class Desk:
         pages = Blueprint("desk", __name__, url_prefix=ROOT)
         pages.before_request(self.enter)
         pages.after_request(self.finish)
-        pages.register_error_handler(CertmarkError, self.tell)
-        pages.register_error_handler(HTTPException, self.tell_http)
-        pages.register_error_handler(Exception, self.tell_unforeseen)
+        tell_errors(pages, self.tell)
         return pages
 
     @property
@@ -164,27 +158,5 @@ class Desk:
     # --- errors ------------------------------------------------------------------------------------------------
 
     def tell(self, error: CertmarkError) -> Response:
-        if error.status >= 503:
-            telemetry.warning("request failed", code=error.slug, detail=error.detail, path=request.path)
         g.setdefault("demonstration", False)  # where the database is gone, it is not asked again
-        frame = self.frame()
-        title, told, more = ROOM.told(error, frame.language)
-        response = ROOM.page("error", frame, title, error.status, told=told, more=more, code=error.slug, section="")
-        if isinstance(error, LockedOut):
-            response.headers["Retry-After"] = str(error.retry_after)
-        return response
-
-    def tell_http(self, error: HTTPException) -> Response:
-        if error.response is not None or error.code is None or error.code < 400:
-            made = error.get_response()
-            assert isinstance(made, Response)
-            return made
-        kind = {404: NotFound, 405: MethodNotAllowed, 413: TooLarge}.get(error.code, BadRequest)
-        response = self.tell(kind(error.description or error.name))
-        response.status_code = error.code
-        return response
-
-    def tell_unforeseen(self, error: Exception) -> Response:
-        number = str(uuid.uuid4())
-        telemetry.error("unforeseen error", error, id=number, path=request.path, method=request.method)
-        return self.tell(InternalError(f"logged as {number}"))
+        return ROOM.error(self.frame(), error)
