@@ -1,11 +1,9 @@
 """The restricted topic: takes consumers' reports out, and forgets them in time; puts in what was done in cases."""
 
 import contextlib
-import signal
 import sys
 import time
 from datetime import UTC, date, datetime
-from types import FrameType
 
 from services import telemetry
 from services.domain.errors import CertmarkError, Fault, LogTruncated, Malformed
@@ -16,7 +14,8 @@ from services.events.log import Log, Topics, open_log
 from services.postgres import Connection, Cursor, connect, database_url, transaction
 from services.registry import complaints_store as store
 from services.registry.desk import restricted
-from services.settings import Settings, settings_from
+from services.registry.process import run_until_stopped
+from services.settings import Settings
 
 BATCH = 100
 WAIT_S = 1.0
@@ -142,21 +141,7 @@ _TAKEN = telemetry.counter("certmark_reports_total", "Consumers' reports taken f
 
 
 def main() -> int:
-    """Run until SIGTERM or SIGINT; 1 where a person must look."""
-    telemetry.log_as_json("registry-complaints")
-    try:
-        complaints = Complaints(settings_from())
-
-        def stop(signum: int, frame: FrameType | None) -> None:
-            complaints.stopping = True
-
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, stop)
-        complaints.run()
-    except CertmarkError as error:
-        telemetry.error("reports stopped", slug=error.slug, detail=error.detail, hint=error.hint)
-        return 1
-    return 0
+    return run_until_stopped("complaints", Complaints)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,10 @@
 import base64
 import contextlib
 import json
-import signal
 import sys
 import time
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
-from types import FrameType
 from typing import Any
 
 from services import telemetry
@@ -19,8 +17,9 @@ from services.events.log import Log, Record, Topics, open_log
 from services.events.record import history_text, open_sealed, seal_texts
 from services.postgres import Connection, Cursor, connect, database_url, transaction, wait_for_notify
 from services.registry import store
+from services.registry.process import run_until_stopped
 from services.registry.store import Quarantined, StoredRecord
-from services.settings import Settings, settings_from
+from services.settings import Settings
 
 BATCH = 500
 HEARTBEAT = 10.0
@@ -243,21 +242,7 @@ _RELAYED = telemetry.counter("certmark_records_relayed_total", "Records publishe
 
 
 def main() -> int:
-    """Run a relay until SIGTERM or SIGINT; 1 where a person must look."""
-    telemetry.log_as_json("registry-relay")
-    try:
-        relay = Relay(settings_from())
-
-        def stop(signum: int, frame: FrameType | None) -> None:
-            relay.stopping = True
-
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, stop)
-        relay.run()
-    except CertmarkError as error:
-        telemetry.error("relay stopped", slug=error.slug, detail=error.detail, hint=error.hint)
-        return 1
-    return 0
+    return run_until_stopped("relay", Relay)
 
 
 if __name__ == "__main__":

@@ -2,14 +2,12 @@
 
 import contextlib
 import hashlib
-import signal
 import sys
 import time
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from types import FrameType
 from typing import Any, cast
 
 import orjson
@@ -28,9 +26,10 @@ from services.registry import store
 from services.registry.batch import leaf_of, milliseconds
 from services.registry.code_runs import Run, run_for_update
 from services.registry.own_keys import KeyFiles, in_force
+from services.registry.process import run_until_stopped
 from services.registry.published_records import registered_in
 from services.registry.tokens import LIST_SIZE, PRINTABLE
-from services.settings import Settings, settings_from
+from services.settings import Settings
 
 COLUMNS = ("mark_no", "gtin", "serial", "url", "version", "side")
 """Of a token file. `version` and `side` are the QR code's: its side is in modules, the quiet zone included."""
@@ -322,21 +321,7 @@ def _forget_old(cur: Cursor) -> bool:
 
 
 def main() -> int:
-    """Sign until SIGTERM or SIGINT; 1 where a person must look."""
-    telemetry.log_as_json("registry-signer")
-    try:
-        signer = Signer(settings_from())
-
-        def stop(signum: int, frame: FrameType | None) -> None:
-            signer.stopping = True
-
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, stop)
-        signer.run()
-    except CertmarkError as error:
-        telemetry.error("signer stopped", slug=error.slug, detail=error.detail, hint=error.hint)
-        return 1
-    return 0
+    return run_until_stopped("signer", Signer)
 
 
 if __name__ == "__main__":

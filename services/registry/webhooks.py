@@ -5,7 +5,6 @@ import hashlib
 import importlib.metadata
 import json
 import random
-import signal
 import sys
 import threading
 import time
@@ -13,7 +12,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from types import FrameType
 from typing import TypeVar
 
 from services import outbound, telemetry
@@ -24,8 +22,9 @@ from services.postgres import Connection, Cursor, connect, database_url, transac
 from services.registry import change_feed, decision_feed, store, webhook_store
 from services.registry.decision_feed import Place
 from services.registry.feeds import Signer
+from services.registry.process import run_until_stopped
 from services.registry.webhook_store import Kind, State, Webhook
-from services.settings import Settings, settings_from
+from services.settings import Settings
 
 T = TypeVar("T")
 ITEMS = 100
@@ -263,21 +262,7 @@ _DELIVERIES = telemetry.counter("certmark_webhook_deliveries_total", "Deliveries
 
 
 def main() -> int:
-    """Deliver until SIGTERM or SIGINT; 1 where a person must look."""
-    telemetry.log_as_json("registry-webhooks")
-    try:
-        deliverer = Deliverer(settings_from())
-
-        def stop(signum: int, frame: FrameType | None) -> None:
-            deliverer.stopping = True
-
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, stop)
-        deliverer.run()
-    except CertmarkError as error:
-        telemetry.error("webhooks stopped", slug=error.slug, detail=error.detail, hint=error.hint)
-        return 1
-    return 0
+    return run_until_stopped("webhooks", Deliverer)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,11 @@
 
 import contextlib
 import os
-import signal
 import socket
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from types import FrameType
 from typing import cast
 
 from services import telemetry
@@ -22,10 +20,11 @@ from services.registry import code_runs, commitments, consequences, store
 from services.registry.batch import Batch
 from services.registry.intake import Intake, Prepared, prepare, read_checked, spare_the_collector
 from services.registry.own_keys import KeyFiles
+from services.registry.process import run_until_stopped
 from services.registry.register import ISSUED, RESOLVED, Register, public_key_of, subject_of
 from services.registry.store import Head, StoredRecord
 from services.registry.told import ToldRow, told_one
-from services.settings import Settings, settings_from
+from services.settings import Settings
 
 LEASE = 5.0
 """Seconds for which standbys leave a silent leader alone, as long as its database session lives."""
@@ -385,22 +384,8 @@ _QUARANTINED = telemetry.counter("certmark_events_quarantined_total", "Events pu
 
 
 def main() -> int:
-    """Run a worker until SIGTERM or SIGINT; 1 where a person must look."""
-    telemetry.log_as_json("registry-worker")
     spare_the_collector()
-    worker = Worker(settings_from())
-
-    def stop(signum: int, frame: FrameType | None) -> None:
-        worker.stopping = True
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    try:
-        worker.run()
-    except CertmarkError as error:
-        telemetry.error("worker stopped", slug=error.slug, detail=error.detail, hint=error.hint)
-        return 1
-    return 0
+    return run_until_stopped("worker", Worker)
 
 
 if __name__ == "__main__":

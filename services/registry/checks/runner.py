@@ -6,14 +6,12 @@ belongs to the session that holds its advisory lock; with the session the lock i
 
 import contextlib
 import os
-import signal
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from types import FrameType
 
 from services import telemetry
 from services.domain.errors import CertmarkError, Fault
@@ -24,7 +22,8 @@ from services.postgres import Connection, connect, database_url, transaction, wa
 from services.registry.checks import store
 from services.registry.checks.source import RegisterSource, learn_parties
 from services.registry.checks.store import Job
-from services.settings import Settings, settings_from
+from services.registry.process import run_until_stopped
+from services.settings import Settings
 
 _LOOK = 2.0
 
@@ -146,21 +145,7 @@ def _unfinished(reading: Reading, codes: Codes, done: set[int]) -> Iterator[tupl
 
 
 def main() -> int:
-    """Run checks until SIGTERM or SIGINT."""
-    telemetry.log_as_json("registry-checks")
-    try:
-        runner = Runner(settings_from())
-
-        def stop(signum: int, frame: FrameType | None) -> None:
-            runner.stopping = True
-
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, stop)
-        runner.run()
-    except CertmarkError as error:
-        telemetry.error("checks stopped", slug=error.slug, detail=error.detail, hint=error.hint)
-        return 1
-    return 0
+    return run_until_stopped("checks", Runner)
 
 
 if __name__ == "__main__":
