@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from deploy.kafka.broker import Broker
 from tests.conftest import KAFKA_LIBS, ROOT
@@ -45,12 +45,10 @@ def system(
 
 
 @pytest.fixture(scope="module")
-def page(chromium: str) -> Iterator[Page]:
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
-        yield browser.new_page(java_script_enabled=False, locale="zh-CN")
-        browser.close()
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(java_script_enabled=False, locale="zh-CN")
+    yield context.new_page()
+    context.close()
 
 
 def sign(system: System, *words: str, source: str = BODY) -> bytes:

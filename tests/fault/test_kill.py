@@ -182,11 +182,16 @@ def check_invariants(running: System, events: list[bytes]) -> None:
         wanted = {key: revision for key, (revision, _) in rows.items()}
         wait_for(lambda: last_records() == wanted, 60, lambda: "the state topic does not hold the rows")  # I6
     if settings.log == "kafka":
-        assert folded_again(settings, database_url(), end) == {key: state for key, (_, state) in rows.items()}  # I5
+        said = {key: state for key, (_, state) in rows.items() if not key.startswith(NOT_SAID)}
+        assert folded_again(settings, database_url(), end) == said  # I5
     for number in range(0, CERTIFICATES, 50):  # I7: verify converges to it
         subject = f"LOAD26Q{number:05d}R0S"
         wait_for(lambda s=subject: public_seq(running, s) == 4, 30, lambda s=subject: public_answer(running, s))  # type: ignore[misc]
     assert read_event(open_envelope(events[0])).subject in {c[1] for c in chains}
+
+
+NOT_SAID = ("codes/", "list/", "trust")
+"""Records that no event says by itself: sets of unit codes come privately, lists are made of records and the day."""
 
 
 def position(connection: Connection) -> int:
