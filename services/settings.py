@@ -55,6 +55,7 @@ class Settings:
     searches_per_minute: int
     lookups_per_second: int
     districts_file: Path | None
+    check_material_days: int
     registry_url: str
     reports_url: str
     form_key: Path
@@ -173,6 +174,7 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         searches_per_minute=number("CERTMARK_SEARCHES_PER_MINUTE", 120),
         lookups_per_second=number("CERTMARK_LOOKUPS_PER_SECOND", 0),
         districts_file=_path(env.get("CERTMARK_DISTRICTS_FILE", "")),
+        check_material_days=number("CERTMARK_CHECK_MATERIAL_DAYS", 180),
         reports_url=env.get("CERTMARK_REPORTS_URL", f"http://{host}:{registry_port}").rstrip("/"),
         form_key=Path(env.get("CERTMARK_FORM_KEY", data / "verify" / "form.key")),
         registry_url=env.get("CERTMARK_REGISTRY_URL", f"http://{host}:{registry_port}").rstrip("/"),

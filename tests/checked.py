@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,11 @@ from flask.testing import FlaskClient
 from services import auth, up
 from services.auth import Role
 from services.demo import demonstration
+from services.domain.identifiers import civil_day
 from services.embedded import EmbeddedPostgres
+from services.events.drafts import Signer
 from services.events.envelope import open_envelope, read_event
+from services.events.keys import load_key
 from services.events.log import Topics, open_log
 from services.postgres import connect, transaction
 from services.registry import store as register_store
@@ -54,6 +57,28 @@ class Desk:
     def run_all(self) -> None:
         while self.runner.step():
             pass
+
+    def suspend(self, number: str, approval_no: str = "CNCA-R-2019-7901") -> None:
+        """A body suspends a certificate, and the registry has decided that when this returns."""
+        now = datetime.now(UTC)
+        source = f"urn:certmark:body:{approval_no}"
+
+        def head(source: str, subject: str) -> tuple[int, str | None]:
+            told = self.get(f"/v1/heads?source={source}&subject={subject}", {})
+            return told["sequence"], (told["previous"] or "").removeprefix("sha256:") or None
+
+        key = load_key(self.settings.data / "keys" / f"{approval_no}.pem")
+        until = (civil_day(now) + timedelta(days=90)).isoformat()
+        data = {"reason": "S03", "determined_on": civil_day(now).isoformat(), "until": until}
+        draft = {"type": "certificate.suspended", "subject": number, "data": data}
+        jws = Signer(source, key, "7901-0042", head).sign(draft, now)
+        topic = Topics.under(self.settings.topic_prefix).events
+        with closing(open_log(self.settings)) as log, closing(Worker(self.settings)) as worker:
+            log.append(topic, [(number, jws)])
+            decided = f"/v1/decisions/{open_envelope(jws).digest}"
+            while (answer := self.client.get(decided)).status_code != 200 or answer.get_json()["decision"] == "pending":
+                worker.step()
+        assert answer.get_json()["decision"] == "accepted", answer.get_json()
 
     def get(self, path: str, who: dict[str, str]) -> dict[str, Any]:
         response = self.client.get(path, headers=who)

@@ -88,6 +88,8 @@ def _method(sheet: Any, bold: Any, day: date) -> None:
             sheet.write_string(at, place, text)
     for at, words in enumerate(NOT_CHECKED, len(RULES) + 2):
         sheet.write_string(at, 0, f"未核查：{words['zh']}")
+    at = len(RULES) + len(NOT_CHECKED) + 2
+    sheet.write_string(at, 0, "没有扫码查询统计，单件标志码（L15）只按同一文件中的不同店铺判断")
 
 
 def _cells(finding: Mapping[str, Any]) -> Iterable[str]:

@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 import openpyxl
+import pypdfium2
 import pytest
 from click.testing import CliRunner
 
@@ -175,6 +176,9 @@ def test_the_bundle_is_checked_offline_and_is_the_same_for_the_same_input(desk: 
     paths = []
     for place, job in enumerate(jobs):
         response = desk.client.get(f"/v1/checks/{job['id']}/bundle", headers=who)
+        assert (response.status_code, response.headers["Retry-After"]) == (202, "1"), response.data
+        desk.run_all()
+        response = desk.client.get(f"/v1/checks/{job['id']}/bundle", headers=who)
         assert response.status_code == 200, response.data
         paths.append(tmp_path / f"{place}.zip")
         paths[-1].write_bytes(response.data)
@@ -182,9 +186,15 @@ def test_the_bundle_is_checked_offline_and_is_the_same_for_the_same_input(desk: 
     with zipfile.ZipFile(paths[0]) as first, zipfile.ZipFile(paths[1]) as second:
         manifests = first.read("manifest.json"), second.read("manifest.json")
         received, workbook = first.read("received/file"), first.read("findings.xlsx")
+        report = first.read("report.pdf")
         first.extractall(tmp_path / "unpacked")
     assert manifests[0] == manifests[1]
     assert received == formula
+    pages = [page.get_textpage().get_text_bounded() for page in pypdfium2.PdfDocument(report)]
+    words = "".join("".join(pages).split())
+    assert "商品核查报告" in words
+    assert "均为线索，不是结论" in words
+    assert "声称登记" in words
     genesis = desk.settings.genesis
     found = bundle.check(paths[0], genesis)
     assert (found.holds, found.rows) == (True, 30)
@@ -204,3 +214,68 @@ def test_the_bundle_is_checked_offline_and_is_the_same_for_the_same_input(desk: 
     assert bundle.check(paths[0], "0" * 64).wrong.keys() == {"manifest.jws"}
     with pytest.raises(bundle.NoBundle):
         bundle.check(tmp_path, genesis)
+
+
+def test_what_was_sent_is_deleted_after_its_time_and_the_findings_stay(desk: Desk) -> None:
+    who = desk.token(Role.PLATFORM, "保存期")
+    lines = json.dumps({"title": "3C认证当天出证"}).encode()
+    old, fresh = desk.hand_in(lines, LINES, who), desk.hand_in(lines, LINES, who)
+    desk.run_all()
+    days = desk.settings.check_material_days
+    with closing(connect(desk.settings.database_url)) as connection, transaction(connection) as cur:
+        cur.execute(
+            "UPDATE checks SET finished_at = finished_at - make_interval(days => %s, hours => 1) WHERE id = %s",
+            (days, old["id"]),
+        )
+    desk.run_all()
+    with closing(connect(desk.settings.database_url)) as connection, transaction(connection) as cur:
+        assert list(store.material(cur, old["id"], "file")) == []
+        assert len(list(store.material(cur, fresh["id"], "file"))) == 1
+    told = desk.get(f"/v1/checks/{old['id']}", who)
+    assert (told["material_gone"], told["counts"]["lead"]) == (True, 1)
+    assert len(desk.get(f"/v1/checks/{old['id']}/findings", who)["items"]) == 1
+    for method, path in (("get", "bundle"), ("post", "again")):
+        answer = getattr(desk.client, method)(f"/v1/checks/{old['id']}/{path}", headers=who)
+        assert (answer.status_code, answer.get_json()["code"]) == (410, "material-gone")
+
+
+def test_a_check_again_tells_only_what_is_otherwise_now(desk: Desk) -> None:
+    """A certificate is suspended between the two: its listings are the differences, whatever else is in the file."""
+    who = desk.token(Role.PLATFORM, "再查")
+    rows = [
+        {"row": str(at), "title": "空调", "certificate_no": number, "maker": maker, "captured_on": day}
+        for at, (number, maker, day) in enumerate(
+            [
+                ("2023990703000117", "上海示范甲实业有限公司", ""),
+                ("2023990703000117", "上海示范甲实业有限公司", "2026-11-01"),
+                ("2024990703009999", "上海示范甲实业有限公司", ""),
+                ("2022990201000204", "谁", ""),
+            ]
+        )
+    ]
+    job = desk.hand_in(b"\n".join(json.dumps(row).encode() for row in rows), LINES, who)
+    desk.run_all()
+    before = desk.get(f"/v1/checks/{job['id']}/findings", who)["items"]
+    path = f"/v1/checks/{job['id']}/again"
+    nothing = desk.client.post(path, headers=who).get_json()
+    assert nothing["again_of"] == job["id"]
+    desk.run_all()
+    assert desk.get(f"/v1/checks/{nothing['id']}/findings", who)["items"] == []
+    desk.suspend("2023990703000117")
+    later = desk.client.post(path, headers=who).get_json()
+    assert later["seq"] > job["seq"]
+    desk.run_all()
+    told = desk.get(f"/v1/checks/{later['id']}", who)
+    assert (told["state"], told["done"], told["total"]) == ("done", told["total"], told["total"])
+    items = desk.get(f"/v1/checks/{later['id']}/findings", who)["items"]
+    assert [item["row"] for item in items] == ["0", "1"]
+    assert items[0]["was"]["verdict"] == before[0]["verdict"]
+    assert items[0]["now"]["standing"] == "suspended"
+    assert "L05" in items[0]["rules"]
+    assert desk.client.get(f"/v1/checks/{later['id']}/bundle", headers=who).status_code == 202
+    desk.run_all()
+    bundle_of_it = desk.client.get(f"/v1/checks/{later['id']}/bundle", headers=who)
+    content = bundle_of_it.data
+    bundle_of_it.close()
+    with zipfile.ZipFile(io.BytesIO(content)) as packed:
+        assert len(packed.read("findings.jsonl").splitlines()) == 2

@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
-from services.domain.errors import CertmarkError
+from services.domain.errors import CertmarkError, Fault
 from services.domain.identifiers import instant_text
 from services.events.canonical import canonical_text
 from services.events.keys import PrivateKey
 from services.listings.bundle import FINDINGS, RECORDS, WORKBOOK, Packer, counted
+from services.listings.report import REPORT, printed, report_html
 from services.listings.workbook import write_workbook
 from services.postgres import Cursor
 from services.registry.checks import store
@@ -21,7 +22,7 @@ from services.registry.relay import seal
 from services.registry.store import StoredRecord
 
 MOST_ROWS = 100_000
-"""Rows of a check whose bundle is made while its asker waits."""
+"""Rows of a check that a bundle is made of."""
 
 
 class NotDone(CertmarkError):
@@ -31,15 +32,34 @@ class NotDone(CertmarkError):
     status = 409
 
 
-def write_bundle(cur: Cursor, job: Job, key: PrivateKey, path: Path) -> bytes:
-    """Write the bundle of a check; its manifest.
+class MaterialGone(CertmarkError):
+    slug = "material-gone"
+    title = "What was sent has been deleted after the time for which it is kept"
+    zh = "所提交的材料已超过保存期限并删除"
+    status = 410
 
-    Raises:
-        NotDone: it is not done, or too large.
+
+class BundleFailed(Fault):
+    slug = "bundle-failed"
+    title = "The bundle could not be made"
+    zh = "证据包生成失败"
+
+
+def may_have_bundle(job: Job, rows: int) -> None:
     """
+    Raises:
+        NotDone: it is not done, or too large. MaterialGone: what was sent is not there any more.
+    """
+    if job.state != "done" or rows > MOST_ROWS:
+        raise NotDone(f"state {job.state}, {rows} rows; a bundle has at most {MOST_ROWS}")
+    if job.material_gone:
+        raise MaterialGone("the time for which it is kept is over")
+
+
+def write_bundle(cur: Cursor, job: Job, key: PrivateKey, path: Path) -> bytes:
+    """Write the bundle of a check; its manifest. For the errors see `may_have_bundle`."""
     told = store.counted(cur, job.id)
-    if job.state != "done" or told.done > MOST_ROWS:
-        raise NotDone(f"state {job.state}, {told.done} rows; a bundle has at most {MOST_ROWS}")
+    may_have_bundle(job, told.done)
     about = {
         "check": job.sha256,
         "name": job.name,
@@ -58,6 +78,8 @@ def write_bundle(cur: Cursor, job: Job, key: PrivateKey, path: Path) -> bytes:
     with tempfile.NamedTemporaryFile(suffix=".xlsx") as workbook:
         write_workbook(Path(workbook.name), counted(lines for _, lines, _ in store.frames_of(cur, job.id)), about)
         packer.add(WORKBOOK, [Path(workbook.name).read_bytes()])
+    findings = counted(lines for _, lines, _ in store.frames_of(cur, job.id))
+    packer.add(REPORT, [printed(report_html(findings, about))])
     for what in ("file", "images"):
         first = next(store.material(cur, job.id, what), None)
         if first is not None:

@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import IO, Any, TypeVar
 
 import marshmallow as ma
@@ -20,12 +19,10 @@ from services.domain.errors import BadRequest, NotFound, TooManyRequests
 from services.domain.identifiers import civil_day, instant_text
 from services.domain.listing_rules import RULE, RULE_SET
 from services.domain.listing_standing import Verdict
-from services.events.keys import load_key
 from services.listings.columns import HEADINGS
 from services.postgres import Cursor
-from services.registry.checks import evidence, store
+from services.registry.checks import bundles, evidence, store
 from services.registry.checks.store import Job
-from services.registry.feeds import NoSeal
 from services.settings import Settings
 from services.web import Blueprint
 
@@ -74,6 +71,9 @@ class CheckSchema(ma.Schema):
     problem = ma.fields.Dict(required=True, allow_none=True, metadata={"description": "{code, detail} of a failure"})
     created_at = ma.fields.String(required=True)
     finished_at = ma.fields.String(required=True, allow_none=True)
+    material_gone = ma.fields.Boolean(
+        required=True, metadata={"description": "What was sent has been deleted: no bundle and no repetition any more"}
+    )
 
 
 class ChecksSchema(ma.Schema):
@@ -202,20 +202,88 @@ def blueprint(read: Read[Any], gate: Gate, settings: Settings) -> Blueprint:
         @pages.doc(
             summary="The evidence of a check that is done, as a ZIP that can be checked offline",
             security=SECURITY,
-            responses={200: {"description": "The bundle", "content": {"application/zip": {}}}},
+            responses={
+                200: {"description": "The bundle", "content": {"application/zip": {}}},
+                202: {"description": "It is being made: ask again after `Retry-After` seconds"},
+            },
         )
         def get(self, job_id: str) -> Response:
-            job = own(job_id)
-            if not settings.seal_key.exists():
-                raise NoSeal("this process holds no key to seal the bundle with")
-            key = load_key(settings.seal_key)
-            file = tempfile.NamedTemporaryFile(prefix="certmark-")  # noqa: SIM115  # closed with the answer
-            read(lambda cur: evidence.write_bundle(cur, job, key, Path(file.name)))
-            response = send_file(file.name, "application/zip", as_attachment=True, download_name=f"{job.id}.zip")
-            response.call_on_close(file.close)
-            return response
+            return bundle_response(read, own(job_id))
+
+    @pages.route("/checks/<job_id>/again")
+    class Again(MethodView):
+        @pages.response(202, CheckSchema)
+        @pages.doc(
+            summary="Check again what may have changed since: the findings of the new check are the differences",
+            security=SECURITY,
+        )
+        def post(self, job_id: str) -> tuple[dict[str, Any], int, dict[str, str]]:
+            job = repeated(read, own(job_id), caller().holder)
+            return shown(job), 202, {"Location": f"/v1/checks/{job.id}"}
 
     return pages
+
+
+def repeated(read: Read[Any], job: Job, holder: str) -> Job:
+    """Queue a check of the same material by the register as it is now; one that repeats another has that one's.
+
+    Raises:
+        NotDone: the first is not done. MaterialGone: what was sent has been deleted. TooManyChecks: as for any check.
+    """
+    if job.state != "done":
+        raise evidence.NotDone(f"state {job.state}")
+    if job.material_gone:
+        raise evidence.MaterialGone("the time for which it is kept is over")
+    job_id, day = secrets.token_hex(16), civil_day(datetime.now(UTC))
+
+    def begin(cur: Cursor) -> None:
+        if store.unfinished_of(cur, holder) >= AT_ONCE:
+            raise TooManyChecks(f"{AT_ONCE} checks wait or run")
+        store.add(
+            cur,
+            job_id,
+            job.holder,
+            name=job.name,
+            mapping=job.mapping,
+            platform=job.platform,
+            sheet=job.sheet,
+            day=day,
+            rule_set=RULE_SET,
+            again_of=job.again_of or job.id,
+        )
+        store.queue(cur, job_id, job.sha256 or "")
+
+    read(begin)
+    found: Job | None = read(lambda cur: store.job(cur, job_id))
+    assert found is not None
+    return found
+
+
+def bundle_response(read: Read[Any], job: Job) -> Response:
+    """The bundle where it is made; else it is asked for, and the answer says when to come again.
+
+    Raises:
+        NotDone, MaterialGone: as `evidence.may_have_bundle` says. BundleFailed: it could not be made.
+    """
+    evidence.may_have_bundle(job, read(lambda cur: store.counted(cur, job.id)).done)
+    wanted: bundles.Wanted = read(lambda cur: bundles.ask(cur, job.id))
+    if wanted.code is not None:
+        raise evidence.BundleFailed(f"{wanted.code}: {wanted.detail}")
+    if wanted.made_at is None:
+        made = Response(json.dumps({"id": job.id, "state": "running"}), 202, content_type="application/json")
+        made.headers["Retry-After"] = "1"
+        return made
+    file = tempfile.NamedTemporaryFile(prefix="certmark-")  # noqa: SIM115  # closed with the answer
+
+    def copy(cur: Cursor) -> None:
+        for part in bundles.content(cur, job.id):
+            file.write(part)
+
+    read(copy)
+    file.flush()
+    response = send_file(file.name, "application/zip", as_attachment=True, download_name=f"{job.id}.zip")
+    response.call_on_close(file.close)
+    return response
 
 
 def _after(text: str | None) -> int:
@@ -248,6 +316,7 @@ def check_json(job: Job, counted: store.Counted) -> dict[str, Any]:
         "problem": {"code": job.code, "detail": job.detail} if job.code else None,
         "created_at": instant_text(job.created_at),
         "finished_at": instant_text(job.finished_at) if job.finished_at else None,
+        "material_gone": job.material_gone,
     }
 
 

@@ -16,14 +16,16 @@ from pathlib import Path
 from services import telemetry
 from services.domain.errors import CertmarkError, Fault
 from services.domain.listing import Sighting
+from services.events.keys import load_key
 from services.listings.reading import Frame, Reading
 from services.listings.workers import CheckingStopped, Codes, Workers
 from services.postgres import Connection, connect, database_url, transaction, wait_for_notify
-from services.registry.checks import store
+from services.registry.checks import again, bundles, evidence, store
 from services.registry.checks.source import RegisterSource, learn_parties
 from services.registry.checks.store import Job
 from services.registry.process import run_until_stopped
 from services.settings import Settings
+from services.registry.feeds import NoSeal
 
 _LOOK = 2.0
 
@@ -56,7 +58,14 @@ class Runner:
         if job is None:
             with transaction(self._connected()) as cur:
                 store.forget_unsent(cur)
-                return learn_parties(cur) > 0
+                forgotten = store.forget_material(cur, self.settings.check_material_days)
+                wanted = bundles.take(cur)
+                learned = wanted is None and learn_parties(cur) > 0
+            if forgotten:
+                telemetry.info("checks: material deleted after its time", checks=forgotten)
+            if wanted is not None:
+                self._bundle(wanted)
+            return learned or wanted is not None
         try:
             self._run(job)
         except Fault:
@@ -67,6 +76,25 @@ class Runner:
         with transaction(self._connected()) as cur:
             store.leave(cur, job.id)
         return True
+
+    def _bundle(self, job: Job) -> None:
+        """Make the bundle of a check and keep it; a crash before it is kept makes it anew, byte for byte the same."""
+        with tempfile.TemporaryDirectory(prefix="certmark-bundle-") as folder:
+            path = Path(folder) / "bundle.zip"
+            try:
+                if not self.settings.seal_key.exists():
+                    raise NoSeal("this process holds no key to seal the bundle with")
+                key = load_key(self.settings.seal_key)
+                with transaction(self._connected()) as cur:
+                    evidence.write_bundle(cur, job, key, path)
+            except Fault:
+                raise
+            except CertmarkError as error:
+                with transaction(self._connected()) as cur:
+                    bundles.fail(cur, job.id, error.slug, error.detail)
+                return
+            with transaction(self._connected()) as cur, path.open("rb") as file:
+                bundles.keep(cur, job.id, file)
 
     def _run(self, job: Job) -> None:
         while self._learn():
@@ -81,6 +109,10 @@ class Runner:
                 store.understood(cur, job.id, reading.about.kind, reading.about.columns, reading.about.about)
                 done = store.done_frames(cur, job.id)
             workers = stack.enter_context(Workers(self.processes, make))
+            if job.again_of is not None:
+                again_reading = stack.enter_context(Reading(file, job.mapping, job.sheet, images))
+                self._run_again(job, workers, reading, again_reading)
+                return
             codes = Codes()
             if not self._save(job, workers, _unfinished(reading, codes, done)):
                 return
@@ -92,6 +124,43 @@ class Runner:
             assert reading.total is not None
             with transaction(self._connected()) as cur:
                 store.finish(cur, job.id, reading.total)
+
+    def _run_again(self, job: Job, workers: Workers, codes_from: Reading, reading: Reading) -> None:
+        """Judge anew what may have changed since the check that this one repeats, and keep what did change."""
+        assert job.again_of is not None
+        codes = Codes()
+        for frame in codes_from:
+            codes.of(frame)
+        with transaction(self._connected()) as cur:
+            first = store.job(cur, job.again_of)
+            assert first is not None
+            touched = again.touched(cur, first, job)
+            store.throw_frames(cur, job.id)  # what a process found that was killed is found again
+        before: dict[int, list[bytes]] = {}
+
+        def parts() -> Iterator[tuple[Frame, Mapping[str, Sighting]]]:
+            for frame in reading:
+                with transaction(self._connected()) as cur:
+                    lines = store.lines_of_frame(cur, first.id, frame.first)
+                part, old = again.part_of(frame, lines, touched)
+                if old:
+                    before[frame.first] = old
+                    yield part, codes.sightings(frame)
+
+        found, looked_at = 0, 0
+        for checked in workers.checked(parts()):
+            if self.stopping:
+                raise CheckingStopped("told to stop")
+            looked_at += checked.rows
+            changed = again.differences(before.pop(checked.first), checked, found)
+            if changed.rows:
+                with transaction(self._connected()) as cur:
+                    if not store.save_frame(cur, job.id, changed):
+                        return
+                found += changed.rows
+        with transaction(self._connected()) as cur:
+            store.looked_at(cur, job.id, looked_at)
+            store.finish(cur, job.id, found)
 
     def _save(self, job: Job, workers: Workers, frames: Iterator[tuple[Frame, Mapping[str, Sighting]]]) -> bool:
         """Whether every frame was saved; not where the check was cancelled meanwhile, or we are to stop."""

@@ -40,6 +40,7 @@ class Job:
     detail: str | None
     created_at: datetime
     finished_at: datetime | None
+    material_gone: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Counted:
 
 _JOB = (
     "id, holder, state, name, kind, mapping, columns, platform, sheet, sha256, seq, day, rule_set, about, total,"
-    " again_of, code, detail, created_at, finished_at"
+    " again_of, code, detail, created_at, finished_at, material_gone"
 )
 
 
@@ -123,7 +124,9 @@ def cancel(cur: Cursor, job_id: str) -> bool:
 
 
 def material(cur: Cursor, job_id: str, what: str) -> Iterator[bytes]:
-    """The parts of what was received, in order."""
+    """The parts of what was received, in order. A check that repeats another has that one's."""
+    cur.execute("SELECT coalesce(again_of, id) FROM checks WHERE id = %s", (job_id,))
+    (job_id,) = cur.fetchone() or (job_id,)
     part = 0
     while True:
         cur.execute(
@@ -139,6 +142,30 @@ def material(cur: Cursor, job_id: str, what: str) -> Iterator[bytes]:
 def forget_unsent(cur: Cursor) -> None:
     """Throw away what is still being received after an hour: its sender has given up."""
     cur.execute("DELETE FROM checks WHERE state = 'receiving' AND created_at < now() - interval '1 hour'")
+
+
+def forget_material(cur: Cursor, days: int) -> int:
+    """Delete what was sent, and the bundles that hold it, so many days after the last check of it; of how many."""
+    cur.execute(
+        "UPDATE checks AS c SET material_gone = true WHERE NOT material_gone AND again_of IS NULL"
+        " AND finished_at < now() - make_interval(days => %s) AND NOT EXISTS (SELECT 1 FROM checks AS a WHERE"
+        " a.again_of = c.id AND (a.finished_at IS NULL OR a.finished_at >= now() - make_interval(days => %s)))"
+        " RETURNING id",
+        (days, days),
+    )
+    gone = [job_id for (job_id,) in cur.fetchall()]
+    if gone:
+        cur.execute("DELETE FROM check_material WHERE check_id = ANY(%s)", (gone,))
+        cur.execute(
+            "DELETE FROM check_bundles AS b USING checks AS c WHERE c.id = b.check_id"
+            " AND coalesce(c.again_of, c.id) = ANY(%s)",
+            (gone,),
+        )
+        cur.execute(
+            "DELETE FROM check_material WHERE check_id IN (SELECT id FROM checks WHERE again_of = ANY(%s))", (gone,)
+        )
+        cur.execute("UPDATE checks SET material_gone = true WHERE again_of = ANY(%s)", (gone,))
+    return len(gone)
 
 
 # --- running ---------------------------------------------------------------------------------------------
@@ -300,6 +327,23 @@ def lines_at(cur: Cursor, job_id: str, places: Sequence[int]) -> list[tuple[int,
     return found
 
 
+def lines_of_frame(cur: Cursor, job_id: str, first: int) -> list[bytes]:
+    """The findings of one frame, as JSON; empty where it was not done."""
+    cur.execute("SELECT lines FROM check_frames WHERE check_id = %s AND first = %s", (job_id, first))
+    row = cur.fetchone()
+    return zlib.decompress(row[0]).splitlines() if row else []
+
+
+def throw_frames(cur: Cursor, job_id: str) -> None:
+    cur.execute("DELETE FROM check_frames WHERE check_id = %s", (job_id,))
+    cur.execute("DELETE FROM check_matters WHERE check_id = %s", (job_id,))
+
+
+def looked_at(cur: Cursor, job_id: str, rows: int) -> None:
+    """How many rows a repeated check judged anew."""
+    cur.execute("UPDATE checks SET about = %s WHERE id = %s", (rows, job_id))
+
+
 def frames_of(cur: Cursor, job_id: str) -> Iterator[tuple[int, bytes, list[str]]]:
     """(first place, JSON lines, certificates relied on) of each frame, in order."""
     firsts = sorted(done_frames(cur, job_id))
@@ -322,14 +366,6 @@ def keep_mapping(cur: Cursor, holder: str, platform: str, mapping: Mapping[str, 
         " DO UPDATE SET mapping = excluded.mapping",
         (holder, platform, json.dumps(dict(mapping))),
     )
-
-
-def changed_since(cur: Cursor, seq: int, until: int) -> set[str]:
-    """The subjects of accepted entries behind one entry, up to another."""
-    cur.execute(
-        "SELECT DISTINCT subject FROM entries WHERE seq > %s AND seq <= %s AND decision = 'accepted'", (seq, until)
-    )
-    return {subject for (subject,) in cur.fetchall()}
 
 
 def relied_on(cur: Cursor, job_id: str) -> Iterable[tuple[int, Any]]:

@@ -29,7 +29,8 @@ from services.postgres import Cursor
 from services.registry import store as register
 from services.registry import trail
 from services.registry.checks import store
-from services.registry.checks.routes import AT_ONCE, TooManyChecks
+from services.registry.checks.evidence import MOST_ROWS
+from services.registry.checks.routes import AT_ONCE, TooManyChecks, bundle_response, repeated
 from services.registry.checks.store import Job
 from services.registry.desk import case_store, matters
 from services.registry.desk.accounts import Account
@@ -63,6 +64,8 @@ class Checks:
             ("/checks/<job_id>/columns", self.columns, ("GET", "POST")),
             ("/checks/<job_id>", self.check, ("GET",)),
             ("/checks/<job_id>/cancel", self.cancel, ("POST",)),
+            ("/checks/<job_id>/again", self.again, ("POST",)),
+            ("/checks/<job_id>/bundle", self.bundle, ("GET",)),
             ("/checks/<job_id>/case", self.open_case, ("POST",)),
         ):
             pages.add_url_rule(rule, view.__name__, view, methods=list(methods), strict_slashes=False)
@@ -226,7 +229,7 @@ class Checks:
             return go(self.desk.frame().link(f"/checks/{job_id}/columns"))
         return self._check_page(job)
 
-    def _check_page(self, job: Job, problem: CertmarkError | None = None) -> Response:
+    def _check_page(self, job: Job, problem: CertmarkError | None = None, *, making: bool = False) -> Response:
         by, frame = self._officer(), self.desk.frame()
         wanted = _wanted()
 
@@ -249,6 +252,8 @@ class Checks:
             counted=counted,
             share=_share(job, counted),
             going_on=going_on,
+            making=making,
+            has_bundle=job.state == "done" and not job.material_gone and counted.done <= MOST_ROWS,
             refreshing=going_on and "still" not in request.args,
             chart=bar_chart(bars, frame.say("chart_verdicts"), frame.say("chart_verdicts_about")),
             verdicts=verdicts,
@@ -300,6 +305,30 @@ class Checks:
                 return {}
             found = {name: archive.content(re.split("[|;]", name)[0].strip()) for name in named}
         return {name: self.captures.keep(content) for name, content in found.items() if content}
+
+    def again(self, job_id: str) -> Response:
+        """Check again what may have changed; the page of the new check lists the differences."""
+        job, by = self._own(job_id), self._officer()
+        try:
+            later = repeated(self.desk.read, job, holder_of(by))
+        except CertmarkError as problem:
+            if problem.status >= 500:
+                raise
+            return self._check_page(job, problem)
+        self.desk.read(lambda cur: trail.record(cur, g.now, by.name, "check-begun", f"check/{later.id}"))
+        return go(self.desk.frame().link(f"/checks/{later.id}"))
+
+    def bundle(self, job_id: str) -> Response:
+        """The bundle; until it is made, the check's page, which comes back for it."""
+        job = self._own(job_id)
+        try:
+            response = bundle_response(self.desk.read, job)
+        except CertmarkError as problem:
+            return self._check_page(job, problem)
+        if response.status_code == 202:
+            response = self._check_page(job, making=True)
+            response.headers["Refresh"] = "2"
+        return response
 
     # --- from leads to a case --------------------------------------------------------------------------------------
 

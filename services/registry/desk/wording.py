@@ -315,6 +315,21 @@ TEXTS: dict[str, Text] = {
     "judged_by": Text("核对依据", "Judged by"),
     "position": Text("登记册第 {seq} 条，{day}", "the register as of entry {seq}, {day}"),
     "cancel": Text("取消核查", "Cancel the check"),
+    "bundle": Text("下载证据包", "Download the evidence"),
+    "bundle_making": Text(
+        "正在生成证据包，完成后自动下载。", "The evidence is being put together; it will be downloaded then."
+    ),
+    "check_again": Text("重新核查变化部分", "Check again what has changed"),
+    "again_of": Text("此前的核查", "The check before"),
+    "again_about": Text(
+        "之后只重新核查可能有变化的行；下面只列结论与当时不同的行。",
+        "Only rows that may have changed since were checked again; listed are those that are judged otherwise now.",
+    ),
+    "was": Text("原为", "was"),
+    "material_gone": Text(
+        "所提交的材料已超过保存期限并删除，不能再生成证据包或重新核查。",
+        "What was sent has been deleted after its time: there is no evidence to be made and no checking again.",
+    ),
     "stand_still": Text("停止自动刷新", "Stop refreshing"),
     "verdict_ok": Text("相符", "ok"),
     "verdict_lead": Text("线索", "lead"),
