@@ -93,9 +93,11 @@ def _encoding(start: bytes) -> str:
         return "utf-8"
     except UnicodeDecodeError:
         pass
-    good = sum(_decodes(line, "utf-8") for line in start.split(b"\n")[:1000] if not line.isascii())
-    wrong = sum(_decodes(line, "gb18030") for line in start.split(b"\n")[:1000] if not line.isascii())
-    return "utf-8" if good >= wrong else "gb18030"
+    lines = [line for line in start.split(b"\n")[:1000] if not line.isascii()]
+    rest = [line for line in lines if not _decodes(line, "utf-8")]
+    # Half of all UTF-8 is GB18030 as well, by chance; the other way round it hardly happens.
+    other = sum(_decodes(line, "gb18030") for line in rest)
+    return "utf-8" if len(lines) - len(rest) >= other else "gb18030"
 
 
 def _decodes(line: bytes, encoding: str) -> bool:

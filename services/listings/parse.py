@@ -1,7 +1,7 @@
 """Reads one file of listings in a process with limits, and writes its rows as JSON lines: nothing of it is trusted.
 
-Run as `python -m services.listings.parse FILE [MAPPING SHEET PICTURES]`. The first line says what the file is. Then two
-lines a frame: its place, with the units' codes in it, and the rows. The last line has the total, or the error.
+Run as `python -m services.listings.parse FILE [MAPPING SHEET PICTURES MEMORY]`. The first line says what the file is.
+Then two lines a frame: its place, with the units' codes in it, and the rows. The last line has the total, or the error.
 """
 
 import resource
@@ -30,9 +30,9 @@ _FILES = 64
 _SHOP, _SELLER, _CODE, _TEXT, _IMAGE = (KEYS.index(key) for key in ("shop", "seller", "mark_code", "text", "image"))
 
 
-def limit() -> None:
-    """Take away what reading a file does not need: memory, time, files, writing, core dumps."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+def limit(memory: int) -> None:
+    """Take away what reading a file does not need: memory beyond so many bytes, time, files, writing, core dumps."""
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (_FILES, _FILES))
@@ -74,10 +74,11 @@ def _shop(fields: Fields) -> str:
     return normalised(fields[_SHOP] or fields[_SELLER] or "")
 
 
-def main(path: str, mapping: str = "{}", sheet: str = "", pictures: str = "") -> int:
+def main(path: str, mapping: str = "{}", sheet: str = "", pictures: str = "", memory: str = "") -> int:
+    most = int(memory or MEMORY)
     out = sys.stdout.buffer
     try:
-        limit()
+        limit(most)
         opened, rows = open_listings(Path(path), orjson.loads(mapping), sheet or None)
         about = {
             "kind": opened.kind,
@@ -98,7 +99,7 @@ def main(path: str, mapping: str = "{}", sheet: str = "", pictures: str = "") ->
         out.write(_told(error))
     except MemoryError:
         out.write(
-            _told(ListingsUnreadable(f"needs more than {MEMORY >> 20} MiB 所需内存过大", hint="分成几个文件；split it"))
+            _told(ListingsUnreadable(f"needs more than {most >> 20} MiB 所需内存过大", hint="分成几个文件；split it"))
         )
     except OSError as error:
         out.write(_told(ListingsUnreadable(f"cannot be opened 无法打开: {error.strerror}")))
@@ -111,4 +112,4 @@ def _told(error: CertmarkError) -> bytes:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:5]))
+    sys.exit(main(*sys.argv[1:6]))

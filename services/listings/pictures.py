@@ -76,7 +76,14 @@ def texts_in(data: bytes, read_print: ReadPrint | None = None) -> tuple[str, ...
                 return None
             image.draft("L", (_WIDEST, _WIDEST))  # a JPEG is unpacked at a part of its size
             grey = image.convert("L")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, MemoryError):
+    except (
+        OSError,
+        ValueError,
+        SyntaxError,
+        Image.DecompressionBombError,
+        Image.DecompressionBombWarning,
+        MemoryError,
+    ):
         return None
     if max(grey.size) > _WIDEST:
         grey.thumbnail((_WIDEST, _WIDEST))

@@ -13,6 +13,7 @@ import orjson
 
 from services.domain.errors import BadRequest, CertmarkError, every_error
 from services.listings.files import ListingsUnreadable
+from services.listings.parse import MEMORY
 
 _CHILD = Path(__file__).resolve().parents[1] / "child.py"
 _ROOT = Path(__file__).resolve().parents[2]
@@ -57,10 +58,11 @@ class Reading:
         mapping: Mapping[str, str] | None = None,
         sheet: str | None = None,
         pictures: Path | None = None,
+        memory: int = MEMORY,
     ) -> None:
         command = [sys.executable, "-I", "-S", str(_CHILD), str(os.getpid()), sys.executable, "-m"]
         command += ["services.listings.parse", str(path.absolute()), orjson.dumps(dict(mapping or {})).decode()]
-        command += [sheet or "", str(pictures.absolute()) if pictures else ""]
+        command += [sheet or "", str(pictures.absolute()) if pictures else "", str(memory)]
         self._process = subprocess.Popen(  # noqa: S603  # our own module, no shell
             command,
             stdin=subprocess.DEVNULL,

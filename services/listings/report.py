@@ -39,7 +39,7 @@ _CSS = """
 font-size:8pt}}
 *{margin:0;padding:0}body{font:10pt/1.5 "Noto Sans CJK SC","Noto Sans SC","WenQuanYi Zen Hei",sans-serif;color:#111}
 h1{font-size:18pt;margin-bottom:4mm}h2{font-size:12.5pt;margin:6mm 0 2mm;border-bottom:.4mm solid #111}
-p{margin-bottom:2mm}.lead{border:.4mm solid #111;padding:3mm;font-weight:bold}
+p{margin-bottom:2mm}tr{break-inside:avoid}.lead{border:.4mm solid #111;padding:3mm;font-weight:bold}
 table{width:100%;border-collapse:collapse;table-layout:fixed}th,td{border:.2mm solid #777;padding:1mm 1.5mm;
 text-align:left;vertical-align:top;overflow-wrap:anywhere}th{background:#eee;font-weight:bold}.finding{break-inside:avoid;margin-bottom:3mm;
 font-size:9pt}.finding caption{text-align:left;font-weight:bold;padding:1mm 0}.name{width:24mm}

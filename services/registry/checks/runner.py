@@ -23,9 +23,9 @@ from services.postgres import Connection, connect, database_url, transaction, wa
 from services.registry.checks import again, bundles, evidence, store
 from services.registry.checks.source import RegisterSource, learn_parties
 from services.registry.checks.store import Job
+from services.registry.feeds import NoSeal
 from services.registry.process import run_until_stopped
 from services.settings import Settings
-from services.registry.feeds import NoSeal
 
 _LOOK = 2.0
 
