@@ -111,6 +111,7 @@ def _searched(folder: Path, count: int, times: int) -> Figure:
     register, chance, names = Register(folder), random.Random(5), Names.drawn(count)
     taken: list[float] = []
     spent: list[float] = []
+    found = 0
     kinds = {By.HOLDER: names.holders, By.PRODUCT: names.products, None: [*names.holders[:1000], *names.products]}
     for _ in range(times):
         by = chance.choice(list(kinds))
@@ -120,11 +121,12 @@ def _searched(folder: Path, count: int, times: int) -> Figure:
         began, used = time.perf_counter(), time.process_time()
         hits = search(register, name[at : at + size], by, None, datetime.now(UTC), timedelta(hours=24))
         assert hits is not None
-        assert hits.items
+        found += bool(hits.items)  # of the rarest holders some have no certificate
         hits_json(hits)
         taken.append((time.perf_counter() - began) * 1000)
         spent.append((time.process_time() - used) * 1000)
     register.model.close()
+    assert found > 0.9 * times, f"{found} of {times} searches found anything"
     raw: dict[str, float | str] = {"certificates": count, "holders": len(names.holders), "asked": times}
     raw |= {"p50 ms": round(percentile(taken, 50), 2), "worst ms": round(max(taken), 1), "load": load()}
     raw |= {f"p{p} ms of processor time": round(percentile(spent, p), 2) for p in (50, 99)}
