@@ -1,6 +1,9 @@
 """The inspectors' desk in a real browser on the whole system: from an upload to a bundle that holds without it."""
 
+import os
 import re
+import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -8,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.conftest import ROOT
 from tests.rooms import a_page, look
-from tests.system import System
+from tests.system import CERTMARK, System
 
 SHEET = ROOT / "tests/data/listings.csv"
 
@@ -28,7 +31,31 @@ def sign_in(page: Page, system: System, name: str, language: str = "zh") -> None
     page.wait_for_url(re.compile(r"/desk/(checks|accounts)"))
 
 
-def test_from_an_upload_to_a_case(browser: Browser, system: System) -> None:
+def holds_elsewhere(bundle: Path, system: System, folder: Path) -> None:
+    """A machine that knows nothing but the register's first digest checks the bundle, and a changed one."""
+    genesis = (system.data / "genesis").read_text(encoding="ascii").strip()
+    alone = {name: value for name, value in os.environ.items() if not name.startswith("CERTMARK_")}
+    alone["CERTMARK_DATA"] = str(folder / "nothing")
+    whole, changed = folder / "bundle.zip", folder / "changed.zip"
+    whole.write_bytes(bundle.read_bytes())
+    with zipfile.ZipFile(whole) as packed, zipfile.ZipFile(changed, "w") as other:
+        assert "report.pdf" in packed.namelist()
+        for name in packed.namelist():
+            content = packed.read(name)
+            other.writestr(name, content.replace(b'"M02"', b'"M99"') if name == "findings.jsonl" else content)
+    for file, code in ((whole, 0), (changed, 1)):
+        done = subprocess.run(
+            [CERTMARK, "verify", "--bundle", str(file), "--genesis", genesis],
+            env=alone,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+
+
+def test_from_an_upload_to_a_bundle_and_a_case(browser: Browser, system: System, tmp_path: Path) -> None:
     page = a_page(browser, system)
     sign_in(page, system, "pudong-01")
     look(page, "desk-checks-zh")
@@ -44,6 +71,12 @@ def test_from_an_upload_to_a_case(browser: Browser, system: System) -> None:
     expect(page.get_by_text("已完成")).to_be_visible(timeout=30_000)  # the page loads itself anew until then
     look(page, "desk-check-zh")
     expect(page.get_by_role("img", name=re.compile("核查结果"))).to_be_visible()
+
+    check = page.url
+    with page.expect_download(timeout=90_000) as bundle:  # the page comes back for it until it is made
+        page.get_by_role("link", name="下载证据包").click()
+    holds_elsewhere(Path(bundle.value.path()), system, tmp_path)
+    page.goto(check)
 
     page.get_by_label("规则").select_option("L08")
     page.get_by_role("button", name="显示").click()
