@@ -31,8 +31,12 @@ LAYERS = (
         (*PARALLEL, "--dist", "loadfile"),
         needs=("kafka", "chromium", "fonts", "pango", "npm", "scanner"),
     ),
-    Layer("fault", ("tests/fault",), needs=("kafka",)),
-    Layer("e2e", ("tests/e2e",), needs=("kafka", "chromium", "fonts", "pango", "npm", "scanner")),
+    Layer(
+        "fault and e2e",
+        ("tests/fault", "tests/e2e"),
+        (*PARALLEL, "--dist", "loadfile"),
+        needs=("kafka", "chromium", "fonts", "pango", "npm", "scanner"),
+    ),
     Layer("clients", ("tests/clients",), needs=("jdk", "go", "node", "npm", "scanner")),
 )
 LINTERS = (
