@@ -40,7 +40,7 @@ from services.registry.code_runs import CODES_ISSUED, Announced, announced, plac
 from services.registry.intake import Prepared
 from services.registry.own_keys import in_force
 from services.registry.register import RESOLVED, Register, subject_of
-from services.registry.store import Entry, Head, Pending, Place, Quarantined, StoredRecord
+from services.registry.store import Entry, Head, Pending, Place, Quarantined, StoredRecord, bare_entry
 from services.registry.tokens import TokenRecord, sign, tokens_due, with_token
 from services.registry.told import said_of
 
@@ -334,30 +334,7 @@ class Batch:
     def commit_to(self, subject: str, digest: str) -> int:
         """Enter the salted hash of something that is not public (transparency.md); its place."""
         seq = self.head.size + len(self.entries)
-        self._append(
-            Entry(
-                seq=seq,
-                kind="commitment",
-                digest=digest,
-                event_id=None,
-                source=None,
-                type=None,
-                subject=subject,
-                sequence=None,
-                decision="accepted",
-                detail=None,
-                pointer=None,
-                hint=None,
-                effective_at=None,
-                received_at=None,
-                recorded_at=self.recorded_at,
-                position=None,
-                state_digest=None,
-                state=None,
-                leaf="",
-                jws=None,
-            )
-        )
+        self._append(bare_entry("commitment", seq, digest, subject, self.recorded_at))
         return seq
 
     def _sign_tokens(self, key: str, certificate: Certificate) -> None:
@@ -375,30 +352,8 @@ class Batch:
             self.status_index += due.index is None
             touched.tokens = with_token(touched.tokens, token)
             touched.tokens_text = None
-            self._append(
-                Entry(
-                    seq=self.head.size + len(self.entries),
-                    kind="token",
-                    digest=digest,
-                    event_id=None,
-                    source=None,
-                    type=None,
-                    subject=certificate.certificate_no,
-                    sequence=None,
-                    decision="accepted",
-                    detail=None,
-                    pointer=None,
-                    hint=None,
-                    effective_at=None,
-                    received_at=None,
-                    recorded_at=self.recorded_at,
-                    position=None,
-                    state_digest=None,
-                    state=None,
-                    leaf="",
-                    jws=None,
-                )
-            )
+            seq = self.head.size + len(self.entries)
+            self._append(bare_entry("token", seq, digest, certificate.certificate_no, self.recorded_at))
 
     def _valid_mark_key(self) -> PrivateKey | None:
         return in_force(self.mark_keys, self.register.signing_key, Purpose.MARK, self.recorded_at)

@@ -60,6 +60,32 @@ class Entry:
     jws: str | None
 
 
+def bare_entry(kind: str, seq: int, digest: str, subject: str, recorded_at: datetime) -> Entry:
+    """An entry that no event makes: a token, or the salted hash of what is not public. Its leaf is still to be made."""
+    return Entry(
+        seq=seq,
+        kind=kind,
+        digest=digest,
+        event_id=None,
+        source=None,
+        type=None,
+        subject=subject,
+        sequence=None,
+        decision="accepted",
+        detail=None,
+        pointer=None,
+        hint=None,
+        effective_at=None,
+        received_at=None,
+        recorded_at=recorded_at,
+        position=None,
+        state_digest=None,
+        state=None,
+        leaf="",
+        jws=None,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class StoredRecord:
     key: str

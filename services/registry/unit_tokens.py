@@ -279,28 +279,7 @@ def _enter(cur: Cursor, run: Run) -> None:
 def _append(cur: Cursor, run: Run, commitment: str) -> int:
     head = store.lock_head(cur)
     recorded_at = max(head.recorded_at, milliseconds(head.now))
-    entry = store.Entry(
-        seq=head.size,
-        kind="token",
-        digest=commitment,
-        event_id=None,
-        source=None,
-        type=None,
-        subject=run.certificate_no,
-        sequence=None,
-        decision="accepted",
-        detail=None,
-        pointer=None,
-        hint=None,
-        effective_at=None,
-        received_at=None,
-        recorded_at=recorded_at,
-        position=None,
-        state_digest=None,
-        state=None,
-        leaf="",
-        jws=None,
-    )
+    entry = store.bare_entry("token", head.size, commitment, run.certificate_no, recorded_at)
     entry.leaf = leaf_of(entry)
     store.save_entries(cur, [entry])
     cur.execute("UPDATE head SET size = size + 1, recorded_at = %s", (recorded_at,))
