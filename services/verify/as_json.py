@@ -223,15 +223,14 @@ def may_be_noticed(number: str, shown: bytes, notices: Notices) -> bool:
     return notices.may_concern(number, scheme, product_class or None, gtins.split(","))
 
 
-def spliced(timeline: bytes, shown: bytes, day: date, bodies: "BodyParts") -> bytes:
-    """The answer to a certificate's number out of stored bytes, up to the value of `as_of`.
+def spliced(timeline: bytes, shown: bytes, day: bytes, bodies: "BodyParts") -> bytes:
+    """The answer to a certificate's number out of stored bytes on a day (`2026-11-26`), up to the value of `as_of`.
 
     With the rest it is equal to `dumps(as_json(...))` byte for byte.
     """
     head = _line_on(timeline, day)
     named, _, certificate = shown.partition(b"\n")
-    approval_no = named[: named.index(b"\t")]
-    note, body = bodies.of(approval_no, day)
+    note, body = bodies.of(named[: named.index(b"\t")])
     if note:
         head += note if head.endswith(b"[") else b"," + note
     return b"".join((head, b'],"certificate":', certificate, b',"body":', body, _TAIL))
@@ -272,7 +271,7 @@ def code_on(timeline: bytes, day: date) -> tuple[Code, tuple[Note, ...]]:
 
 def head_on(timeline: bytes, day: date) -> dict[str, Any]:
     """The answer's members up to its notes on a day, from the stored timeline."""
-    head: dict[str, Any] = json.loads(_line_on(timeline, day) + b"]}")
+    head: dict[str, Any] = json.loads(_line_on(timeline, day.isoformat().encode()) + b"]}")
     return head
 
 
@@ -281,14 +280,18 @@ def head_of(judged: Judgement, recall: RecallState | None = None) -> dict[str, A
     return _head(judged.code, judged.standing, judged.interval, judged.notes, recall)
 
 
-def is_overdue(timeline: bytes, day: date) -> bool:
+def is_overdue(timeline: bytes, day: bytes) -> bool:
     """Whether the stored answer for a day notes an overdue surveillance, without any grace for it."""
     return f'"{Note.OVERDUE_SURVEILLANCE}"'.encode() in _line_on(timeline, day)
 
 
-def _line_on(timeline: bytes, day: date) -> bytes:
-    today = day.isoformat().encode()
-    return next(line for line in reversed(timeline.split(b"\n")) if line[:10] <= today)[10:]
+def _line_on(timeline: bytes, day: bytes) -> bytes:
+    """The last line whose day has come; the first line's has always."""
+    lines = timeline.split(b"\n")
+    for line in reversed(lines):
+        if line[:10] <= day:
+            return line[10:]
+    raise AssertionError("a timeline begins with the first day that there is")
 
 
 class BodyParts:
@@ -303,15 +306,15 @@ class BodyParts:
         if directory is not self._directory or day != self._day:
             self._directory, self._day, self._parts = directory, day, {}
 
-    def of(self, approval_no: bytes, day: date) -> tuple[bytes, bytes]:
-        """(note or nothing, member `body`)."""
+    def of(self, approval_no: bytes) -> tuple[bytes, bytes]:
+        """(note or nothing, member `body`) on the day in use."""
         if not approval_no:
             return b"", b"null"
         part = self._parts.get(approval_no)
         if part is None:
             assert self._directory is not None
             number = approval_no.decode()
-            body, status = body_on(self._directory, number, day)
+            body, status = body_on(self._directory, number, self._day)
             note = b'"body_disqualified"' if status == "disqualified" else b""
             part = note, dumps(_body_members(number, body["name"] if body else None, status))
             self._parts[approval_no] = part

@@ -71,11 +71,12 @@ class Notices:
 
     def may_concern(self, number: str, scheme: str, product_class: str | None, gtins: Iterable[str]) -> bool:
         """Whether any of them, on whatever day, names a certificate: then its answer is not in the stored bytes."""
-        return (
-            number in self.by_certificate
-            or any(gtin in self.by_gtin for gtin in gtins)
-            or any(is_about(alert.state, number, scheme, product_class) for alert in self.alerts)
-        )
+        if number in self.by_certificate or not self.by_gtin.keys().isdisjoint(gtins):
+            return True
+        for alert in self.alerts:  # noqa: SIM110  # for every look-up: a generator costs more than what it looks at
+            if is_about(alert.state, number, scheme, product_class):
+                return True
+        return False
 
 
 def notices_in(stored: Iterable[Stored]) -> Notices:

@@ -2,19 +2,19 @@
 
 import re
 import threading
-import time
 import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from services import telemetry
 from services.domain.identifiers import CHINA, instant_text
 from services.verify.as_json import BodyParts, UnknownParts, is_overdue, may_be_noticed, spliced
+from services.verify.notices import Notices
 from services.verify.read_model import Unreadable
-from services.verify.register import Directory, Register
+from services.verify.register import Register
 
 _Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 PLAIN_NUMBER = re.compile(r"[0-9A-Z][0-9A-Z-]{3,63}", re.ASCII)
@@ -29,7 +29,6 @@ _DIGIT = re.compile("[0-9]", re.ASCII)
 COUNTED = "certmark.counted"
 """In the environ of a look-up that is within its client's limit."""
 
-_CHECKED_AT = len(',"checked_at":"2026-11-22T03:40:00.123Z"}')
 SHARED_S = 30
 
 
@@ -51,7 +50,7 @@ class QuickPath:
         self._wsgi = wsgi
         self._folder = folder
         self._stale_after = stale_after
-        self._headers = [("Content-Type", "application/json"), *headers]
+        self._headers = (("Content-Type", "application/json"), *headers)
         self._clock = clock
         self._has_to_wait = has_to_wait
         self._mine = threading.local()
@@ -63,85 +62,93 @@ class QuickPath:
         if environ["PATH_INFO"] == "/v1/verify" and environ["REQUEST_METHOD"] == "GET":
             asked = _PLAIN.fullmatch(environ["QUERY_STRING"])
             if asked and "HTTP_IF_NONE_MATCH" not in environ and not self._has_to_wait(environ):
-                body, lifetime = self._answer(asked[1], self._clock())
-                if body:
-                    headers = [
-                        *self._headers,
-                        ("Cache-Control", cache_control(lifetime)),
-                        ("ETag", etag(body[:-_CHECKED_AT])),
-                        ("Content-Length", str(len(body))),
-                    ]
-                    self._counted.inc()
+                answered = self._answer(asked[1], self._clock())
+                if answered is not None:
+                    body, headers = answered
                     start_response("200 OK", headers)
                     return (body,)
                 environ[COUNTED] = True
+        self._tell_count()
         return self._wsgi(environ, start_response)
 
-    def _answer(self, number: str, now: datetime) -> tuple[bytes, int]:
-        """The answer and the seconds that others may keep it; nothing where the long way has to decide."""
+    def _answer(self, number: str, now: datetime) -> tuple[bytes, list[tuple[str, str]]] | None:
+        """The answer with its headers; None where the long way has to decide."""
         try:
             mine: _Mine = self._mine.parts
         except AttributeError:
             mine = self._mine.parts = _Mine(Register(self._folder), BodyParts(), UnknownParts())
         try:
             moment = mine.moment
-            if moment is None or time.monotonic() >= moment.until or now.replace(microsecond=0) != moment.second:
+            if moment is None or not moment.since <= now < moment.until:
                 moment = mine.moment = self._moment(mine, now)
             if moment.as_of is None:
-                return b"", 0
+                return None
             row = mine.register.model.quick(number)
             if row is None:
                 # As quick as the others: who measures the time learns nothing that the answer does not say.
                 if _MAY_BE_A_CODE.fullmatch(number) or not _DIGIT.search(number) or mine.register.model.knows(number):
-                    return b"", 0
+                    return None
                 body = mine.unknown.spliced(number)
             else:
-                if moment.grace and is_overdue(row[0], moment.day):
-                    return b"", 0  # whether the note is due is the scheme's to say
-                if may_be_noticed(number, row[1], moment.directory.notices):
-                    return b"", 0
-                body = spliced(row[0], row[1], moment.day, mine.bodies)
+                timeline, shown = row
+                if moment.grace and is_overdue(timeline, moment.day):
+                    return None  # whether the note is due is the scheme's to say
+                if moment.notices and may_be_noticed(number, shown, moment.notices):
+                    return None
+                body = spliced(timeline, shown, moment.day, mine.bodies)
         except Unreadable:
-            return b"", 0
-        told = b'%s%03dZ"}' % (moment.checked, now.microsecond // 1000)
-        return body + moment.as_of + told, moment.lifetime
+            return None
+        mine.count += 1
+        tag = etag_of(zlib.crc32(moment.as_of, zlib.crc32(body)), len(body) + len(moment.as_of))
+        body = b'%b%b,"checked_at":"%b%03dZ"}' % (body, moment.as_of, moment.checked, now.microsecond // 1000)
+        return body, [*moment.headers, ("ETag", tag), ("Content-Length", str(len(body)))]
 
     def _moment(self, mine: "_Mine", now: datetime) -> "_Moment":
+        self._tell_count()
         meta = mine.register.meta()
         directory, day = mine.register.directory(meta), now.astimezone(CHINA).date()
         as_of = None
         if meta.complete and meta.as_of is not None and now - meta.as_of <= self._stale_after:
-            as_of = b'"%s","seq":%d,"checked_at":"' % (instant_text(meta.as_of).encode(), meta.seq)
+            as_of = b'"%b","seq":%d' % (instant_text(meta.as_of).encode(), meta.seq)
         mine.bodies.use(directory, day)
         mine.unknown.use(directory, day)
+        lifetime = shared_seconds(now, meta.as_of, self._stale_after)
+        second = now.replace(microsecond=0)
         return _Moment(
-            until=time.monotonic() + _MOMENT_S,
-            second=now.replace(microsecond=0),
-            day=day,
-            directory=directory,
+            since=now,
+            until=min(now + _MOMENT, second + timedelta(seconds=1)),
+            day=day.isoformat().encode(),
+            notices=directory.notices,
             grace=directory.has_grace_on(day),
             as_of=as_of,
             checked=instant_text(now)[:-4].encode(),
-            lifetime=shared_seconds(now, meta.as_of, self._stale_after),
+            headers=(*self._headers, ("Cache-Control", cache_control(lifetime))),
         )
 
+    def _tell_count(self) -> None:
+        """Add what this thread has answered to the node's figures: once a moment, and before anything else is asked."""
+        mine: _Mine | None = getattr(self._mine, "parts", None)
+        if mine is not None and mine.count:
+            self._counted.inc(mine.count)
+            mine.count = 0
 
-_MOMENT_S = 0.002
-"""Seconds for which what hundreds of look-ups share is not looked at anew: how far the node has come, and the rules."""
+
+_MOMENT = timedelta(milliseconds=2)
+"""How long what hundreds of look-ups share is not looked at anew: how far the node has come, and the rules."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
     """What look-ups of the same moment share. `as_of` is None where this node cannot say."""
 
-    until: float
-    second: datetime
-    day: date
-    directory: Directory
+    since: datetime
+    until: datetime
+    day: bytes
+    notices: Notices
     grace: bool
     as_of: bytes | None
     checked: bytes
-    lifetime: int
+    headers: tuple[tuple[str, str], ...]
 
 
 @dataclass(slots=True)
@@ -152,11 +159,18 @@ class _Mine:
     bodies: BodyParts
     unknown: UnknownParts
     moment: _Moment | None = None
+    count: int = 0
+    """Answers that are not in the node's figures yet."""
 
 
 def etag(content: bytes) -> str:
     """A weak tag of an answer without the time it was checked at."""
-    return f'W/"{zlib.crc32(content):08x}{zlib.adler32(content):08x}"'
+    return etag_of(zlib.crc32(content), len(content))
+
+
+def etag_of(checksum: int, length: int) -> str:
+    """The same from the content's CRC-32, for who has it in pieces."""
+    return f'W/"{checksum:08x}{length:x}"'
 
 
 def shared_seconds(now: datetime, as_of: datetime | None, stale_after: timedelta) -> int:

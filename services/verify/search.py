@@ -173,7 +173,11 @@ def _number(text: str, by: By) -> str:
 def _hit(register: Register, number: str, found_in: By, match: Match, directory: Directory, day: date) -> Hit:
     stored = register.model.quick(number)
     as_stored = stored is not None and not may_be_noticed(number, stored[1], directory.notices)
-    if stored is not None and as_stored and not (directory.has_grace_on(day) and is_overdue(stored[0], day)):
+    if (
+        stored is not None
+        and as_stored
+        and not (directory.has_grace_on(day) and is_overdue(stored[0], day.isoformat().encode()))
+    ):
         head = head_on(stored[0], day)
         certificate = json.loads(stored[1].partition(b"\n")[2])
     else:  # it falls with another, a notice may concern it, or whether a note is due is the scheme's to say

@@ -274,7 +274,10 @@ def test_the_stored_timeline_agrees_with_the_decision_on_every_day(shared: Servi
                 assert meta.as_of is not None
                 assert timeline is not None
                 whole = dumps(as_json(answer))
-                assert spliced(timeline, shown, day, bodies) == whole[: whole.rindex(b'"as_of":') + len(b'"as_of":')]
+                assert (
+                    spliced(timeline, shown, day.isoformat().encode(), bodies)
+                    == whole[: whole.rindex(b'"as_of":') + len(b'"as_of":')]
+                )
     register.model.close()
 
 
