@@ -131,6 +131,13 @@ def decide(question: Question, register: Register, now: datetime, stale_after: t
         return blank if question.decided is not None else replace(blank, code=_without_register(question))
 
 
+def answer_of(found: Found, directory: Directory, day: date, checked_at: datetime, as_of: datetime) -> Answer:
+    """What `decide` answers to the number of a certificate that was found, where the node's data is fresh."""
+    number = found.certificate.certificate_no
+    blank = Answer(None, Question(number, number=number), day, checked_at, as_of, None, directory.demonstration)
+    return _of_certificate(blank, found, directory)
+
+
 def _without_register(question: Question) -> Code:
     """A node without data can still see that a code is no code."""
     if question.token is not None:

@@ -77,7 +77,7 @@ def app_for(settings: Settings, clock: Callable[[], datetime]) -> Flask:
         node.clock,
         accepted_language,
         node.has_to_wait,
-        node.page_made,
+        node.page_of,
     )
     return app
 

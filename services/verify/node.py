@@ -23,7 +23,7 @@ from services.verify.looked_up import LookedUp
 from services.verify.pages import SILENT, Frame
 from services.verify.quick import COUNTED, cache_control, etag, shared_seconds
 from services.verify.read_model import Unreadable
-from services.verify.recognise import Question, of_certificate
+from services.verify.recognise import Question
 from services.verify.register import CannotSay, Directory, Register
 from services.verify.scan_store import ScanReader
 from services.verify.wording import HTML_LANG, LANGUAGES, Code, Note
@@ -173,12 +173,8 @@ class Node:
             response = self.html(page, frame)
         return self.cached(response, answer, tagged)
 
-    def page_made(self, number: str, language: str, explicit: bool) -> bytes | None:
-        """The page of a certificate with places for the time of asking, as `respond` makes it; None where it has more
-        to say than a page."""
-        answer = self.decide(of_certificate(number))
-        if answer.found is None or answer.code is Code.STATUS_UNKNOWN:
-            return None
+    def page_of(self, answer: Answer, language: str, explicit: bool) -> bytes:
+        """The page of a certificate's answer with places for the time of asking, as `respond` makes it."""
         other = "zh" if language == "en" else "en"
         frame = Frame(language, explicit, f"?lang={other}", answer.demonstration)
         return pages.verdict_page(answer, frame, self.settings.public_url, self.settings.registry_url)[1]

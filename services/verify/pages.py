@@ -16,7 +16,7 @@ from markupsafe import Markup
 from services import chart
 from services.domain.certificate import Certificate, Mark, Party, Status
 from services.domain.consequence import WITHOUT, Allowed
-from services.domain.identifiers import CHINA, instant_text
+from services.domain.identifiers import instant_text
 from services.domain.notices import LEVELS
 from services.domain.scheme import Coverage, Words
 from services.domain.standing import Standing, interval_on, mark_standing, part_standing, standing
@@ -28,6 +28,7 @@ from services.verify.page_templates import ENVIRONMENTS, STYLE
 from services.verify.permits import permits_today
 from services.verify.site.words import SITE
 from services.verify.story import Happening, reason_text, story, until_clause
+from services.verify.timed_page import CHECKED_ISO, CHECKED_TEXT, beijing, timed
 from services.verify.wording import (
     ACT_WORD,
     ALLOWED_WORD,
@@ -76,8 +77,6 @@ NAVIGATION = (
 
 SILENT = (Code.BAD_SIGNATURE, Code.UNKNOWN_SIGNER, Code.UNREADABLE, Code.IMPOSTOR_HOST)
 """Codes after which nothing that the scanned code said is shown, not even in a link or a field."""
-
-_CHECKED_ISO, _CHECKED_TEXT = "\ue000iso\ue000", "\ue000text\ue000"
 
 for _one in ENVIRONMENTS.values():
     _one.filters |= {"rows": rows_markup, "happenings": history_markup, "lines": lines_markup, "may": may_markup}
@@ -135,8 +134,8 @@ class _View:
     code: str
     as_of: str
     has_data: bool
-    checked_iso: str = _CHECKED_ISO
-    checked_at: str = _CHECKED_TEXT
+    checked_iso: str = CHECKED_ISO
+    checked_at: str = CHECKED_TEXT
     replacement: Mapping[str, str] | None = None
     alerts: Sequence[Mapping[str, str]] = ()
     looked_up: str = ""
@@ -187,14 +186,8 @@ def verdict_page(
         **_frame(frame),
     )
     tagged = html.encode()
-    return with_time(tagged, answer.checked_at), tagged
-
-
-def with_time(page: bytes, checked_at: datetime) -> bytes:
-    """A page of `verdict_page`'s second kind with the time at which it was asked for."""
-    return page.replace(_CHECKED_ISO.encode(), instant_text(checked_at).encode()).replace(
-        _CHECKED_TEXT.encode(), beijing(checked_at).encode()
-    )
+    iso, text = instant_text(answer.checked_at), beijing(answer.checked_at)
+    return timed(tagged).at(iso.encode(), text.encode()), tagged
 
 
 def front_page(frame: Frame, as_of: datetime | None, examples: Sequence[tuple[str, Code, tuple[Note, ...]]]) -> bytes:
@@ -309,10 +302,6 @@ def _empty_field(language: str, explicit: bool) -> Markup:
 
 def _field_of(value: str, problem: str, language: str, explicit: bool) -> Markup:
     return Markup(_field[language].render(value=value, error=problem, explicit=explicit))  # noqa: S704  # by a template
-
-
-def beijing(instant: datetime) -> str:
-    return instant.astimezone(CHINA).isoformat(" ", "seconds")[:19]
 
 
 def certificate_path(number: str) -> str:
@@ -805,7 +794,7 @@ def _report(answer: Answer, view: _View, language: str, public_url: str) -> str:
         if view.digest:
             lines.append(("SHA-256", view.digest))
         lines.append(("URL", public_url + certificate_path(certificate.certificate_no)))
-    lines.append((LABELS["checked_at"][language], _CHECKED_TEXT))
+    lines.append((LABELS["checked_at"][language], CHECKED_TEXT))
     lines.append((LABELS["as_of"][language], view.as_of))
     lines += [(LABELS[name][language], blank) for name in ("seller", "bought_on", "goods", "complaint")]
     return "\n".join(f"{name}{colon}{text}" for name, text in lines)

@@ -8,7 +8,8 @@ from services.domain.identifiers import instant_text
 from services.domain.scheme import Coverage, Words
 from services.verify import pages
 from services.verify.answer import Answer
-from services.verify.pages import Frame, beijing, certificate_path
+from services.verify.pages import Frame, certificate_path
+from services.verify.timed_page import beijing
 from services.verify.wording import ANSWERS, LABELS, SEVERAL, VERDICT, Code, Family, Note, Text, wording
 
 _ATTRIBUTES = Text("绿色属性，各为其认证机构所评价", "What was assessed, each by its certification body")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from services import telemetry
@@ -79,7 +80,7 @@ class QuickPath:
             mine = self._mine.parts = _Mine(Register(self._folder), BodyParts(), UnknownParts())
         try:
             moment = mine.moment
-            if moment is None or not moment.since <= now < moment.until:
+            if moment is None or monotonic() >= moment.until or not moment.since <= now < moment.second_ends:
                 moment = mine.moment = self._moment(mine, now)
             if moment.as_of is None:
                 return None
@@ -113,10 +114,10 @@ class QuickPath:
         mine.bodies.use(directory, day)
         mine.unknown.use(directory, day)
         lifetime = shared_seconds(now, meta.as_of, self._stale_after)
-        second = now.replace(microsecond=0)
         return _Moment(
             since=now,
-            until=min(now + _MOMENT, second + timedelta(seconds=1)),
+            second_ends=now.replace(microsecond=0) + timedelta(seconds=1),
+            until=monotonic() + MOMENT_S,
             day=day.isoformat().encode(),
             notices=directory.notices,
             grace=directory.has_grace_on(day),
@@ -133,8 +134,8 @@ class QuickPath:
             mine.count = 0
 
 
-_MOMENT = timedelta(milliseconds=2)
-"""How long what hundreds of look-ups share is not looked at anew: how far the node has come, and the rules."""
+MOMENT_S = 0.002
+"""Seconds for which what hundreds of look-ups share is not looked at anew: how far the node has come, and the rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,8 @@ class _Moment:
     """What look-ups of the same moment share. `as_of` is None where this node cannot say."""
 
     since: datetime
-    until: datetime
+    second_ends: datetime
+    until: float
     day: bytes
     notices: Notices
     grace: bool

@@ -189,6 +189,10 @@ class ReadModel:
     def record(self, key: str) -> Stored | None:
         """The record of a key, its checksum verified."""
         self.meta()
+        return self.record_now(key)
+
+    def record_now(self, key: str) -> Stored | None:
+        """The same from the file that was read last, for who has just asked for its `meta`."""
         assert self._connection is not None
         with _damage_told(self._folder):
             row = self._connection.execute(

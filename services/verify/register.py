@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from services.domain.body import AllianceState, AuthorityState, BodyState, Key, KeyState, Purpose, key_from_state
 from services.domain.certificate import Certificate, CertificateState, from_state
@@ -143,21 +143,25 @@ def found_in(stored: Stored) -> Found:
     Raises:
         DamagedRow: its state is of a form that this version cannot read.
     """
-    payload = stored.payload()
+    return found_of(stored.payload(), stored.key, stored.revision, stored.seq, sealed_by(stored.sealed))
+
+
+def found_of(payload: dict[str, Any], key: str, revision: int, seq: int, seal_kid: str) -> Found:
+    """The certificate of a record's members; see `found_in` for the error."""
     tokens = tuple(
         Token(t["mark_no"], t["gtin"], t["model"] or "", t["token"]) for t in payload["tokens"] if "serials" not in t
     )
     return Found(
-        certificate=certificate_in(stored.key, payload["state"]),
+        certificate=certificate_in(key, payload["state"]),
         state=payload["state"],
-        revision=stored.revision,
-        seq=stored.seq,
+        revision=revision,
+        seq=seq,
         recorded_at=instant_of(payload["recorded_at"]),
         digest=payload["digest"],
         under_review=payload["under_review"],
         tokens=tokens,
         history=tuple(recorded(one) for one in payload.get("history", ())),
-        seal_kid=sealed_by(stored.sealed),
+        seal_kid=seal_kid,
     )
 
 

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from services.domain.identifiers import instant_text
 from services.domain.scheme import SchemeRules
 from services.verify import pages
-from services.verify.pages import Frame, beijing, certificate_path
+from services.verify.pages import Frame, certificate_path
 from services.verify.search import By, Hit, Hits
 from services.verify.search_wording import (
     AS_HOLDER,
@@ -20,6 +20,7 @@ from services.verify.search_wording import (
     NOTHING,
     ORDER,
 )
+from services.verify.timed_page import beijing
 from services.verify.wording import LABELS, VERDICT, Family, Note
 
 

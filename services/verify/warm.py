@@ -1,61 +1,80 @@
 """Certificates' pages in front of Flask: made without its machinery, and kept as long as nothing about them changes."""
 
 import threading
+import zlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from werkzeug.datastructures import LanguageAccept, MIMEAccept
 from werkzeug.http import parse_accept_header
 
 from services import telemetry
-from services.domain.identifiers import CHINA
-from services.verify.pages import with_time
-from services.verify.quick import COUNTED, PLAIN_NUMBER, cache_control, etag, shared_seconds
-from services.verify.read_model import Unreadable
-from services.verify.register import Register
+from services.domain.identifiers import CHINA, instant_text
+from services.verify.answer import Answer, answer_of
+from services.verify.page_shapes import PageShapes
+from services.verify.quick import COUNTED, MOMENT_S, PLAIN_NUMBER, cache_control, etag_of, shared_seconds
+from services.verify.read_model import Stored, Unreadable, certificate_key
+from services.verify.register import Directory, Found, Register
+from services.verify.timed_page import TimedPage, beijing
 from services.verify.wording import HTML_LANG
 
 MOST = 2000
-"""Pages that are kept by one process, of some 10 kB each."""
+"""Pages that are kept by one process, of some 2 to 15 kB each."""
 
 _Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+_Render = Callable[[Answer, str, bool], bytes]
 _QUERIES = {"": "", "lang=zh": "zh", "lang=en": "en"}
 """Queries of plain pages, and the language that the address names."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Version:
-    """All that a page is made from beside its address and language. Any of it different: the page is made anew.
+class _Moment:
+    """What requests of the same moment share: all that a page is made from beside its address and record."""
 
-    `directory` rises with every record but a certificate's, `revision` with this certificate's own.
-    """
-
-    file: str
-    directory: int
-    revision: int
+    since: datetime
+    second_ends: datetime
+    until: float
+    version: tuple[str, int, datetime, date]
+    """The file, the revision of its directory, the time that its data is of, the day: one of them different, and every
+    page is made anew."""
     as_of: datetime
     day: date
+    directory: Directory
+    iso: bytes
+    text: bytes
+    headers: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    version: _Version
-    page: bytes
-    """With places for the time of asking."""
-    language: str
+    revision: int
+    version: tuple[str, int, datetime, date]
+    page: TimedPage
     tag: str
+
+
+@dataclass(slots=True)
+class _Mine:
+    """What one thread has. `shapes` are by language and whether the address names it, as of `shapes_of`."""
+
+    register: Register
+    pages: dict[tuple[str, str, str], _Kept] = field(default_factory=dict)
+    moment: _Moment | None = None
+    shapes: dict[tuple[str, bool], PageShapes] = field(default_factory=dict)
+    shapes_of: tuple[str, int, date] = ("", 0, date.min)
 
 
 class WarmPath:
     """Answers `GET /c/<number>` for people, from the pages kept or with a page made; everything else goes the long way.
 
-    `made` makes the page of a certificate's number in a language, which the address may name: its bytes with places for
-    the time of asking, or None where the long way has to answer. `language` is the service's own choice from the
-    headers, so that a page is kept for who would get it. `headers` are those that every page bears.
+    `render` makes the page of an answer in a language, which the address may name: its bytes with places for the time
+    of asking. `language` is the service's own choice from the headers, so that a page is kept for who would get it.
+    `headers` are those that every page bears.
     """
 
     def __init__(
@@ -67,16 +86,16 @@ class WarmPath:
         clock: Callable[[], datetime],
         language: Callable[[LanguageAccept], str],
         has_to_wait: Callable[[dict[str, Any]], bool],
-        made: Callable[[str, str, bool], bytes | None],
+        render: _Render,
     ) -> None:
         self._wsgi = wsgi
         self._folder = folder
         self._stale_after = stale_after
-        self._headers = [("Content-Type", "text/html; charset=utf-8"), *headers]
+        self._headers = (("Content-Type", "text/html; charset=utf-8"), *headers)
         self._clock = clock
         self._language = lru_cache(maxsize=512)(lambda text: language(parse_accept_header(text, LanguageAccept)))
         self._has_to_wait = has_to_wait
-        self._made = made
+        self._render = render
         self._mine = threading.local()
         counter = telemetry.counter("certmark_requests_total", "Requests answered", "service", "endpoint", "status")
         self._counted = counter.labels("verify", "warm", "200")
@@ -92,41 +111,95 @@ class WarmPath:
         number, now = path[3:], self._clock()
         named = _QUERIES[environ["QUERY_STRING"]]
         language = named or self._language(environ.get("HTTP_ACCEPT_LANGUAGE", ""))
-        version = self._version(number, now)
-        if version is None or self._has_to_wait(environ):
+        mine = self._of_this_thread()
+        moment = revision = None
+        try:
+            moment = self._moment(mine, now)
+            revision = mine.register.model.revision_alone(number) if moment else None
+        except Unreadable:
+            pass
+        if moment is None or revision is None or self._has_to_wait(environ):
             return self._wsgi(environ, start_response)
-        pages: dict[tuple[str, str, str], _Kept] = self._mine.pages
-        kept = pages.get((number, named, language))
-        if kept is not None and kept.version == version:
+        kept = mine.pages.get((number, named, language))
+        if kept is not None and kept.revision == revision and kept.version == moment.version:
             self._counted.inc()
         else:
             environ[COUNTED] = True
             stopwatch = telemetry.Stopwatch()
-            kept = self._kept_anew(number, language, named, version)
+            kept = self._kept_anew(mine, moment, number, language, named)
             if kept is None:
                 return self._wsgi(environ, start_response)
-            if len(pages) >= MOST:
-                del pages[next(iter(pages))]  # the one kept longest
-            pages[number, named, language] = kept
+            if len(mine.pages) >= MOST:
+                del mine.pages[next(iter(mine.pages))]  # the one kept longest
+            mine.pages[number, named, language] = kept
             self._counted_made.inc()
             self._seconds.observe(stopwatch.seconds)
-        page = with_time(kept.page, now)
+        page = kept.page.at(b"%b%03dZ" % (moment.iso, now.microsecond // 1000), moment.text)
         headers = [
-            *self._headers,
-            ("Content-Language", HTML_LANG[kept.language]),
-            ("Cache-Control", cache_control(shared_seconds(now, version.as_of, self._stale_after))),
+            *moment.headers,
+            ("Content-Language", HTML_LANG[language]),
             ("ETag", kept.tag),
             ("Content-Length", str(len(page))),
         ]
         start_response("200 OK", headers)
         return (page,)
 
-    def _kept_anew(self, number: str, language: str, named: str, version: _Version) -> _Kept | None:
+    def _of_this_thread(self) -> _Mine:
         try:
-            page = self._made(number, language, bool(named))
+            mine: _Mine = self._mine.mine
+        except AttributeError:
+            mine = self._mine.mine = _Mine(Register(self._folder))
+        return mine
+
+    def _moment(self, mine: _Mine, now: datetime) -> _Moment | None:
+        """What is so at this moment; None where only the long way can say anything."""
+        moment = mine.moment
+        if moment is not None and monotonic() < moment.until and moment.since <= now < moment.second_ends:
+            return moment
+        mine.moment = None
+        meta = mine.register.meta()
+        if not meta.complete or meta.as_of is None or now - meta.as_of > self._stale_after:
+            return None
+        day = now.astimezone(CHINA).date()
+        lifetime = shared_seconds(now, meta.as_of, self._stale_after)
+        mine.moment = _Moment(
+            since=now,
+            second_ends=now.replace(microsecond=0) + timedelta(seconds=1),
+            until=monotonic() + MOMENT_S,
+            version=(mine.register.model.target, meta.directory, meta.as_of, day),
+            as_of=meta.as_of,
+            day=day,
+            directory=mine.register.directory(meta),
+            iso=instant_text(now)[:-4].encode(),
+            text=beijing(now).encode(),
+            headers=(*self._headers, ("Cache-Control", cache_control(lifetime))),
+        )
+        return mine.moment
+
+    def _kept_anew(self, mine: _Mine, moment: _Moment, number: str, language: str, named: str) -> _Kept | None:
+        try:
+            stored = mine.register.model.record_now(certificate_key(number))
+            if stored is None:
+                return None
+            page = self._page(mine, moment, stored, language, bool(named))
         except Exception:  # noqa: BLE001  # the long way meets it again, and answers and logs it as every fault
             return None
-        return _Kept(version, page, language, etag(page)) if page is not None else None
+        tagged = page.tagged
+        return _Kept(stored.revision, moment.version, page, etag_of(zlib.crc32(tagged), len(tagged)))
+
+    def _page(self, mine: _Mine, moment: _Moment, stored: Stored, language: str, explicit: bool) -> TimedPage:
+        directory, day = moment.directory, moment.day
+
+        def render(found: Found, as_of: datetime) -> bytes:
+            return self._render(answer_of(found, directory, day, as_of, as_of), language, explicit)
+
+        if mine.shapes_of != (moment.version[0], moment.version[1], day):
+            mine.shapes.clear()
+            mine.shapes_of = (moment.version[0], moment.version[1], day)
+        shapes = mine.shapes.get((language, explicit))
+        if shapes is None:
+            shapes = mine.shapes[language, explicit] = PageShapes(render, directory.notices, day)
+        return shapes.page(stored, moment.as_of)
 
     def _may_be_kept(self, environ: dict[str, Any], path: str) -> bool:
         return (
@@ -135,24 +208,6 @@ class WarmPath:
             and PLAIN_NUMBER.fullmatch(path, 3) is not None
             and _wants_html(environ.get("HTTP_ACCEPT", ""))
         )
-
-    def _version(self, number: str, now: datetime) -> _Version | None:
-        """What the page of a number would be made from now; None where only the long way can say."""
-        try:
-            register: Register = self._mine.register
-        except AttributeError:
-            register = self._mine.register = Register(self._folder)
-            self._mine.pages = {}
-        try:
-            meta = register.meta()
-            if not meta.complete or meta.as_of is None or now - meta.as_of > self._stale_after:
-                return None
-            revision = register.model.revision_alone(number)
-        except Unreadable:
-            return None
-        if revision is None:
-            return None
-        return _Version(register.model.target, meta.directory, revision, meta.as_of, now.astimezone(CHINA).date())
 
 
 @lru_cache(maxsize=512)

@@ -13,12 +13,13 @@ from services.domain.standing import Standing
 from services.verify import pages
 from services.verify.answer import body_on
 from services.verify.node import Node
-from services.verify.pages import Frame, beijing
+from services.verify.pages import Frame
 from services.verify.quick import etag
 from services.verify.read_model import Unreadable
 from services.verify.site import bodies, marks, stats
 from services.verify.site.figures import Counting
 from services.verify.site.words import PRIVACY, SITE
+from services.verify.timed_page import beijing
 from services.verify.wording import LABELS
 from services.web import Blueprint
 
