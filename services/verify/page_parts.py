@@ -12,6 +12,8 @@ from services.verify.story import Happening
 
 _TO_ESCAPE = re.compile("[&<>'\"]")
 _CHINESE = re.compile("[\u3400-\u9fff]")
+_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}(?: [0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?")
+_WHOLE = r"<time>\g<0></time>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,11 @@ def lines_markup(text: str, language: str) -> Markup:
     return Markup("".join([f"{_said(line, language)}\n" for line in text.splitlines()]))  # noqa: S704  # as above
 
 
+def dated_markup(text: str) -> Markup:
+    """A sentence whose days stay whole where a line ends: a browser breaks a line after a hyphen."""
+    return Markup(_DAY.sub(_WHOLE, str(escape(text))))  # noqa: S704  # escaped, and marked up by us
+
+
 @lru_cache(maxsize=1024)  # certificates of a scheme and a standing have the same
 def may_markup(lines: tuple[MayLine, ...], language: str) -> Markup:
     """The table of what is allowed."""
@@ -95,7 +102,7 @@ def _happening(one: Happening, language: str) -> str:
     if one.undone:
         told = f'<s>{told}</s> <span class="tag">{_plain(one.undone)}</span>'
     if one.recorded:
-        told += f'<span class="sub">{_said(one.recorded, language)}</span>'
+        told += f'<span class="sub">{_DAY.sub(_WHOLE, _said(one.recorded, language))}</span>'
     return f'<li><time datetime="{day}">{day}</time>{told}</li>\n'
 
 

@@ -23,7 +23,16 @@ from services.domain.standing import Standing, interval_on, mark_standing, part_
 from services.domain.unit_code import Form
 from services.verify.answer import Answer, Unit
 from services.verify.notices import recall_reason, recall_scope
-from services.verify.page_parts import FactRow, Line, MayLine, history_markup, lines_markup, may_markup, rows_markup
+from services.verify.page_parts import (
+    FactRow,
+    Line,
+    MayLine,
+    dated_markup,
+    history_markup,
+    lines_markup,
+    may_markup,
+    rows_markup,
+)
 from services.verify.page_templates import ENVIRONMENTS, STYLE
 from services.verify.permits import permits_today
 from services.verify.site.words import SITE
@@ -80,6 +89,7 @@ SILENT = (Code.BAD_SIGNATURE, Code.UNKNOWN_SIGNER, Code.UNREADABLE, Code.IMPOSTO
 
 for _one in ENVIRONMENTS.values():
     _one.filters |= {"rows": rows_markup, "happenings": history_markup, "lines": lines_markup, "may": may_markup}
+    _one.filters["dated"] = dated_markup
 _site = {language: SimpleNamespace(**{name: text[language] for name, text in SITE.items()}) for language in HTML_LANG}
 _field = {
     language: environment.from_string(

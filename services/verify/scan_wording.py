@@ -129,6 +129,10 @@ SCAN: dict[str, Text] = {
         "服务器未安装离线验证组件：目前只能联网查询。",
         "The parts for the offline check are not installed on the server: only look-ups online work.",
     ),
+    "intro_online": Text(
+        "扫描认证标志旁的二维码，联网查询结果。",
+        "Scan the code beside the mark; the answer is looked up online.",
+    ),
     "no_code": Text("照片中没有找到二维码。", "No code was found in the photo."),
     "photo_unreadable": Text("这个文件不能作为图片打开。", "This file cannot be opened as an image."),
     "photo_too_large": Text("图片过大，请选择较小的照片。", "The image is too large; choose a smaller photo."),

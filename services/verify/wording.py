@@ -340,8 +340,8 @@ SEVERAL = Wording(
 )
 
 VERDICT: dict[Family, Text] = {
-    Family.YES: Text("是", "Yes"),
-    Family.NO: Text("否", "No"),
+    Family.YES: Text("通过", "Yes"),
+    Family.NO: Text("不通过", "No"),
     Family.CANNOT_SAY: Text("无法判断", "Cannot say"),
     Family.INPUT: Text("请检查输入", "Check the input"),
 }

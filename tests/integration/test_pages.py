@@ -344,7 +344,7 @@ def test_the_family_is_told_by_word_and_shape(served: Served, browser: Browser, 
     url, _ = case_of(served, "revoked")
     page, _ = opened(browser, in_language(url, "zh"), 360, 640)
     page.emulate_media(**media)  # type: ignore[arg-type]
-    assert page.locator(".v .word").inner_text().endswith("否")
+    assert page.locator(".v .word").inner_text().endswith("不通过")
     assert page.locator(".v svg").is_visible()
     text = page.locator("main").inner_text()
     for shown in ("TEST-REVOKED-0001", "撤销", "数据截至"):

@@ -209,7 +209,7 @@ def test_a_key_is_in_one_state(ends: dict[str, object], state: str) -> None:
 def test_the_status_page_says_how_fresh_the_data_is(site: Site, bare: FlaskClient) -> None:
     text = site.text("/status")
     assert SITE["status_good"]["zh"] in text
-    assert "0小时1分0秒" in text
+    assert "数据时间距今 1分0秒" in text
     assert SITE["status_missing"]["zh"] in bare.get("/status?lang=zh").text
 
 

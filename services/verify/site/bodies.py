@@ -142,7 +142,7 @@ def key_rows(keys: Iterable[Key], now: datetime, day: date, frame: Frame) -> lis
             f"/v1/keys/{key.kid}",
             key.jwk.get("crv", ""),
             SITE[f"purpose_{key.purpose.value}"][language],
-            key.owner,
+            _owner(key.owner, language),
             key.valid_from.isoformat(),
             _until(key),
             SITE[f"key_{(state := key_state(key, now, day))}"][language],
@@ -150,6 +150,13 @@ def key_rows(keys: Iterable[Key], now: datetime, day: date, frame: Frame) -> lis
         )
         for key in sorted(keys, key=lambda key: (key.owner, key.purpose, key.valid_from, key.kid))
     ]
+
+
+def _owner(owner: str, language: str) -> str:
+    """Whose key it is in words, where it is no body's: `urn:certmark:<kind>:<id>`."""
+    kind, _, name = owner.removeprefix("urn:certmark:").partition(":")
+    known = SITE.get(f"owner_{kind}")
+    return known[language].format(id=name) if known else owner
 
 
 def _until(key: Key) -> str:

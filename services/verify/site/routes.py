@@ -265,7 +265,8 @@ def _status(node: Node) -> Response:
         meta = node.register.meta()
         for stored in node.register.model.records_under("list"):
             at = instant_of(stored.payload()["recorded_at"])
-            lists.append({"name": stored.key, "at": _at(at, language), "age": _age(now, at, language)})
+            name = SITE["list_name"][language].format(number=stored.key.removeprefix("list/"))
+            lists.append({"name": name, "at": _at(at, language), "age": _age(now, at, language)})
     except Unreadable:
         state = "missing"
     else:
@@ -292,4 +293,5 @@ def _at(instant: datetime, language: str) -> str:
 
 def _age(now: datetime, at: datetime, language: str) -> str:
     seconds = max(0, int((now - at).total_seconds()))
-    return SITE["age_is"][language].format(hours=seconds // 3600, minutes=seconds // 60 % 60, seconds=seconds % 60)
+    largest = "hours" if seconds >= 3600 else "minutes" if seconds >= 60 else "seconds"
+    return SITE[largest][language].format(hours=seconds // 3600, minutes=seconds // 60 % 60, seconds=seconds % 60)

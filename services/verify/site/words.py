@@ -14,7 +14,7 @@ SITE: dict[str, Text] = {
         "No login, nothing to install, nothing kept about you. The answer comes from records that the certification "
         "bodies signed and the registry sealed, and says how fresh it is.",
     ),
-    "front_more": Text("还可以", "You can also"),
+    "front_scan": Text("没有网络也能验证", "Works without a network, too"),
     # what every list has
     "found": Text("共{count}项", "{count} in all"),
     "search": Text("查找", "Search"),
@@ -85,7 +85,7 @@ SITE: dict[str, Text] = {
     "bodies_field": Text("机构名称或批准号", "Name or approval number"),
     "scheme_only": Text("只列可按此项目发证的机构：{scheme}", "Only bodies that may issue under: {scheme}"),
     "approval_no": Text("批准号", "Approval number"),
-    "approved_since": Text("批准自", "Approved since"),
+    "approved_since": Text("批准期限", "Approved for"),
     "since": Text("自{day}起", "since {day}"),
     "approval_history": Text("资质经过", "Approval"),
     "scopes": Text("可以发证的项目", "Schemes that it may certify under"),
@@ -120,6 +120,9 @@ SITE: dict[str, Text] = {
         "The registry seals every record with its seal key and signs mark codes with its mark key.",
     ),
     "owner": Text("归属", "Owner"),
+    "owner_registry": Text("登记机构 {id}", "registry {id}"),
+    "owner_authority": Text("监管部门 {id}", "authority {id}"),
+    "owner_alliance": Text("联盟 {id}", "alliance {id}"),
     # data
     "data_title": Text("开放数据", "Open data"),
     "data_lead": Text(
@@ -129,7 +132,7 @@ SITE: dict[str, Text] = {
     ),
     "dumps": Text("数据文件", "Dumps"),
     "dumps_text": Text(
-        "一份转储是登记册在某一条目处的样子；同一位置的转储无论何时生成，逐字节相同。已发布的转储列在登记机构的接口上：",
+        "一份数据文件（转储）是登记册在某一条目处的完整内容；同一位置的文件无论何时生成，逐字节相同。已发布的列在登记机构的接口上：",
         "A dump is the register at one entry; a dump of a position is the same byte for byte whenever it is made. "
         "Published dumps are listed by the registry:",
     ),
@@ -153,9 +156,9 @@ SITE: dict[str, Text] = {
         "signed chain from the first event to that key. This command checks all three, without a network:",
     ),
     "by_hand": Text("只核对校验值，也可以用：", "For the checksums alone:"),
-    "topic": Text("状态主题", "The state topic"),
+    "topic": Text("状态数据流", "The state topic"),
     "topic_text": Text(
-        "登记机构把每张证书、每家机构、每把密钥的最新状态封签后，按次序发布到一个公开主题（certmark.state.v1）。本网站只是它的一份副本；任何人都可以运行自己的副本。每条记录是一个 JWS。",
+        "登记机构把每张证书、每家机构、每把密钥的最新状态封签后，按次序发布到一个公开的数据流（certmark.state.v1）。本网站只是它的一份副本；任何人都可以运行自己的副本。每条记录是一个 JWS。",
         "The registry publishes the latest state of every certificate, body and key, sealed and in order, on one "
         "topic (certmark.state.v1). This site is a copy of it, and anybody may run another. Each record is a JWS.",
     ),
@@ -197,7 +200,10 @@ SITE: dict[str, Text] = {
     ),
     "now": Text("现在", "Now"),
     "age": Text("数据时间距今", "Age"),
-    "age_is": Text("{hours}小时{minutes}分{seconds}秒", "{hours} h {minutes} min {seconds} s"),
+    "hours": Text("{hours}小时{minutes}分", "{hours} h {minutes} min"),
+    "minutes": Text("{minutes}分{seconds}秒", "{minutes} min {seconds} s"),
+    "seconds": Text("{seconds}秒", "{seconds} s"),
+    "list_name": Text("状态列表 {number}", "status list {number}"),
     "limit": Text("时限", "Limit"),
     "limit_is": Text("{hours}小时", "{hours} h"),
     "last_entry": Text("登记册最后一条", "Last register entry"),
