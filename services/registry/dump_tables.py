@@ -224,6 +224,69 @@ SCHEMES = Table(
     ),
 )
 
+RECALLS = Table(
+    "recalls",
+    "召回与暂停销售，每项一行，已结束的也在内",
+    "recalls and stops of sale, one row each, closed ones included",
+    "recall",
+    (
+        _column("recall", Kind.TEXT, "召回编号", "number of the recall", "id"),
+        _column("certificate_no", Kind.TEXT, "所涉证书编号", "number of the certificate concerned"),
+        _column("gtin", Kind.TEXT, "所涉商品条码", "bar code of the goods concerned"),
+        _column("model", Kind.TEXT, "所涉型号；为空时为证书的全部型号", "model; none: all of the certificate"),
+        _column("batches", Kind.JSON, "所涉批次；为空时为全部批次", "batches; none named: all of them"),
+        _column("made_from", Kind.DATE, "生产日期起", "made from"),
+        _column("made_until", Kind.DATE, "生产日期至（含当日）", "made until, that day included"),
+        _column(
+            "reason",
+            Kind.TEXT,
+            "原因：failed_check 抽查不合格、defect 缺陷、other 见公告",
+            "why: failed_check, defect or other, which says see the notice",
+        ),
+        _column("instrument", Kind.TEXT, "公告文号", "the notice's number"),
+        _column("text_zh", Kind.TEXT, "公告说明（中文）", "what the notice says, in Chinese", "text.zh"),
+        _column("text_en", Kind.TEXT, "公告说明（英文）", "what the notice says, in English", "text.en"),
+        _column("opened_on", Kind.DATE, "自此日起停止销售和使用", "not to be sold or used from this day on"),
+        _column(
+            "closed_on", Kind.DATE, "自此日起恢复；为空表示尚未结束", "lifted from this day on; none: it is still open"
+        ),
+        _column("closed_by", Kind.TEXT, "结束的公告文号", "number of the notice that closed it"),
+        _column("note", Kind.TEXT, "结束说明", "what was said on closing it"),
+        _column("digest", Kind.TEXT, "召回事件的摘要", "digest of the event that opened it"),
+        _SEQ,
+        _RECORDED_AT,
+    ),
+)
+
+WARNINGS = Table(
+    "warnings",
+    "消费警示，每项一行，已撤回和已过期的也在内",
+    "consumer alerts, one row each, withdrawn and past ones included",
+    "warning",
+    (
+        _column("warning", Kind.TEXT, "警示编号", "number of the alert", "id"),
+        _column(
+            "level",
+            Kind.TEXT,
+            "级别：advice 提示、caution 警示、danger 严重警示",
+            "how urgent: advice, caution or danger",
+        ),
+        _column("certificate_no", Kind.TEXT, "所涉证书编号", "number of the certificate concerned"),
+        _column("scheme", Kind.TEXT, "所涉认证制度代号", "id of the scheme concerned"),
+        _column("class", Kind.TEXT, "所涉产品类别", "class of products concerned"),
+        _column("instrument", Kind.TEXT, "公告文号", "the notice's number"),
+        _column("text_zh", Kind.TEXT, "警示内容（中文）", "what it says, in Chinese", "text.zh"),
+        _column("text_en", Kind.TEXT, "警示内容（英文）", "what it says, in English", "text.en"),
+        _column("issued_on", Kind.DATE, "显示起", "shown from"),
+        _column("until", Kind.DATE, "显示至（含当日）", "shown until, that day included"),
+        _column("withdrawn_on", Kind.DATE, "自此日起不再显示", "shown no longer from this day on"),
+        _column("withdrawn_by", Kind.TEXT, "撤回的公告文号", "number of the notice that withdrew it"),
+        _column("digest", Kind.TEXT, "警示事件的摘要", "digest of the event that issued it"),
+        _SEQ,
+        _RECORDED_AT,
+    ),
+)
+
 ENTRIES = Table(
     "entries",
     "登记册的全部条目，包括被拒绝的",
@@ -250,7 +313,7 @@ EVIDENCE = _column(
     "事件签名原文（仅在要求时提供，含签发人的人员编号）",
     "the signed event as received, where asked for; it holds the staff number of who signed",
 )
-TABLES = (CERTIFICATES, MARKS, BODIES, SCHEMES, ENTRIES)
+TABLES = (CERTIFICATES, MARKS, BODIES, SCHEMES, RECALLS, WARNINGS, ENTRIES)
 
 
 def tables(*, evidence: bool) -> tuple[Table, ...]:
@@ -284,10 +347,20 @@ def _of_scheme(state: State, told: State) -> Iterator[tuple[Table, Row]]:
         yield SCHEMES, SCHEMES.row({"scheme": state["id"], "of": version, **told})
 
 
+def _of_recall(state: State, told: State) -> Iterator[tuple[Table, Row]]:
+    yield RECALLS, RECALLS.row({**state, **told})
+
+
+def _of_warning(state: State, told: State) -> Iterator[tuple[Table, Row]]:
+    yield WARNINGS, WARNINGS.row({**state, **told})
+
+
 _READERS: Mapping[str, Callable[[State, State], Iterator[tuple[Table, Row]]]] = {
     "certificate": _of_certificate,
     "body": _of_body,
     "scheme": _of_scheme,
+    "recall": _of_recall,
+    "warning": _of_warning,
 }
 
 

@@ -28,7 +28,7 @@ from services.registry import store
 from services.registry.dump_files import TableFile, check_formats, open_table
 from services.registry.dump_tables import ENTRIES, Table, row_of_entry, rows_of_state, tables
 from services.registry.facts import known_to
-from services.registry.past import administrative_states, instant_named, last_recorded
+from services.registry.past import administrative_states, instant_named, last_recorded, notice_states
 from services.settings import Settings
 
 TYP = "certmark-dump+jws"
@@ -205,7 +205,8 @@ def _rows(cur: Cursor, asked: Wanted, advance: Advance) -> Iterator[tuple[Table,
             advance(seq - passed)
             passed = seq
 
-    for then in sorted(administrative_states(cur, upto).values(), key=lambda then: then.seq):
+    said = administrative_states(cur, upto) | notice_states(cur, upto)
+    for then in sorted(said.values(), key=lambda then: then.seq):
         if then.seq > since:
             yield from rows_of_state(then.state, then.seq, then.recorded_at)
     for seq, recorded_at, state in _certificates(cur, since, upto):

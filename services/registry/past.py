@@ -144,14 +144,21 @@ def recalls_at(cur: Cursor, seq: int) -> list[RecallState]:
 
 def recall_states(cur: Cursor, seq: int) -> dict[str, Then]:
     """The same by record key, with their places."""
+    return {key: then for key, then in notice_states(cur, seq).items() if then.state["kind"] == "recall"}
+
+
+def notice_states(cur: Cursor, seq: int) -> dict[str, Then]:
+    """By record key (`recall/…`, `warning/…`), what authorities had said about goods, as it stood at an entry."""
     cur.execute(
-        "SELECT seq, recorded_at, state" + _SAID_BY_AUTHORITIES + " AND type LIKE 'certmark.recall.%%' ORDER BY seq",
+        "SELECT seq, recorded_at, state"
+        + _SAID_BY_AUTHORITIES
+        + " AND (type LIKE 'certmark.recall.%%' OR type LIKE 'certmark.warning.%%') ORDER BY seq",
         (_authorities(cur), seq),
     )
     found = {}
     for at, recorded_at, text in cur.fetchall():
         state = orjson.loads(text)
-        found[f"recall/{state['id']}"] = Then(at, recorded_at, state)
+        found[f"{state['kind']}/{state['id']}"] = Then(at, recorded_at, state)
     return found
 
 

@@ -118,7 +118,11 @@ def test_an_instant_and_a_date_name_the_last_entry_decided_by_then(register: Reg
     at_first = manifest_of(dumped(register, tmp_path / "c", at=first.isoformat()))
     assert at_first["seq"] == register.rows("SELECT max(seq) FROM entries WHERE recorded_at = %s", first)[0][0]
     before = manifest_of(dumped(register, tmp_path / "d", at=ago(2)))
-    assert (before["seq"], before["recorded_at"], [t["rows"] for t in before["tables"]]) == (-1, None, [0] * 5)
+    assert (before["seq"], before["recorded_at"], [t["rows"] for t in before["tables"]]) == (
+        -1,
+        None,
+        [0] * len(TABLES),
+    )
 
 
 @pytest.mark.parametrize("at", ["99999999", "yesterday", "2026-13-01", "2026-11-01T00:00:00", "-1"])
@@ -133,8 +137,16 @@ def test_what_names_no_position_is_said_so(register: Register, tmp_path: Path, a
 
 def test_a_full_dump_and_an_increment_make_the_later_full_dump(register: Register, tmp_path: Path) -> None:
     number = a_life(register)
+    notice = {"effective_at": ago(2), "instrument": "沪市监公告2号", "text": {"zh": "停止销售", "en": "stop the sale"}}
+    a_recall = notice | {"certificate_no": number, "batches": ["B1"], "reason": "defect"}
+    a_warning = notice | {"until": ahead(9), "level": "advice", "class": "0704"}
+    for kind, name, data in (("recall.opened", "R-1", a_recall), ("warning.issued", "W-1", a_warning)):
+        assert register.say(AUTHORITY, kind, name, data)["decision"] == "accepted"
     before = dumped(register, tmp_path / "before")
     since = last(register)
+    closed = {"effective_at": ago(0), "instrument": "沪市监公告3号", "note": "已整改"}
+    for kind, name, data in (("recall.closed", "R-1", closed), ("warning.issued", "W-2", a_warning)):
+        assert register.say(AUTHORITY, kind, name, data)["decision"] == "accepted"
     assert register.say(BODY, "certificate.revoked", number, {"effective_at": ago(0), "reason": "R05"})
     a_life(register)
     register.tell(AUTHORITY, "scheme.published", "system", a_system(2))
@@ -146,6 +158,17 @@ def test_a_full_dump_and_an_increment_make_the_later_full_dump(register: Registe
     assert len(changed) == 3
     assert [row["version"] for row in rows_of(increment, "schemes")] == [1, 2]
     assert [row["approval_no"] for row in rows_of(increment, "bodies")] == ["CNCA-R-2019-7902"]
+    (recall,) = rows_of(before, "recalls")
+    assert (recall["recall"], recall["batches"], recall["text_zh"], recall["closed_on"]) == (
+        "R-1",
+        ["B1"],
+        "停止销售",
+        None,
+    )
+    (recall,) = rows_of(increment, "recalls")
+    assert (recall["opened_on"], recall["closed_on"], recall["note"]) == (ago(2), ago(0), "已整改")
+    assert [row["warning"] for row in rows_of(increment, "warnings")] == ["W-2"]
+    assert [row["warning"] for row in rows_of(after, "warnings")] == ["W-1", "W-2"]
     for table in TABLES:
         merged = merge(before, increment, table.name, table.subject)
         assert merged == (after / f"{table.name}.jsonl").read_bytes(), table.name
@@ -181,7 +204,7 @@ def test_an_increment_begins_where_the_register_has_been(register: Register, tmp
         with pytest.raises(BadRequest):
             dumped(register, tmp_path, since=since)
     nothing = dumped(register, tmp_path, since=last(register))
-    assert [table["rows"] for table in manifest_of(nothing)["tables"]] == [0] * 5
+    assert [table["rows"] for table in manifest_of(nothing)["tables"]] == [0] * len(TABLES)
 
 
 # --- what is in the files ---------------------------------------------------------------------------------------

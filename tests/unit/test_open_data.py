@@ -13,10 +13,20 @@ from hypothesis import strategies as st
 
 from services.domain.certificate import Status, to_state
 from services.domain.errors import BadRequest, NotConfigured
+from services.domain.notice_states import RecallState, WarningState
 from services.domain.standing import Standing, standing
 from services.registry import dump_files
 from services.registry.dump_files import FORMULA, open_table, safe_text
-from services.registry.dump_tables import CERTIFICATES, NOT_PUBLISHED, TABLES, rows_of_state, tables
+from services.registry.dump_tables import (
+    CERTIFICATES,
+    NOT_PUBLISHED,
+    RECALLS,
+    TABLES,
+    WARNINGS,
+    Table,
+    rows_of_state,
+    tables,
+)
 from services.registry.dumps import Position, Wanted, steps
 from services.registry.facts import PLACE, Dues, FactsBehind, Reach, catch_up, turning_days
 from services.registry.indicators import INDICATORS, asked
@@ -68,6 +78,11 @@ def test_every_member_of_a_certificate_is_a_column_or_kept_back_on_purpose() -> 
     state = to_state(a_certificate())
     shown = {column.path[0] for column in CERTIFICATES.columns}
     assert set(state) - shown == set(NOT_PUBLISHED)
+
+
+@pytest.mark.parametrize(("state", "table"), [(RecallState, RECALLS), (WarningState, WARNINGS)])
+def test_every_member_of_a_notice_is_a_column(state: type, table: Table) -> None:
+    assert set(state.__annotations__) - {column.path[0] for column in table.columns} == {"v", "kind"}
 
 
 def test_a_row_has_every_column_and_marks_are_rows_of_their_own() -> None:

@@ -25,7 +25,7 @@ from services.web import Blueprint
 
 _PAGE = {200: {"description": "A page", "content": {"text/html": {}}}}
 _LANG = {"name": "lang", "in": "query", "schema": {"type": "string", "enum": ["zh", "en"]}}
-_TABLES = ("certificates", "marks", "bodies", "schemes", "entries")
+_TABLES = ("certificates", "marks", "bodies", "schemes", "recalls", "warnings", "entries")
 
 
 def blueprint(node: Node) -> Blueprint:

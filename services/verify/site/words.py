@@ -142,6 +142,8 @@ SITE: dict[str, Text] = {
     "t_marks": Text("标志使用授权，每项一行", "mark authorisations, one row each"),
     "t_bodies": Text("认证机构，每家一行", "certification bodies, one row each"),
     "t_schemes": Text("认证项目，每个版本一行", "schemes, one row for each version"),
+    "t_recalls": Text("召回与暂停销售，包括已结束的", "recalls and stops of sale, closed ones included"),
+    "t_warnings": Text("消费警示，包括已撤回和已过期的", "consumer alerts, withdrawn and past ones included"),
     "t_entries": Text("全部条目，包括被拒绝的", "every entry, refused ones included"),
     "formats": Text("格式", "Formats"),
     "formats_text": Text(
