@@ -25,7 +25,8 @@ SECURITY_HEADERS = {
 }
 """Put on every answer that does not state its own. Pages have their style inside and no script at all."""
 
-_LARGEST_BODY = 8 * 1024 * 1024 + 64 * 1024
+LARGEST_BODY = 8 * 1024 * 1024 + 64 * 1024
+"""Bytes of a body that a service takes where it says nothing else; deploy/nginx.conf lets as much through."""
 _DRAINED = 64 * 1024 * 1024
 
 
@@ -82,7 +83,7 @@ def service_app(name: str, title: str, *, ready: Callable[[], str | None]) -> tu
         OPENAPI_VERSION="3.1.0",
         OPENAPI_URL_PREFIX="/",
         OPENAPI_JSON_PATH="openapi.json",
-        MAX_CONTENT_LENGTH=_LARGEST_BODY,
+        MAX_CONTENT_LENGTH=LARGEST_BODY,
     )
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]

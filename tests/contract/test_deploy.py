@@ -15,6 +15,7 @@ import yaml
 
 from services.cli import main
 from services.settings import settings_from
+from services.up import children
 from tests.conftest import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -38,6 +39,7 @@ ONCE = {"kafka-access", "migrate"}
 VERIFY = {"verify-projector", "verify-scans", "verify"}
 NAME_AT_THE_BROKER = {**dict.fromkeys(REGISTRY, "registry"), "events": "events", **dict.fromkeys(VERIFY, "verify")}
 SEALS = {"registry-worker", "registry-relay", "registry-webhooks", "registry"}
+SIGNS_MARKS = {"registry-worker", "registry-signer"}
 OWN = sorted(HTTP.keys() | WITHOUT_HTTP)
 
 
@@ -63,6 +65,16 @@ def requirements(name: str) -> dict[str, list[str]]:
 
 def test_every_part_of_the_system_is_there(compose: dict[str, Any]) -> None:
     assert compose["services"].keys() == {*OWN, "kafka", "postgres", "nginx"}
+
+
+def test_one_machine_and_compose_run_the_same_processes(compose: dict[str, Any]) -> None:
+    def what(command: list[str]) -> str:
+        """What a process is, without the options that differ: the module that it runs, or the application."""
+        return command[-1] if "granian" in command else command[command.index("-m") + 1]
+
+    alone = {what(child.command) for child in children(settings_from({}))}
+    composed = {what(compose["services"][name]["command"]) for name in set(OWN) - ONCE}
+    assert alone == composed
 
 
 @pytest.mark.parametrize("service", OWN)
@@ -108,7 +120,8 @@ def test_nobody_knows_a_secret_that_its_work_does_not_need(compose: dict[str, An
         service = compose["services"][name]
         assert ("CERTMARK_DATABASE_URL" in service["environment"]) == (name in REGISTRY), name
         secrets = set(service.get("secrets", ()))
-        assert ("mark_key" in secrets) == (name in {"registry-worker", "registry-relay", "registry-signer"}), name
+        mounted = any(":/run/mark:ro" in volume for volume in service.get("volumes", ()))
+        assert mounted == (name in SIGNS_MARKS) == ("CERTMARK_MARK_KEY" in service["environment"]), name
         assert ("seal_key" in secrets) == (name in SEALS), name
         assert secrets & {"status_key", "trust_key"} == (
             {"status_key", "trust_key"} if name == "registry-lists" else set()
@@ -116,7 +129,7 @@ def test_nobody_knows_a_secret_that_its_work_does_not_need(compose: dict[str, An
         if name in NAME_AT_THE_BROKER:
             own = f"kafka_{NAME_AT_THE_BROKER[name]}"
             assert service["environment"]["CERTMARK_KAFKA_PASSWORD_FILE"] == f"/run/secrets/{own}"
-            assert secrets - {"seal_key", "mark_key", "status_key", "trust_key"} == {own, "kafka_ca"}, name
+            assert secrets - {"seal_key", "status_key", "trust_key"} == {own, "kafka_ca"}, name
 
 
 def test_what_leaves_the_brokers_container_is_encrypted_and_has_a_name(compose: dict[str, Any]) -> None:
