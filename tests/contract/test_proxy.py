@@ -145,7 +145,9 @@ def pages() -> Iterator[str]:
 
 
 def test_every_link_of_a_public_page_leads_somewhere_through_the_proxy(verify: Flask, registered: Flask) -> None:
-    client, asked, outside = verify.test_client(), set(), set()
+    client = verify.test_client()
+    asked: set[str] = set()
+    outside: set[str] = set()
     for page in pages():
         answer = client.get(page, headers={"Accept": "text/html"})
         for link in LINK.findall(answer.text):

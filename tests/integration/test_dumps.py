@@ -137,7 +137,11 @@ def test_what_names_no_position_is_said_so(register: Register, tmp_path: Path, a
 
 def test_a_full_dump_and_an_increment_make_the_later_full_dump(register: Register, tmp_path: Path) -> None:
     number = a_life(register)
-    notice = {"effective_at": ago(2), "instrument": "沪市监公告2号", "text": {"zh": "停止销售", "en": "stop the sale"}}
+    notice: dict[str, Any] = {
+        "effective_at": ago(2),
+        "instrument": "沪市监公告2号",
+        "text": {"zh": "停止销售", "en": "stop the sale"},
+    }
     a_recall = notice | {"certificate_no": number, "batches": ["B1"], "reason": "defect"}
     a_warning = notice | {"until": ahead(9), "level": "advice", "class": "0704"}
     for kind, name, data in (("recall.opened", "R-1", a_recall), ("warning.issued", "W-1", a_warning)):
