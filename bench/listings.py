@@ -25,11 +25,12 @@ from services.domain.listing_rules import RULES
 from services.domain.listing_standing import Verdict
 from services.domain.registered import registered
 from services.events.keys import new_key
-from services.events.record import SealedRecord, seal_record
+from services.events.record import SealedRecord, open_sealed, seal_record
 from services.listings.checking import Held, findings_on
 from services.listings.columns import HEADINGS, fields_of_object, listing_of
 from services.listings.shelf import Rulebook
 from services.verify import projector
+from services.verify.filed import filed
 from services.verify.listings import NodeSource
 from services.verify.read_model import ModelWriter
 from services.verify.register import Register
@@ -157,7 +158,8 @@ def a_node(folder: Path, held: Registered) -> None:
     rows = []
     for revision, (name, state) in enumerate(states, 1):
         record = SealedRecord(name, revision, revision, now, "0" * 64, state, (), False, None)  # type: ignore[arg-type]
-        rows.append(projector._row(record, seal_record(record, key)))
+        sealed = seal_record(record, key)
+        rows.append(filed(projector._row(record, sealed), open_sealed(sealed)))
     writer.apply(rows, len(rows), as_of=now.isoformat(), seq=len(rows), complete=True)
     writer.put_in_service()
     writer.close()

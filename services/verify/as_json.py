@@ -20,6 +20,7 @@ from services.verify.answer import Answer, Judgement, Unit, body_on, coverage, j
 from services.verify.notices import Notices, notice_json, recall_reason
 from services.verify.recognise import Question
 from services.verify.register import Directory, Found
+from services.verify.turns import judgement, said_on, turns_text
 from services.verify.wording import EXPECTED, SEVERAL, Code, Note, Text, wording
 
 _INTERNAL = ("v", "kind", "approver", "audit_refs", "headcount", "status", "marks")
@@ -175,19 +176,15 @@ def dumps(value: object) -> bytes:
 
 
 def stored_timeline(found: Found) -> bytes | None:
-    """One line for each day on which the answer to this certificate's number changes: the day and the answer's head.
+    """The days on which the answer to this certificate's number changes (`turns.py`).
 
-    The lines are computed by the same `judge` that answers everything else, once for each such day. None for one that
-    falls with another: that one's record is needed, too.
+    Each is judged by the same `judge` that answers everything else. None for one that falls with another: that one's
+    record is needed, too.
     """
     certificate = found.certificate
     if certificate.parent_no is not None:
         return None
-    lines = []
-    for day in _turning_days(certificate):
-        judged = judge(found, day, None, by_number=True)
-        lines.append(day.isoformat().encode() + _head_bytes(judged))
-    return b"\n".join(lines)
+    return turns_text((day, judge(found, day, None, by_number=True)) for day in _turning_days(certificate))
 
 
 def _turning_days(certificate: Certificate) -> list[date]:
@@ -201,8 +198,9 @@ def _turning_days(certificate: Certificate) -> list[date]:
 
 
 @lru_cache(maxsize=4096)
-def _head_bytes(judged: Judgement) -> bytes:
+def _head_bytes(said: bytes) -> bytes:
     """The head up to the last note, its list left open for what only the body's record tells."""
+    judged = judgement(said)
     return dumps(_head(judged.code, judged.standing, judged.interval, judged.notes))[:-2]
 
 
@@ -286,12 +284,7 @@ def is_overdue(timeline: bytes, day: bytes) -> bool:
 
 
 def _line_on(timeline: bytes, day: bytes) -> bytes:
-    """The last line whose day has come; the first line's has always."""
-    lines = timeline.split(b"\n")
-    for line in reversed(lines):
-        if line[:10] <= day:
-            return line[10:]
-    raise AssertionError("a timeline begins with the first day that there is")
+    return _head_bytes(said_on(timeline, day))
 
 
 class BodyParts:

@@ -1,7 +1,6 @@
 """The check of listings against this node's file: `POST /v1/checks`, and `certmark check` on the same machine."""
 
 import tempfile
-from base64 import urlsafe_b64decode
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
@@ -148,8 +147,7 @@ class NodeSource:
 
 def _certificate_in(record: Stored) -> Certificate:
     """The certificate of a record in the file, whose checksum holds: what was believed once is not read as strictly."""
-    middle = record.sealed.split(b".", 2)[1]
-    state = orjson.loads(urlsafe_b64decode(middle + b"=" * (-len(middle) % 4)))["state"]
+    state = record.payload()["state"]
     return certificate_in(record.key, lean(state))
 
 

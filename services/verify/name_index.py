@@ -6,7 +6,7 @@ common word is then as quick as a rare one.
 
 import sqlite3
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from functools import lru_cache
 
@@ -79,6 +79,25 @@ def last_day_in_force(certificate: Certificate) -> date:
         declared = last.since - timedelta(days=1)
         return min(declared, certificate.valid_until or declared)
     return certificate.valid_until or date.max
+
+
+def make(cur: sqlite3.Cursor, places: Mapping[str, str]) -> None:
+    """Fill the tables for all records at once; `places` are where a kind's names stand in a record's `found_by`."""
+    for kind, place in places.items():
+        cur.execute(
+            "INSERT INTO name (kind, folded) SELECT DISTINCT ?, one.value FROM record, json_each(found_by, ?) one"
+            " ORDER BY 2",
+            (kind, place),
+        )
+        known = cur.connection.execute("SELECT id, folded FROM name WHERE kind = ? ORDER BY id", (kind,))
+        cur.executemany(_ADD[kind], ((name, pairs(text)) for name, text in known))
+    told = " UNION ALL ".join(
+        "SELECT (SELECT id FROM name WHERE kind = ? AND folded = one.value), until, substr(record.key, 13)"
+        " FROM record, json_each(found_by, ?) one"
+        for _ in places
+    )
+    values = [value for pair in places.items() for value in pair]
+    cur.execute(f"INSERT INTO named {told} ORDER BY 1, 2 DESC, 3", values)
 
 
 def add(cur: sqlite3.Cursor, names: Iterable[tuple[str, str]], until: int, certificate: str) -> None:

@@ -25,7 +25,6 @@ from markupsafe import escape
 
 from services import telemetry
 from services.domain.identifiers import CHINA
-from services.events.record import sealed_by
 from services.verify.notices import Notices
 from services.verify.read_model import Stored
 from services.verify.register import Found, found_in, found_of
@@ -356,7 +355,7 @@ class PageShapes:
         """The page of a certificate's record."""
         payload = stored.payload()
         alone = self._notices and _may_be_noticed(payload["state"], self._notices)
-        taken = None if alone else take_out(payload, sealed_by(stored.sealed), self._today_text)
+        taken = None if alone else take_out(payload, stored.kid, self._today_text)
         shape = self._shape(taken) if taken else None
         if taken is None or shape is None:
             return self._made(stored, as_of)

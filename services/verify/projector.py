@@ -20,13 +20,14 @@ from services.domain.errors import CertmarkError, Fault, LogTruncated, NotConfig
 from services.domain.identifiers import instant_text
 from services.events.keyring import Keyring
 from services.events.log import Log, Record, Topic, Topics, open_log
-from services.events.record import SealedRecord
+from services.events.record import SealedRecord, open_sealed
 from services.settings import Settings, settings_from
 from services.verify.ahead import Ahead, Batch
 from services.verify.as_json import stored_certificate, stored_timeline
 from services.verify.facts import fact_of
+from services.verify.filed import Filed, Row, filed
 from services.verify.name_index import last_day_in_force, names_of
-from services.verify.read_model import LINK, REBUILD_WANTED, ModelWriter, Row, Unreadable
+from services.verify.read_model import LINK, REBUILD_WANTED, ModelWriter, Unreadable
 from services.verify.register import found_in_record
 from services.verify.unit_codes import codes_in_record
 
@@ -162,7 +163,7 @@ class Projector:
         """Everything is in that the topic held when we began, and that was something: an empty topic tells nothing."""
         return position >= self._target and self._keyring.has_genesis
 
-    def _believed(self, batch: Batch) -> Iterator[tuple[Row, datetime]]:
+    def _believed(self, batch: Batch) -> Iterator[tuple[Filed, datetime]]:
         """What is to be stored of the records whose seal holds, and when each was recorded."""
         read = 0
         for record, prepared in zip(batch.records, batch.prepared, strict=True):
@@ -172,7 +173,7 @@ class Projector:
                 if prepared is not None:
                     self._keyring.seal_key(prepared.kid, prepared.recorded_at)
                     read += 1
-                    yield prepared.row, prepared.recorded_at
+                    yield prepared.filed, prepared.recorded_at
                     continue
                 sealed = self._keyring.apply(record.value)
             except CertmarkError as error:
@@ -184,7 +185,7 @@ class Projector:
                 telemetry.warning("a state record stands under another's key", position=record.position)
                 continue
             read += 1
-            yield _row(sealed, record.value), sealed.recorded_at
+            yield filed(_row(sealed, record.value), open_sealed(record.value)), sealed.recorded_at
         self._applied.labels("read").inc(read)
 
     def _start(self) -> tuple[Keyring, int]:

@@ -1,23 +1,25 @@
 """The read model: one SQLite file in which a verify node keeps the state records and how far it has read them."""
 
-import base64
-import hashlib
-import json
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import orjson
+
+from services.domain.errors import CertmarkError
 from services.domain.identifiers import instant_of
-from services.verify import name_index, unit_codes
-from services.verify.facts import FACT_TABLES, Fact, save_fact
-from services.verify.name_index import NAME_TABLES
-from services.verify.unit_codes import CodesPart, Place, find_code, save_codes
+from services.events.record import sealed_by
+from services.verify import found_by, name_index, unit_codes
+from services.verify.facts import FACT_TABLES, add_facts, save_fact
+from services.verify.filed import Filed, checksum, quick_checksum
+from services.verify.packed import Packed, Unpacked, unpack
+from services.verify.unit_codes import Place, find_code, save_codes
 
 LINK = "register.sqlite"
 """The name under which readers find the file in service: a link, so that a rebuilt file takes over in one step."""
@@ -25,32 +27,33 @@ LINK = "register.sqlite"
 REBUILD_WANTED = "rebuild-wanted"
 """A reader that meets a damaged row leaves a file of this name; the projector then builds a new file."""
 
-_FORMAT = 5
+_FORMAT = 6
 _SCHEMA = (
     """
 CREATE TABLE meta (
     only INTEGER PRIMARY KEY CHECK (only = 1), format INTEGER NOT NULL, topic TEXT NOT NULL, genesis TEXT NOT NULL,
     position INTEGER NOT NULL, seq INTEGER NOT NULL, revision INTEGER NOT NULL, as_of TEXT, complete INTEGER NOT NULL,
     directory INTEGER NOT NULL);
+CREATE TABLE head (id INTEGER PRIMARY KEY, head BLOB NOT NULL UNIQUE);
 CREATE TABLE record (
-    key TEXT PRIMARY KEY, revision INTEGER NOT NULL, seq INTEGER NOT NULL, sealed BLOB NOT NULL,
-    checksum BLOB NOT NULL, found_by TEXT, fact INTEGER);
-CREATE TABLE quick (
-    number TEXT PRIMARY KEY, timeline BLOB NOT NULL, shown BLOB NOT NULL, checksum INTEGER NOT NULL);
-CREATE TABLE mark (mark_no TEXT NOT NULL, certificate TEXT NOT NULL, PRIMARY KEY (mark_no, certificate)) WITHOUT ROWID;
-CREATE TABLE gtin (
-    gtin TEXT NOT NULL, until INTEGER NOT NULL, certificate TEXT NOT NULL,
-    PRIMARY KEY (gtin, until DESC, certificate)) WITHOUT ROWID;
-CREATE TABLE uscc (
-    uscc TEXT NOT NULL, until INTEGER NOT NULL, certificate TEXT NOT NULL,
-    PRIMARY KEY (uscc, until DESC, certificate)) WITHOUT ROWID;
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, revision INTEGER NOT NULL, seq INTEGER NOT NULL,
+    until INTEGER NOT NULL, fact INTEGER, timeline BLOB, shown BLOB, quick INTEGER NOT NULL, head INTEGER NOT NULL,
+    packed BLOB NOT NULL, checksum INTEGER NOT NULL, found_by TEXT);
 """
-    + NAME_TABLES
+    + found_by.SCHEMA
     + FACT_TABLES
     + unit_codes.SCHEMA
 )
+"""`head` are the headers of seals, which records under one key share; `packed` is as in `packed.py`, `shown` beside.
 
-_ALONE = "SELECT revision FROM record WHERE key = ? AND EXISTS (SELECT 1 FROM quick WHERE number = ?)"
+Rows lie in the order in which they came, and what finds them by something else is made when the file is whole: a page
+of an index is then written once, and not for every few records anew.
+"""
+
+_ALONE = "SELECT revision FROM record WHERE key = ? AND shown IS NOT NULL"
+_QUICK = "SELECT timeline, shown, quick FROM record WHERE key = ?"
+_BEFORE = "SELECT key, id, revision, until, fact, found_by FROM record"
+_RECORD = "SELECT key, revision, seq, shown, head, packed, checksum FROM record"
 _KNOWS = (
     "SELECT EXISTS (SELECT 1 FROM record WHERE key = ?) OR EXISTS (SELECT 1 FROM mark WHERE mark_no = ?) "
     "OR EXISTS (SELECT 1 FROM uscc WHERE uscc = ?)"
@@ -91,38 +94,22 @@ class Stored:
     key: str
     revision: int
     seq: int
-    sealed: bytes
+    record: Unpacked
+
+    @property
+    def sealed(self) -> bytes:
+        """The bytes of the topic, one by one."""
+        return self.record.sealed
+
+    @property
+    def kid(self) -> str:
+        """The key of its seal."""
+        return sealed_by(self.record.head)
 
     def payload(self) -> dict[str, Any]:
         """The members of the record. The seal was checked when the row was written, the checksum when it was read."""
-        middle = self.sealed.split(b".", 2)[1]
-        payload: dict[str, Any] = json.loads(base64.urlsafe_b64decode(middle + b"=" * (-len(middle) % 4)))
+        payload: dict[str, Any] = orjson.loads(self.record.text)
         return payload
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What the projector writes for one state record.
-
-    `timeline` and `shown` are the stored bytes of the hot path (`quick.py`), None for records that are not
-    certificates or that this version cannot read. The rest is what a certificate is found by: `names` are of
-    (kind, folded) as in `name_index.py`, `until` is the last day in force as declared (a day's ordinal), by which
-    what stands comes before what has ended.
-    """
-
-    key: str
-    revision: int
-    seq: int
-    sealed: bytes
-    timeline: bytes | None = None
-    shown: bytes | None = None
-    marks: Sequence[str] = ()
-    gtins: Sequence[str] = ()
-    usccs: Sequence[str] = ()
-    names: Sequence[tuple[str, str]] = ()
-    until: int = 0
-    fact: Fact | None = None
-    codes: CodesPart | None = None
 
 
 _AT_ONCE = 500
@@ -131,15 +118,6 @@ _AT_ONCE = 500
 
 def certificate_key(number: str) -> str:
     return f"certificate/{number}"
-
-
-def _checksum(key: str, revision: int, seq: int, sealed: bytes) -> bytes:
-    return hashlib.blake2b(b"%s\0%d\0%d\0%s" % (key.encode(), revision, seq, sealed), digest_size=8).digest()
-
-
-def quick_checksum(number: str, timeline: bytes, shown: bytes) -> int:
-    """Of the hot path's bytes: CRC-32, which finds what a disk does to a row in a third of the time of a hash."""
-    return zlib.crc32(shown, zlib.crc32(timeline, zlib.crc32(number.encode())))
 
 
 class ReadModel:
@@ -155,6 +133,7 @@ class ReadModel:
         self._connection: sqlite3.Connection | None = None
         self._data_version = -1
         self._meta: Meta | None = None
+        self._heads: dict[int, bytes] = {}
 
     @property
     def folder(self) -> Path:
@@ -195,10 +174,8 @@ class ReadModel:
         """The same from the file that was read last, for who has just asked for its `meta`."""
         assert self._connection is not None
         with _damage_told(self._folder):
-            row = self._connection.execute(
-                "SELECT revision, seq, sealed, checksum FROM record WHERE key = ?", (key,)
-            ).fetchone()
-            return _stored(key, *row) if row else None
+            row = self._connection.execute(f"{_RECORD} WHERE key = ?", (key,)).fetchone()
+            return self._stored(*row) if row else None
 
     def records_under(self, prefix: str) -> list[Stored]:
         """All records whose key begins with `prefix/`; for the small kinds only (bodies, schemes, keys …)."""
@@ -212,44 +189,45 @@ class ReadModel:
         self.meta()
         assert self._connection is not None
         found: dict[str, Stored] = {}
-        for first in range(0, len(keys), _AT_ONCE):
-            part = keys[first : first + _AT_ONCE]
-            asked = ",".join("?" * len(part))
-            sql = f"SELECT key, revision, seq, sealed, checksum FROM record WHERE key IN ({asked})"  # noqa: S608
+        for part in _parts(keys):
             with _damage_told(self._folder):
-                for row in self._connection.execute(sql, part):
-                    found[row[0]] = _stored(*row)
+                for row in self._connection.execute(f"{_RECORD} WHERE key IN ({_places(part)})", part):
+                    found[row[0]] = self._stored(*row)
         return found
+
+    def _stored(self, key: str, revision: int, seq: int, shown: object, head: int, packed: object, said: int) -> Stored:
+        if head not in self._heads:
+            assert self._connection is not None
+            self._heads = heads(self._connection)
+        return _stored(self._heads, key, revision, seq, shown, head, packed, said)
 
     def quick(self, number: str) -> tuple[bytes, bytes] | None:
         """(timeline, shown) of a certificate in its canonical number: the bytes of the hot path."""
         connection = self._connection
         if connection is None:
             raise Unreadable("no file in service")
+        key = f"certificate/{number}"
         try:
-            row = connection.execute(
-                "SELECT timeline, shown, checksum FROM quick WHERE number = ?", (number,)
-            ).fetchone()
+            row = connection.execute(_QUICK, (key,)).fetchone()
         except sqlite3.DatabaseError as error:
             raise _told(self._folder, error) from None
         if row is None:
             return None
-        timeline, shown, checksum = row
-        if (
-            type(timeline) is not bytes
-            or type(shown) is not bytes
-            or quick_checksum(number, timeline, shown) != checksum
-        ):
-            ask_for_rebuild(self._folder)
-            raise DamagedRow(number)
-        return timeline, shown
+        timeline, shown, said = row
+        if type(timeline) is bytes and type(shown) is bytes:
+            if quick_checksum(key, timeline, shown) == said:
+                return timeline, shown
+        elif timeline is None and shown is None and quick_checksum(key, b"", b"") == said:
+            return None
+        ask_for_rebuild(self._folder)
+        raise DamagedRow(number)
 
     def revision_alone(self, number: str) -> int | None:
         """The revision of a certificate that stands by itself; None where there is none, or it falls with another."""
         connection = self._connection
         assert connection is not None
         with _damage_told(self._folder):
-            row = connection.execute(_ALONE, (certificate_key(number), number)).fetchone()
+            row = connection.execute(_ALONE, (certificate_key(number),)).fetchone()
         return row[0] if row else None
 
     def knows(self, number: str) -> bool:
@@ -263,7 +241,9 @@ class ReadModel:
         self.meta()
         assert self._connection is not None
         with _damage_told(self._folder):
-            return self._connection.execute("SELECT number, timeline FROM quick LIMIT ?", (limit,)).fetchall()
+            return self._connection.execute(
+                "SELECT substr(key, 13), timeline FROM record WHERE timeline IS NOT NULL LIMIT ?", (limit,)
+            ).fetchall()
 
     def certificates_with(self, kind: str, name: str, limit: int = 50) -> list[str]:
         """The numbers of the certificates that name a `mark`, `gtin` or `uscc`, the longest in force first."""
@@ -318,7 +298,7 @@ class ReadModel:
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
-        self._connection, self._target, self._meta = None, "", None
+        self._connection, self._target, self._meta, self._heads = None, "", None, {}
 
     def _target_now(self) -> str:
         try:
@@ -373,19 +353,49 @@ def _read_meta(connection: sqlite3.Connection) -> Meta:
     return Meta(row[0], row[1], row[2], row[3], row[4], as_of, bool(row[6]), row[7])
 
 
-def _stored(key: str, revision: int, seq: int, sealed: object, checksum: object) -> Stored:
-    if not isinstance(sealed, bytes) or _checksum(key, revision, seq, sealed) != checksum:
+def _stored(
+    known: Mapping[int, bytes],
+    key: str,
+    revision: int,
+    seq: int,
+    shown: object,
+    head: int,
+    packed: object,
+    said: int,
+) -> Stored:
+    beside = b"" if shown is None else shown
+    if head not in known or type(packed) is not bytes or type(beside) is not bytes:
         raise DamagedRow(key)
-    return Stored(key, revision, seq, sealed)
+    if checksum(key, revision, seq, known[head], packed, beside) != said:
+        raise DamagedRow(key)
+    try:
+        return Stored(key, revision, seq, unpack(Packed(known[head], packed), beside))
+    except (zlib.error, CertmarkError):
+        raise DamagedRow(key) from None
+
+
+def heads(connection: sqlite3.Connection) -> dict[int, bytes]:
+    """The headers of seals by their number in the file."""
+    return dict(connection.execute("SELECT id, head FROM head").fetchall())
 
 
 def records_under(connection: sqlite3.Connection, prefix: str) -> Iterator[Stored]:
+    known = heads(connection)
     rows = connection.execute(
-        "SELECT key, revision, seq, sealed, checksum FROM record WHERE key >= ? AND key < ? ORDER BY key",
+        f"{_RECORD} WHERE key >= ? AND key < ? ORDER BY key",
         (f"{prefix}/", f"{prefix}0"),  # '0' follows '/'
     )
     for row in rows:
-        yield _stored(*row)
+        yield _stored(known, *row)
+
+
+def _parts(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    for first in range(0, len(keys), _AT_ONCE):
+        yield keys[first : first + _AT_ONCE]
+
+
+def _places(values: Sequence[object]) -> str:
+    return ",".join("?" * len(values))
 
 
 class ModelWriter:
@@ -395,6 +405,7 @@ class ModelWriter:
         self._connection = connection
         self.path = path
         self.meta = _read_meta(connection)
+        self._heads = {head: number for number, head in heads(connection).items()}
 
     @classmethod
     def create(cls, path: Path, topic: str, genesis: str, position: int) -> "ModelWriter":
@@ -424,18 +435,16 @@ class ModelWriter:
         except sqlite3.Error as error:
             raise Unreadable(f"{path.name} cannot be used: {error}") from None
 
-    def apply(self, rows: Iterable[Row], position: int, *, as_of: str | None, seq: int, complete: bool) -> int:
+    def apply(self, rows: Iterable[Filed], position: int, *, as_of: str | None, seq: int, complete: bool) -> int:
         """Save the rows that are newer than what is there, and the position with them; returns how many were."""
         cur = self._connection.cursor()
         cur.execute("BEGIN IMMEDIATE")
         try:
-            changed = directory = 0
-            revision = self.meta.revision
-            for row in rows:
-                if _save(cur, row):
-                    changed += 1
-                    directory += not row.key.startswith(_MANY)
-                    revision = max(revision, row.revision)
+            changed = self._save(cur, _newest(rows))
+            directory = sum(not row.key.startswith(_MANY) for row in changed)
+            revision = max([self.meta.revision, *(row.revision for row in changed)])
+            if complete and not self.meta.complete:
+                found_by.make(cur)
             latest = max(filter(None, (as_of, self._as_of_text())), default=None)
             cur.execute(
                 "UPDATE meta SET position = ?, seq = max(seq, ?), revision = ?, as_of = ?, complete = ?, "
@@ -446,6 +455,7 @@ class ModelWriter:
         except BaseException:
             # Nothing of the batch is kept; it is read again from the old position.
             cur.execute("ROLLBACK")
+            self._heads = {head: number for number, head in heads(self._connection).items()}
             raise
         self.meta = replace(
             self.meta,
@@ -456,7 +466,48 @@ class ModelWriter:
             complete=complete,
             directory=self.meta.directory + directory,
         )
-        return changed
+        return len(changed)
+
+    def _save(self, cur: sqlite3.Cursor, rows: Mapping[str, Filed]) -> list[Filed]:
+        """Write those that are newer than what is there; returns them."""
+        before: dict[str, _Before] = {}
+        for part in _parts(list(rows)):
+            sql = f"{_BEFORE} WHERE key IN ({_places(part)})"
+            before.update((key, _Before(*rest)) for key, *rest in cur.execute(sql, part))
+        new = [row for key, row in rows.items() if key not in before]
+        newer = [row for key, row in rows.items() if key in before and row.revision > before[key].revision]
+        for row in newer:
+            _replace(cur, before[row.key], row, self._head(cur, row.head), indexed=self.meta.complete)
+        self._add(cur, new)
+        saved = [*new, *newer]
+        for row in saved:
+            if row.codes is not None:
+                save_codes(cur, row.codes)
+        return saved
+
+    def _add(self, cur: sqlite3.Cursor, rows: Sequence[Filed]) -> None:
+        """Those of which there is nothing yet, by one statement a table."""
+        (last,) = cur.execute("SELECT max(id) FROM fact").fetchone()
+        facts = []
+        columns = []
+        fact = last or 0
+        for row in rows:
+            of = None
+            if row.fact is not None:
+                of = fact = fact + 1
+                facts.append((fact, row.fact))
+            columns.append(_columns(row, of, self._head(cur, row.head)))
+        cur.executemany(_ADD, columns)
+        add_facts(cur, facts)
+        if self.meta.complete:
+            for row in rows:
+                found_by.add(cur, row.key, row.found_by, row.until)
+
+    def _head(self, cur: sqlite3.Cursor, head: bytes) -> int:
+        number = self._heads.get(head)
+        if number is None:
+            number = self._heads[head] = cur.execute("INSERT INTO head (head) VALUES (?)", (head,)).lastrowid or 0
+        return number
 
     def at_rest(self) -> None:
         """Bring everything into the one file: nothing of it is in a companion any more."""
@@ -507,45 +558,56 @@ def _companions(path: Path) -> tuple[Path, Path]:
     return path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")
 
 
-def _save(cur: sqlite3.Cursor, row: Row) -> bool:
-    before = cur.execute("SELECT revision, found_by, fact FROM record WHERE key = ?", (row.key,)).fetchone()
-    if before is not None and row.revision <= before[0]:
-        return False  # an older revision, or the same again: the relay repeats itself after a crash
-    kind, _, number = row.key.partition("/")
-    if row.codes is not None:
-        save_codes(cur, row.codes)
-    found_by = fact = None
-    if kind == "certificate":
-        # What a certificate was found by is kept with it: looking that up by indexes would cost every first load.
-        found_by = json.dumps([row.until, *map(list, (row.marks, row.gtins, row.usccs, row.names))], ensure_ascii=False)
-        if before is None or before[1] != found_by:
-            _index(cur, number, before[1] if before else None, row)
-        fact = save_fact(cur, before[2] if before else None, row.fact)
-        if row.timeline is None or row.shown is None:
-            cur.execute("DELETE FROM quick WHERE number = ?", (number,))
-        else:
-            cur.execute(
-                "INSERT OR REPLACE INTO quick VALUES (?, ?, ?, ?)",
-                (number, row.timeline, row.shown, quick_checksum(number, row.timeline, row.shown)),
-            )
-    checksum = _checksum(row.key, row.revision, row.seq, row.sealed)
-    cur.execute(
-        "INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (row.key, row.revision, row.seq, row.sealed, checksum, found_by, fact),
+_ADD = (
+    "INSERT INTO record (key, revision, seq, until, fact, timeline, shown, quick, head, packed, checksum, found_by)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+def _columns(row: Filed, fact: int | None, head: int) -> tuple[object, ...]:
+    return (
+        row.key,
+        row.revision,
+        row.seq,
+        row.until,
+        fact,
+        row.timeline,
+        row.shown,
+        row.quick,
+        head,
+        row.packed,
+        row.checksum,
+        row.found_by,
     )
-    return True
 
 
-def _index(cur: sqlite3.Cursor, number: str, before: str | None, row: Row) -> None:
-    if before is not None:
-        until, marks, gtins, usccs, names = json.loads(before)
-        cur.executemany("DELETE FROM mark WHERE mark_no = ? AND certificate = ?", [(mark, number) for mark in marks])
-        gone = [(gtin, until, number) for gtin in gtins]
-        cur.executemany("DELETE FROM gtin WHERE gtin = ? AND until = ? AND certificate = ?", gone)
-        gone = [(uscc, until, number) for uscc in usccs]
-        cur.executemany("DELETE FROM uscc WHERE uscc = ? AND until = ? AND certificate = ?", gone)
-        name_index.remove(cur, names, until, number)
-    cur.executemany("INSERT OR IGNORE INTO mark VALUES (?, ?)", [(mark, number) for mark in row.marks])
-    cur.executemany("INSERT OR IGNORE INTO gtin VALUES (?, ?, ?)", [(gtin, row.until, number) for gtin in row.gtins])
-    cur.executemany("INSERT OR IGNORE INTO uscc VALUES (?, ?, ?)", [(uscc, row.until, number) for uscc in row.usccs])
-    name_index.add(cur, row.names, row.until, number)
+class _Before(NamedTuple):
+    """What has to be known of a row in order to put another in its place."""
+
+    id: int
+    revision: int
+    until: int
+    fact: int | None
+    found_by: str | None
+
+
+def _newest(rows: Iterable[Filed]) -> dict[str, Filed]:
+    """Of each key the highest revision: the relay repeats itself after a crash, and a zombie's last word is late."""
+    newest: dict[str, Filed] = {}
+    for row in rows:
+        known = newest.get(row.key)
+        if known is None or row.revision > known.revision:
+            newest[row.key] = row
+    return newest
+
+
+def _replace(cur: sqlite3.Cursor, before: _Before, row: Filed, head: int, *, indexed: bool) -> None:
+    fact = save_fact(cur, before.fact, row.fact)
+    cur.execute(
+        "UPDATE record SET key = ?, revision = ?, seq = ?, until = ?, fact = ?, timeline = ?, shown = ?, quick = ?,"
+        " head = ?, packed = ?, checksum = ?, found_by = ? WHERE id = ?",
+        (*_columns(row, fact, head), before.id),
+    )
+    if indexed and (before.found_by, before.until) != (row.found_by, row.until):
+        found_by.remove(cur, row.key, before.found_by, before.until)
+        found_by.add(cur, row.key, row.found_by, row.until)

@@ -11,7 +11,7 @@ from services.domain.errors import Fault, Malformed
 from services.domain.identifiers import instant_of
 from services.domain.scheme import Scheme, SchemeRules, SchemeState, scheme_from_state
 from services.events.keys import b64u, public_key
-from services.events.record import Recorded, SealedRecord, recorded, sealed_by
+from services.events.record import Recorded, SealedRecord, recorded
 from services.marks.token import MarkKey, mark_kid
 from services.verify.notices import Notices, notices_in
 from services.verify.read_model import DamagedRow, Meta, ReadModel, Stored, certificate_key
@@ -143,7 +143,7 @@ def found_in(stored: Stored) -> Found:
     Raises:
         DamagedRow: its state is of a form that this version cannot read.
     """
-    return found_of(stored.payload(), stored.key, stored.revision, stored.seq, sealed_by(stored.sealed))
+    return found_of(stored.payload(), stored.key, stored.revision, stored.seq, stored.kid)
 
 
 def found_of(payload: dict[str, Any], key: str, revision: int, seq: int, seal_kid: str) -> Found:

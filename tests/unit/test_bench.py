@@ -3,6 +3,7 @@
 import pytest
 
 from bench.figures import Figure, chart, number, percentile, row
+from bench.http_load import FIRST
 from bench.lives import LIFE, gtin_of, number_of
 from services.domain.identifiers import certificate_number, gtin14
 
@@ -70,6 +71,12 @@ def test_the_chart_shows_what_has_a_bar_and_nothing_raw() -> None:
 def test_the_lives_have_numbers_that_the_register_takes(place: int) -> None:
     assert certificate_number(number_of(place)) == number_of(place)
     assert gtin14(gtin_of(place)) == gtin_of(place)
+
+
+def test_the_load_asks_for_the_numbers_that_the_lives_have() -> None:
+    for place in (0, 899_999, 900_000, 4_000_000):
+        assert number_of(place) == f"20239907{FIRST + place:08d}"
+        assert len(number_of(place)) == 16
 
 
 def test_a_life_goes_on_in_the_order_of_its_dates() -> None:
