@@ -60,6 +60,32 @@ class Desk:
 
     def suspend(self, number: str, approval_no: str = "CNCA-R-2019-7901") -> None:
         """A body suspends a certificate, and the registry has decided that when this returns."""
+        today = civil_day(datetime.now(UTC))
+        until = (today + timedelta(days=90)).isoformat()
+        data = {"reason": "S03", "determined_on": today.isoformat(), "until": until}
+        self.say("certificate.suspended", number, data, approval_no)
+
+    def resume(self, number: str, approval_no: str = "CNCA-R-2019-7901") -> None:
+        data = {"verified_on": civil_day(datetime.now(UTC)).isoformat()}
+        self.say("certificate.resumed", number, data, approval_no)
+
+    def issue(self, number: str, like: str, model: str, approval_no: str = "CNCA-R-2019-7901") -> None:
+        """Issue a certificate today that is like another one, for one model."""
+        with closing(connect(self.settings.database_url)) as connection, transaction(connection) as cur:
+            cur.execute(
+                "SELECT jws FROM entries WHERE subject = %s AND type = 'certmark.certificate.issued.v1'", (like,)
+            )
+            ((jws,),) = cur.fetchall()
+        data = dict(read_event(open_envelope(jws.encode())).data)
+        today = civil_day(datetime.now(UTC))
+        until = (today + timedelta(days=365)).isoformat()
+        for name in ("effective_at", "first_issued_on", "issued_on", "valid_from"):
+            data[name] = today.isoformat()
+        data |= {"valid_until": until, "surveillance_due": until}
+        data["product"] = data["product"] | {"items": [{"model": model, "gtin": None}]}
+        self.say("certificate.issued", number, data, approval_no)
+
+    def say(self, kind: str, number: str, data: dict[str, Any], approval_no: str) -> None:
         now = datetime.now(UTC)
         source = f"urn:certmark:body:{approval_no}"
 
@@ -68,9 +94,7 @@ class Desk:
             return told["sequence"], (told["previous"] or "").removeprefix("sha256:") or None
 
         key = load_key(self.settings.data / "keys" / f"{approval_no}.pem")
-        until = (civil_day(now) + timedelta(days=90)).isoformat()
-        data = {"reason": "S03", "determined_on": civil_day(now).isoformat(), "until": until}
-        draft = {"type": "certificate.suspended", "subject": number, "data": data}
+        draft = {"type": kind, "subject": number, "data": data}
         jws = Signer(source, key, "7901-0042", head).sign(draft, now)
         topic = Topics.under(self.settings.topic_prefix).events
         with closing(open_log(self.settings)) as log, closing(Worker(self.settings)) as worker:
@@ -101,7 +125,7 @@ def a_desk(postgres_server: EmbeddedPostgres, folder: Path) -> Iterator[Desk]:
         for name, value in told.items():
             environment.setenv(name, value)
         environment.setenv("CERTMARK_GENESIS", settings.genesis)
-        runner = Runner(settings, 1)
+        runner = Runner(settings, 1, apart=timedelta(0))
         stack.callback(runner.drop)
         yield Desk(settings, create_app().test_client(), runner)
 

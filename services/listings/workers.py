@@ -4,7 +4,7 @@ import gc
 import multiprocessing
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
@@ -132,9 +132,19 @@ class Codes:
         return self.sightings(frame)
 
     def sightings(self, frame: Frame) -> dict[str, Sighting]:
-        return {code: Sighting(other_shops=1) for _, code, _ in frame.codes if code in self._copied}
+        return sightings(frame, self._copied)
+
+    @property
+    def copied(self) -> frozenset[str]:
+        """The codes that more than one shop shows."""
+        return frozenset(self._copied)
 
     @property
     def again(self) -> frozenset[int]:
         """The frames, by their first row, that were checked before the other shop turned up."""
         return frozenset(self._again)
+
+
+def sightings(frame: Frame, copied: Collection[str]) -> dict[str, Sighting]:
+    """Of the codes in a frame, those that more than one shop shows."""
+    return {code: Sighting(other_shops=1) for _, code, _ in frame.codes if code in copied}

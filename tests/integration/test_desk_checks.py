@@ -294,3 +294,36 @@ def test_a_check_is_its_officers_and_regulators_alone_and_can_be_cancelled(
     listed = client.get("/desk/checks")
     assert at.rsplit("/", 1)[1] in listed.text
     assert at.rsplit("/", 1)[1] not in officers["xuhui-01"].get("/desk/checks").text
+
+
+def test_a_watched_check_tells_its_officer_what_changed(officers: dict[str, FlaskClient], desk: Desk) -> None:
+    client, sheet = (
+        officers["pudong-01"],
+        "标题,证书编号,卖家\n空调,2023990703000117,甲店\n插座,2022990201000204,乙店\n",
+    )
+    at = begun(client, hand_in(client, sheet.encode(), "被观察.csv").location)
+    desk.run_all()
+    page = client.get(at, headers={"Accept-Language": "zh"})
+    assert "观察 90 天" in page.text
+    assert client.post(f"{at}/watch", data={"form": form_of(page)}).status_code == 303
+    desk.run_all()
+    watched = client.get(at, headers={"Accept-Language": "zh"}).text
+    for words in ("观察中", "续观察 90 天", "停止观察", "尚无变化"):
+        assert words in watched
+    assert "被观察.csv" in client.get("/desk/changes").text
+    desk.suspend("2023990703000117")
+    desk.run_all()
+    told = unescape(client.get("/desk/changes", headers={"Accept-Language": "zh"}).text)
+    assert "2023990703000117" in told
+    assert "2022990201000204" not in told
+    (look,) = set(re.findall(r'href="/desk/checks/([0-9a-f]{32})"', told)) - {at.rsplit("/", 1)[1]}
+    assert "本系统自行重新核查" in client.get(f"/desk/checks/{look}", headers={"Accept-Language": "zh"}).text
+    assert "被观察.csv" not in officers["xuhui-01"].get("/desk/changes").text
+    assert "被观察.csv" in unescape(officers["chief-01"].get("/desk/changes").text)
+    ended = client.post(f"{at}/watch", data={"form": form_of(client.get(at)), "do": "end"})
+    assert ended.status_code == 303
+    assert "已停止观察" in client.get(at, headers={"Accept-Language": "zh"}).text
+    with transaction(connect(desk.settings.database_url)) as cur:
+        acts = [line.act for line in trail.lines(cur, account="pudong-01", limit=2)]
+    assert acts == ["watch-ended", "watch-begun"]
+    desk.resume("2023990703000117")

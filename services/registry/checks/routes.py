@@ -21,7 +21,7 @@ from services.domain.listing_rules import RULE, RULE_SET
 from services.domain.listing_standing import Verdict
 from services.listings.columns import HEADINGS
 from services.postgres import Cursor
-from services.registry.checks import bundles, evidence, store
+from services.registry.checks import bundles, evidence, store, watch_routes
 from services.registry.checks.store import Job
 from services.settings import Settings
 from services.web import Blueprint
@@ -73,6 +73,9 @@ class CheckSchema(ma.Schema):
     finished_at = ma.fields.String(required=True, allow_none=True)
     material_gone = ma.fields.Boolean(
         required=True, metadata={"description": "What was sent has been deleted: no bundle and no repetition any more"}
+    )
+    watched = ma.fields.Boolean(
+        required=True, metadata={"description": "A repetition that the register made by itself: see `/watch`"}
     )
 
 
@@ -221,6 +224,7 @@ def blueprint(read: Read[Any], gate: Gate, settings: Settings) -> Blueprint:
             job = repeated(read, own(job_id), caller().holder)
             return shown(job), 202, {"Location": f"/v1/checks/{job.id}"}
 
+    watch_routes.add_routes(pages, read, own)
     return pages
 
 
@@ -317,6 +321,7 @@ def check_json(job: Job, counted: store.Counted) -> dict[str, Any]:
         "created_at": instant_text(job.created_at),
         "finished_at": instant_text(job.finished_at) if job.finished_at else None,
         "material_gone": job.material_gone,
+        "watched": job.watched,
     }
 
 

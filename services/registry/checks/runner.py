@@ -9,18 +9,20 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 from services import telemetry
 from services.domain.errors import CertmarkError, Fault
+from services.domain.identifiers import civil_day
 from services.domain.listing import Sighting
 from services.events.keys import load_key
 from services.listings.reading import Frame, Reading
-from services.listings.workers import CheckingStopped, Codes, Workers
+from services.listings.workers import CheckingStopped, Codes, Workers, sightings
 from services.postgres import Connection, connect, database_url, transaction, wait_for_notify
-from services.registry.checks import again, bundles, evidence, store
+from services.registry.checks import again, bundles, evidence, store, watches
 from services.registry.checks.source import RegisterSource, learn_parties
 from services.registry.checks.store import Job
 from services.registry.feeds import NoSeal
@@ -31,10 +33,20 @@ _LOOK = 2.0
 
 
 class Runner:
-    """Takes checks and runs them until told to stop."""
+    """Takes checks and runs them until told to stop; between them it looks after those that are watched."""
 
-    def __init__(self, settings: Settings, processes: int | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        processes: int | None = None,
+        *,
+        today: Callable[[], date] = lambda: civil_day(datetime.now(UTC)),
+        apart: timedelta = watches.APART,
+    ) -> None:
+        """`today` is the register's day, `apart` the least time between two looks at one watched check."""
         self.settings = settings
+        self.today = today
+        self.apart = apart
         self.processes = processes or os.cpu_count() or 1
         self.stopping = False
         self._connection: Connection | None = None
@@ -65,7 +77,7 @@ class Runner:
                 telemetry.info("checks: material deleted after its time", checks=forgotten)
             if wanted is not None:
                 self._bundle(wanted)
-            return learned or wanted is not None
+            return learned or wanted is not None or self._watch()
         try:
             self._run(job)
         except Fault:
@@ -76,6 +88,40 @@ class Runner:
         with transaction(self._connected()) as cur:
             store.leave(cur, job.id)
         return True
+
+    def _watch(self) -> bool:
+        """One thing that watches wait for: keys to be kept, entries to be noticed, a look; whether there was one."""
+        with transaction(self._connected()) as cur:
+            watches.tidy(cur)
+            new = watches.unprepared(cur)
+        if new is not None:
+            self._prepare(new)
+            return True
+        with transaction(self._connected()) as cur:
+            more = watches.notice(cur, self.today())
+        # A crash here finds the watches marked as they are.
+        with transaction(self._connected()) as cur:
+            return watches.open_look(cur, self.today(), self.apart) or more
+
+    def _prepare(self, job: Job) -> None:
+        try:
+            with tempfile.TemporaryDirectory(prefix="certmark-watch-") as folder:
+                file, images = (
+                    self._spooled(job.id, "file", Path(folder)),
+                    self._spooled(job.id, "images", Path(folder)),
+                )
+                assert file is not None
+                with Reading(file, job.mapping, job.sheet, images) as reading:
+                    told = watches.asked_by(reading, self.settings.hosts)
+        except Fault:
+            raise
+        except CertmarkError as error:  # it was read once: the watch ends, and its check says until when it was
+            telemetry.warning("a watched check cannot be read", check=job.id, code=error.slug, detail=error.detail)
+            with transaction(self._connected()) as cur:
+                watches.end(cur, job)
+            return
+        with transaction(self._connected()) as cur:
+            watches.prepare(cur, job.id, told)
 
     def _bundle(self, job: Job) -> None:
         """Make the bundle of a check and keep it; a crash before it is kept makes it anew, byte for byte the same."""
@@ -99,6 +145,10 @@ class Runner:
     def _run(self, job: Job) -> None:
         while self._learn():
             pass
+        look = self._look_of(job) if job.watched else None
+        if look is not None and not look.concerns_any:
+            self._finish_look(job, 0, 0)
+            return
         with tempfile.TemporaryDirectory(prefix="certmark-check-") as folder, contextlib.ExitStack() as stack:
             file = self._spooled(job.id, "file", Path(folder))
             images = self._spooled(job.id, "images", Path(folder))
@@ -109,6 +159,9 @@ class Runner:
                 store.understood(cur, job.id, reading.about.kind, reading.about.columns, reading.about.about)
                 done = store.done_frames(cur, job.id)
             workers = stack.enter_context(Workers(self.processes, make))
+            if look is not None:
+                self._look(job, look, workers, reading)
+                return
             if job.again_of is not None:
                 again_reading = stack.enter_context(Reading(file, job.mapping, job.sheet, images))
                 self._run_again(job, workers, reading, again_reading)
@@ -134,33 +187,85 @@ class Runner:
         with transaction(self._connected()) as cur:
             first = store.job(cur, job.again_of)
             assert first is not None
-            touched = again.touched(cur, first, job)
+            since, until = (again.Since(one.seq, one.day, one.rule_set) for one in (first, job))
+            relied = sorted({number for _, numbers in store.relied_on(cur, first.id) for number in numbers})
+            touched = again.touched(cur, since, until, relied)
             store.throw_frames(cur, job.id)  # what a process found that was killed is found again
-        before: dict[int, list[bytes]] = {}
 
-        def parts() -> Iterator[tuple[Frame, Mapping[str, Sighting]]]:
+        def before(frame: Frame) -> list[bytes]:
+            with transaction(self._connected()) as cur:
+                return store.lines_of_frame(cur, first.id, frame.first)
+
+        done = self._differences(job, workers, iter(reading), before, touched, codes.copied)
+        if done is not None:
+            looked_at, found = done
+            with transaction(self._connected()) as cur:
+                store.looked_at(cur, job.id, looked_at)
+                store.finish(cur, job.id, found)
+
+    def _look_of(self, job: Job) -> watches.Look:
+        with transaction(self._connected()) as cur:
+            store.throw_frames(cur, job.id)  # what a process found that was killed is found again
+            return watches.look_of(cur, job)
+
+    def _finish_look(self, job: Job, looked_at: int, found: int) -> None:
+        with transaction(self._connected()) as cur:
+            store.looked_at(cur, job.id, looked_at)
+            watches.finish_look(cur, job, found)
+        # A crash before this line looks again, with the same outcome; after it everything has been told once.
+
+    def _look(self, job: Job, look: watches.Look, workers: Workers, reading: Reading) -> None:
+        """Judge anew what a watched check relies on and has changed; only the frames concerned are looked into."""
+        assert job.again_of is not None
+        check_id = job.again_of
+
+        def concerned() -> Iterator[Frame]:
+            last = max(look.firsts) if look.firsts is not None else None
             for frame in reading:
-                with transaction(self._connected()) as cur:
-                    lines = store.lines_of_frame(cur, first.id, frame.first)
-                part, old = again.part_of(frame, lines, touched)
-                if old:
-                    before[frame.first] = old
-                    yield part, codes.sightings(frame)
+                if look.firsts is None or frame.first in look.firsts:
+                    yield frame
+                if frame.first == last:
+                    return
+
+        def before(frame: Frame) -> list[bytes]:
+            with transaction(self._connected()) as cur:
+                return watches.told_of_frame(cur, check_id, frame.first)
+
+        done = self._differences(job, workers, concerned(), before, look.touched, look.copied)
+        if done is not None:
+            self._finish_look(job, *done)
+
+    def _differences(
+        self,
+        job: Job,
+        workers: Workers,
+        frames: Iterator[Frame],
+        before: Callable[[Frame], list[bytes]],
+        touched: again.Touched,
+        copied: frozenset[str],
+    ) -> tuple[int, int] | None:
+        """(rows judged anew, differences found and kept); None where the check was cancelled meanwhile."""
+        parts: dict[int, again.Part] = {}
+
+        def concerned() -> Iterator[tuple[Frame, Mapping[str, Sighting]]]:
+            for frame in frames:
+                part = again.part_of(frame, before(frame), touched, self.settings.hosts)
+                if part.places:
+                    parts[frame.first] = part
+                    yield part.frame, sightings(frame, copied)
 
         found, looked_at = 0, 0
-        for checked in workers.checked(parts()):
+        for checked in workers.checked(concerned()):
             if self.stopping:
                 raise CheckingStopped("told to stop")
             looked_at += checked.rows
-            changed = again.differences(before.pop(checked.first), checked, found)
+            changed, places = again.differences(parts.pop(checked.first), checked, found)
             if changed.rows:
                 with transaction(self._connected()) as cur:
-                    if not store.save_frame(cur, job.id, changed):
-                        return
+                    if not store.save_frame(cur, job.id, changed, checked.first, places):
+                        return None
                 found += changed.rows
-        with transaction(self._connected()) as cur:
-            store.looked_at(cur, job.id, looked_at)
-            store.finish(cur, job.id, found)
+        return looked_at, found
 
     def _save(self, job: Job, workers: Workers, frames: Iterator[tuple[Frame, Mapping[str, Sighting]]]) -> bool:
         """Whether every frame was saved; not where the check was cancelled meanwhile, or we are to stop."""

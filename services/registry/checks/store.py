@@ -41,6 +41,7 @@ class Job:
     created_at: datetime
     finished_at: datetime | None
     material_gone: bool
+    watched: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ class Counted:
 
 _JOB = (
     "id, holder, state, name, kind, mapping, columns, platform, sheet, sha256, seq, day, rule_set, about, total,"
-    " again_of, code, detail, created_at, finished_at, material_gone"
+    " again_of, code, detail, created_at, finished_at, material_gone,"
+    " watched"
 )
 
 
@@ -70,12 +72,13 @@ def add(
     day: date,
     rule_set: str,
     again_of: str | None = None,
+    watched: bool = False,
 ) -> None:
     """A check that is being received, pinned at the register's last entry."""
     cur.execute(
-        "INSERT INTO checks (id, holder, name, mapping, platform, sheet, seq, day, rule_set, again_of)"
-        " SELECT %s, %s, %s, %s, %s, %s, head.size - 1, %s, %s, %s FROM head",
-        (job_id, holder, name, json.dumps(dict(mapping)), platform, sheet, day, rule_set, again_of),
+        "INSERT INTO checks (id, holder, name, mapping, platform, sheet, seq, day, rule_set, again_of, watched)"
+        " SELECT %s, %s, %s, %s, %s, %s, head.size - 1, %s, %s, %s, %s FROM head",
+        (job_id, holder, name, json.dumps(dict(mapping)), platform, sheet, day, rule_set, again_of, watched),
     )
 
 
@@ -109,7 +112,9 @@ def jobs_of(cur: Cursor, holder: str | None, before: str | None, limit: int) -> 
 
 
 def unfinished_of(cur: Cursor, holder: str) -> int:
-    cur.execute("SELECT count(*) FROM checks WHERE holder = %s AND state IN ('queued', 'running')", (holder,))
+    cur.execute(
+        "SELECT count(*) FROM checks WHERE holder = %s AND state IN ('queued', 'running') AND NOT watched", (holder,)
+    )
     return int(cast(tuple[int], cur.fetchone())[0])
 
 
@@ -150,6 +155,7 @@ def forget_material(cur: Cursor, days: int) -> int:
         "UPDATE checks AS c SET material_gone = true WHERE NOT material_gone AND again_of IS NULL"
         " AND finished_at < now() - make_interval(days => %s) AND NOT EXISTS (SELECT 1 FROM checks AS a WHERE"
         " a.again_of = c.id AND (a.finished_at IS NULL OR a.finished_at >= now() - make_interval(days => %s)))"
+        " AND NOT EXISTS (SELECT 1 FROM check_watches AS w WHERE w.check_id = c.id AND w.ends_at > now())"
         " RETURNING id",
         (days, days),
     )
@@ -205,8 +211,13 @@ def done_frames(cur: Cursor, job_id: str) -> set[int]:
     return {first for (first,) in cur.fetchall()}
 
 
-def save_frame(cur: Cursor, job_id: str, checked: Checked) -> bool:
-    """A frame's findings, in place of what there was of it; whether the check still runs."""
+def save_frame(
+    cur: Cursor, job_id: str, checked: Checked, of_first: int | None = None, places: Sequence[int] | None = None
+) -> bool:
+    """A frame's findings, in place of what there was of it; whether the check still runs.
+
+    A repetition says which frame of the first check they are of, and the places that they have in its file.
+    """
     cur.execute("SELECT 1 FROM checks WHERE id = %s AND state = 'running' FOR SHARE", (job_id,))
     if cur.fetchone() is None:
         return False
@@ -216,7 +227,7 @@ def save_frame(cur: Cursor, job_id: str, checked: Checked) -> bool:
         "DELETE FROM check_matters WHERE check_id = %s AND place >= %s AND place < %s", (job_id, checked.first, last)
     )
     cur.execute(
-        "INSERT INTO check_frames VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        "INSERT INTO check_frames VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             job_id,
             checked.first,
@@ -225,6 +236,8 @@ def save_frame(cur: Cursor, job_id: str, checked: Checked) -> bool:
             json.dumps(checked.rules),
             sorted(number for number, _ in checked.relied),
             zlib.compress(checked.lines, 1),
+            of_first,
+            None if places is None else list(places),
         ),
     )
     copy_rows(
@@ -285,17 +298,23 @@ def counted(cur: Cursor, job_id: str) -> Counted:
 def findings_after(cur: Cursor, job_id: str, after: int, limit: int) -> list[tuple[int, bytes]]:
     """(place, JSON) of findings behind a place, in order."""
     found: list[tuple[int, bytes]] = []
-    cur.execute(
-        "SELECT first, lines FROM check_frames WHERE check_id = %s AND first + rows > %s ORDER BY first LIMIT %s",
-        (job_id, after + 1, 2 + limit // 500),
-    )
-    for first, lines in cur.fetchall():
-        for place, line in enumerate(zlib.decompress(lines).splitlines(), first):
-            if place > after:
-                found.append((place, line))
-                if len(found) == limit:
-                    return found
-    return found
+    while True:
+        # The frames of a repetition may hold a row each, so a page may need many of them.
+        cur.execute(
+            "SELECT first, rows, lines FROM check_frames WHERE check_id = %s AND first + rows > %s"
+            " ORDER BY first LIMIT %s",
+            (job_id, after + 1, 2 + limit // 500),
+        )
+        frames = cur.fetchall()
+        for first, rows, lines in frames:
+            for place, line in enumerate(zlib.decompress(lines).splitlines(), first):
+                if place > after:
+                    found.append((place, line))
+                    if len(found) == limit:
+                        return found
+            after = max(after, first + rows - 1)
+        if not frames:
+            return found
 
 
 def matters_after(
@@ -327,11 +346,16 @@ def lines_at(cur: Cursor, job_id: str, places: Sequence[int]) -> list[tuple[int,
     return found
 
 
+def unpack(lines: bytes) -> list[bytes]:
+    """The findings of a stored frame, as JSON."""
+    return zlib.decompress(lines).splitlines()
+
+
 def lines_of_frame(cur: Cursor, job_id: str, first: int) -> list[bytes]:
     """The findings of one frame, as JSON; empty where it was not done."""
     cur.execute("SELECT lines FROM check_frames WHERE check_id = %s AND first = %s", (job_id, first))
     row = cur.fetchone()
-    return zlib.decompress(row[0]).splitlines() if row else []
+    return unpack(row[0]) if row else []
 
 
 def throw_frames(cur: Cursor, job_id: str) -> None:

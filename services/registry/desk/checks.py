@@ -28,7 +28,7 @@ from services.listings.reading import About, preview
 from services.postgres import Cursor
 from services.registry import store as register
 from services.registry import trail
-from services.registry.checks import store
+from services.registry.checks import store, watches
 from services.registry.checks.evidence import MOST_ROWS
 from services.registry.checks.routes import AT_ONCE, TooManyChecks, bundle_response, repeated
 from services.registry.checks.store import Job
@@ -73,7 +73,7 @@ class Checks:
     def _officer(self) -> Account:
         return self.desk.require(Role.INSPECTOR, Role.REGULATOR)
 
-    def _own(self, job_id: str) -> Job:
+    def own(self, job_id: str) -> Job:
         """Raises NotFound: no such check, or not this account's."""
         by = self._officer()
         holder = None if by.role is Role.REGULATOR else holder_of(by)
@@ -166,7 +166,7 @@ class Checks:
 
     def columns(self, job_id: str) -> Response:
         """What each column was taken for, on the first rows; put right by hand, remembered for the platform."""
-        job = self._own(job_id)
+        job = self.own(job_id)
         if job.state != "receiving":
             return go(self.desk.frame().link(f"/checks/{job_id}"))
         mapping = dict(job.mapping)
@@ -223,16 +223,19 @@ class Checks:
     # --- one check -------------------------------------------------------------------------------------------------
 
     def check(self, job_id: str) -> Response:
-        job = self._own(job_id)
+        job = self.own(job_id)
         if job.state == "receiving":
             return go(self.desk.frame().link(f"/checks/{job_id}/columns"))
-        return self._check_page(job)
+        return self.page(job)
 
-    def _check_page(self, job: Job, problem: CertmarkError | None = None, *, making: bool = False) -> Response:
+    def page(self, job: Job, problem: CertmarkError | None = None, *, making: bool = False) -> Response:
         by, frame = self._officer(), self.desk.frame()
         wanted = _wanted()
+        watch: watches.Watch | None = None
 
         def look(cur: Cursor) -> tuple[store.Counted, list[Matter], list[tuple[str, int]], dict[str, list[str]]]:
+            nonlocal watch
+            watch = watches.of(cur, job)
             counted = store.counted(cur, job.id)
             found = matters.after(cur, job.id, wanted, PAGE)
             groups = matters.groups(cur, job.id, wanted.group) if wanted.group else []
@@ -253,6 +256,10 @@ class Checks:
             going_on=going_on,
             making=making,
             has_bundle=job.state == "done" and not job.material_gone and counted.done <= MOST_ROWS,
+            can_watch=job.state == "done"
+            and not job.material_gone
+            and (job.again_of or counted.done <= watches.MOST_ROWS),
+            watch=watch,
             refreshing=going_on and "still" not in request.args,
             chart=bar_chart(bars, frame.say("chart_verdicts"), frame.say("chart_verdicts_about")),
             verdicts=verdicts,
@@ -276,7 +283,7 @@ class Checks:
         return response
 
     def cancel(self, job_id: str) -> Response:
-        job, by = self._own(job_id), self._officer()
+        job, by = self.own(job_id), self._officer()
 
         def stop(cur: Cursor) -> None:
             if store.cancel(cur, job.id):
@@ -307,25 +314,25 @@ class Checks:
 
     def again(self, job_id: str) -> Response:
         """Check again what may have changed; the page of the new check lists the differences."""
-        job, by = self._own(job_id), self._officer()
+        job, by = self.own(job_id), self._officer()
         try:
             later = repeated(self.desk.read, job, holder_of(by))
         except CertmarkError as problem:
             if problem.status >= 500:
                 raise
-            return self._check_page(job, problem)
+            return self.page(job, problem)
         self.desk.read(lambda cur: trail.record(cur, g.now, by.name, "check-begun", f"check/{later.id}"))
         return go(self.desk.frame().link(f"/checks/{later.id}"))
 
     def bundle(self, job_id: str) -> Response:
         """The bundle; until it is made, the check's page, which comes back for it."""
-        job = self._own(job_id)
+        job = self.own(job_id)
         try:
             response = bundle_response(self.desk.read, job)
         except CertmarkError as problem:
-            return self._check_page(job, problem)
+            return self.page(job, problem)
         if response.status_code == 202:
-            response = self._check_page(job, making=True)
+            response = self.page(job, making=True)
             response.headers["Refresh"] = "2"
         return response
 
@@ -333,11 +340,11 @@ class Checks:
 
     def open_case(self, job_id: str) -> Response:
         """Open a case with the findings that were chosen, or with a whole group; or add them to one that is open."""
-        job, by = self._own(job_id), self._officer()
+        job, by = self.own(job_id), self._officer()
         try:
             case_no = self._opened(job, by)
         except (BadRequest, CaseRefused) as problem:
-            return self._check_page(job, problem)
+            return self.page(job, problem)
         return go(self.desk.frame().link(f"/cases/{case_no}"))
 
     def _opened(self, job: Job, by: Account) -> str:

@@ -9,6 +9,7 @@ from services.registry.desk.reports import Reports
 from services.registry.desk.room import Desk, Reads
 from services.registry.desk.rulebook import Rules
 from services.registry.desk.sign_in import SignIn
+from services.registry.desk.watched import Watched
 from services.registry.rooms import go
 from services.settings import Settings
 
@@ -24,6 +25,15 @@ def blueprint(settings: Settings, read: Reads) -> Blueprint:
         return go(frame.link(f"/{frame.sections[0]}"))
 
     pages.add_url_rule("/", "start", start, strict_slashes=False)
-    for group in (SignIn(desk), Checks(desk), Cases(desk), Reports(desk), Rules(desk), Administration(desk)):
+    checks = Checks(desk)
+    for group in (
+        SignIn(desk),
+        checks,
+        Watched(desk, checks),
+        Cases(desk),
+        Reports(desk),
+        Rules(desk),
+        Administration(desk),
+    ):
         group.add_to(pages)
     return pages
