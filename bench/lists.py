@@ -111,7 +111,7 @@ def _load(cur: Cursor, places: int) -> None:
     for n in range(EACH):
         replaced = f"replace({replaced}, '#{n}#', (n * {EACH} + {n})::text)"
     cur.execute(
-        "INSERT INTO records (key, revision, seq, recorded_at, digest, state, tokens, under_review)"  # noqa: S608  # our own numbers
+        "INSERT INTO record_rows (key, revision, seq, recorded_at, digest, state, tokens, under_review)"  # noqa: S608  # our own numbers
         f" SELECT 'certificate/' || n, 1000000 + n, 0, now(), '', CASE WHEN n / 13 %% 20 = 0 THEN %(suspended)s"
         f" ELSE %(active)s END, {replaced}, false FROM generate_series(0, %(last)s) n,"
         " (SELECT %(tokens)s::text AS tokens_text) t",
@@ -123,7 +123,7 @@ def _load(cur: Cursor, places: int) -> None:
         },
     )
     cur.execute("UPDATE head SET revision = (SELECT max(revision) FROM records)")
-    cur.execute("ANALYZE records")
+    cur.execute("ANALYZE record_rows")
 
 
 def _fold_all(cur: Cursor, day: date) -> None:
@@ -134,7 +134,7 @@ def _fold_all(cur: Cursor, day: date) -> None:
 def _turn(cur: Cursor, day: date, n: int) -> None:
     """What one change costs once it is decided: the page, the place, the list's bytes."""
     cur.execute(
-        "UPDATE records SET revision = (SELECT max(revision) + 1 FROM records),"
+        "UPDATE record_rows SET revision = (SELECT max(revision) + 1 FROM records),"
         ' state = replace(state, \'"status":"active"\', \'"status":"suspended"\') WHERE key = %s',
         (f"certificate/{n * 997}",),
     )

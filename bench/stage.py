@@ -89,7 +89,7 @@ class Stage:
             contextlib.closing(connect(self.settings.database_url, autocommit=True)) as connection,
             connection.cursor() as cur,
         ):
-            for table in ("entries", "records", "places", "chains", "marks", "log.record"):
+            for table in ("entries", "record_rows", "places", "chains", "marks", "log.record"):
                 cur.execute(f"VACUUM (ANALYZE) {table}")
             # Only superusers may say CHECKPOINT; a database that is made by copying files begins and ends with one.
             cur.execute("CREATE DATABASE certmark_checkpoint STRATEGY file_copy")

@@ -58,6 +58,7 @@ class Touched:
     tokens: list[TokenRecord]
     tokens_text: str | None  # as stored; None once a token has been added
     event: str | None
+    entered: bool = False  # its state is the one that its entry has
 
 
 class Batch:
@@ -210,7 +211,7 @@ class Batch:
     def draw(self, cause: Told, jws: str, number: str, after: Certificate) -> None:
         """Enter what a cause brings about for one certificate. It touches no chain."""
         key, state = f"certificate/{number}", canonical_state(after)
-        self._touch(key, cause.said.digest, after, state)
+        self._touch(key, cause.said.digest, after, state, entered=True)
         self._append(
             Entry(
                 seq=self.head.size + len(self.entries),
@@ -265,7 +266,9 @@ class Batch:
         for key, value in changes.items():
             text = canonical_state(value)
             state = state or text
-            touched = self._touch(key, event.digest, value, text)
+            touched = self._touch(
+                key, event.digest, value, text, entered=isinstance(value, Certificate) and state is text
+            )
             if key.startswith("key/"):
                 if touched.event is None:
                     touched.event = arrived.jws
@@ -303,8 +306,8 @@ class Batch:
                     self._announce(key, value, event)
                 self._sign_tokens(key, value)
 
-    def _touch(self, key: str, digest: str, value: Value, text: str) -> Touched:
-        """Keep a new value, and that its record is to be saved."""
+    def _touch(self, key: str, digest: str, value: Value, text: str, *, entered: bool) -> Touched:
+        """Keep a new value, and that its record is to be saved; whether the entry that comes has its state, too."""
         seq = self.head.size + len(self.entries)
         touched = self.touched.get(key)
         if touched is None:
@@ -312,7 +315,7 @@ class Batch:
             held = before.tokens if before else "[]"
             of_key = before.event if before else None
             touched = self.touched[key] = Touched(digest, seq, text, orjson.loads(held), held, of_key)
-        touched.digest, touched.seq, touched.state = digest, seq, text
+        touched.digest, touched.seq, touched.state, touched.entered = digest, seq, text, entered
         if isinstance(value, Certificate):
             was = self.register.certificate(value.certificate_no)
             place = found_by(value)
@@ -404,6 +407,7 @@ class Batch:
                 tokens=touched.tokens_text or orjson.dumps(touched.tokens).decode(),
                 under_review=key.removeprefix("certificate/") in under_review,
                 event=touched.event,
+                entered=touched.entered,
                 **self._columns(key),
             )
         return saved

@@ -100,6 +100,8 @@ class StoredRecord:
     responsible: str | None = None
     product_class: str | None = None
     due: date | None = None
+    entered: bool = False
+    """Whether the entry at `seq` has this very state, so that its row needs none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -476,13 +478,14 @@ def save_records(cur: Cursor, records: Iterable[StoredRecord]) -> None:
     away and copying costs half of `ON CONFLICT`. Readers see either all of the old rows or all of the new.
     """
     rows = list(records)
-    cur.execute("DELETE FROM records WHERE key = ANY(%s::text[])", (_array([record.key for record in rows]),))
-    _copy(cur, "records", _RECORD, [_record_line(record) for record in rows])
+    cur.execute("DELETE FROM record_rows WHERE key = ANY(%s::text[])", (_array([record.key for record in rows]),))
+    _copy(cur, "record_rows", _RECORD, [_record_line(record) for record in rows])
 
 
 def _record_line(r: StoredRecord) -> str:
     return (
-        f"{_field(r.key)}\t{r.revision}\t{r.seq}\t{_instant(r.recorded_at)}\t{r.digest}\t{_field(r.state)}"
+        f"{_field(r.key)}\t{r.revision}\t{r.seq}\t{_instant(r.recorded_at)}\t{r.digest}"
+        f"\t{_field(None if r.entered else r.state)}"
         f"\t{_field(r.tokens)}\t{r.under_review}\t{_plain(r.event)}\t{_field(r.responsible)}\t{_field(r.product_class)}"
         f"\t{_plain(r.due)}\n"
     )

@@ -388,7 +388,7 @@ def test_what_will_be_missing_is_said_in_time(chain: Chain) -> None:
         late = chain.trusted().root.expires_at - timedelta(days=44)
         assert [words for words, _ in missing_soon(cur, late)] == ["the last root runs out soon"]
         cur.execute(
-            'UPDATE records SET state = replace(state, \'"until":null\', \'"until":"2000-01-01"\')'
+            'UPDATE record_rows SET state = replace(state, \'"until":null\', \'"until":"2000-01-01"\')'
             " WHERE key LIKE 'key/%'"
         )
         quarter = datetime(chain.now.year, 12, 20, tzinfo=UTC)

@@ -293,7 +293,11 @@ TAMPERED = (
     ("event", "UPDATE entries SET event_id = 'another' WHERE seq = {seq}"),
     ("digest", "UPDATE entries SET jws = (SELECT jws FROM entries WHERE seq = 0) WHERE seq = {seq}"),
     ("seq", "DELETE FROM entries WHERE seq = {seq}"),
-    ("record", "UPDATE records SET state = replace(state, '示范公司', '另一公司') WHERE key = 'certificate/{number}'"),
+    (
+        "record",
+        "UPDATE record_rows SET state = (SELECT replace(state, '示范公司', '另一公司') FROM records"
+        " WHERE key = 'certificate/{number}') WHERE key = 'certificate/{number}'",
+    ),
 )
 
 
