@@ -1,5 +1,6 @@
 """Searching by name, credit code and bar code: what is found, in which order, and what is never said."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from services.domain.certificate import Certificate, Party, Status, StatusInterval
+from services.verify.clients import Clients
 from services.verify.name_index import folded, last_day_in_force, pairs
 from services.verify.read_model import ReadModel
 from services.verify.search import FURTHEST, PAGE
@@ -258,7 +260,9 @@ def test_a_list_may_be_shared_for_a_while(own: Service) -> None:
 # --- limits ---------------------------------------------------------------------------------------------------------
 
 
-def test_look_ups_of_one_client_can_be_limited_too(tmp_path: Path) -> None:
+def test_look_ups_of_one_client_can_be_limited_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    standing = time.monotonic()
+    monkeypatch.setattr("services.verify.node.Clients", lambda proxies, _: Clients(proxies, lambda: standing))
     service = Service(tmp_path, SealedRegister().publish_all(), CERTMARK_LOOKUPS_PER_SECOND="1")
     paths = ("/v1/verify?q=2023990703000117", "/c/2023990703000117", "/v1/verify?q=2023990703999999", "/v1/verify?q=?")
     for n, path in enumerate(paths):

@@ -99,8 +99,8 @@ def keys_of(cur: Cursor, subjects: set[str]) -> frozenset[str]:
     if not subjects:
         return frozenset()
     cur.execute(
-        "SELECT substr(key, 13) FROM records WHERE key LIKE 'certificate/%%'"
-        " AND state NOT LIKE '%%\"parent_no\":null%%' AND state::jsonb->>'parent_no' = ANY(%s)",
+        "SELECT substr(key, 13) FROM places JOIN records USING (key)"
+        " WHERE is_part AND state::jsonb->>'parent_no' = ANY(%s)",
         (sorted(subjects),),
     )
     certificates = subjects | {number for (number,) in cur.fetchall()}
@@ -116,7 +116,7 @@ def parents_that_turn(cur: Cursor, days: Sequence[str]) -> set[str]:
     """Certificates with others below them that name one of these days: those below stand no better than they do."""
     cur.execute(
         "SELECT substr(r.key, 13) FROM (SELECT DISTINCT 'certificate/' || (state::jsonb->>'parent_no') AS key"
-        " FROM records WHERE key LIKE 'certificate/%%' AND state NOT LIKE '%%\"parent_no\":null%%') AS above"
+        " FROM places JOIN records USING (key) WHERE is_part) AS above"
         " JOIN records AS r USING (key) WHERE r.state LIKE ANY(%s)",
         (list(days),),
     )
