@@ -1,15 +1,26 @@
 """The verify application over a register in memory, with a clock to set: what several test files ask."""
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from time import monotonic, sleep
 
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from services.settings import settings_from
 from services.verify.api import app_for
 from services.verify.projector import Projector
 from tests.sealed_register import NOW, STATE, ListLog, SealedRegister
+
+
+def patiently(ask: Callable[[], TestResponse], seconds: float = 30.0) -> TestResponse:
+    """The answer to what takes long, asked for until it is there."""
+    deadline = monotonic() + seconds
+    while (answer := ask()).status_code == 202 and monotonic() < deadline:
+        sleep(0.02)
+    return answer
 
 
 class Clock:

@@ -3,6 +3,8 @@
 import contextlib
 import json
 import os
+import re
+import secrets
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -16,17 +18,19 @@ from services.verify import pages
 from services.verify.answer import Answer
 from services.verify.as_json import as_json, dumps
 from services.verify.clients import must_wait
+from services.verify.later import Later, NotKept, waiting
 from services.verify.node import HTML, Node, wanted
 from services.verify.pages import SILENT, Frame
 from services.verify.recognise import Question, recognise
 from services.verify.typed import typed_or_answered
-from services.verify.wording import LABELS, SEVERAL, Code, Family, Text, wording
+from services.verify.wording import LABELS, LANGUAGES, SEVERAL, Code, Family, Text, wording
 from services.web import Blueprint
 
 PER_MINUTE, AT_ONCE = 20, 6
-"""Photos of one client. Reading one takes a fifth of a second of a worker that others wait for."""
+"""Photos of one client. Reading one takes a fifth of a second of a processor."""
 
 _PATIENCE_S = 10
+_KEY = re.compile("[0-9a-f]{32}")
 _CHILD = Path(__file__).parents[1] / "child.py"
 _EACH = Text(
     "照片中有多个二维码，逐一答复如下。总体上不作“有效”的判断。",
@@ -54,6 +58,8 @@ class _View:
 
 
 def add_photo(public: Blueprint, node: Node) -> None:
+    later = Later(node.settings.data / "verify", PictureTooLarge, NotAPicture)
+
     @public.post("/photo")
     @public.doc(
         summary="A photo's codes, each answered; by the form of the front page",
@@ -65,11 +71,11 @@ def add_photo(public: Blueprint, node: Node) -> None:
             }
         },
         responses={
-            200: {"description": "The answers", "content": {"text/html": {}, "application/json": {}}},
-            303: {"description": "To the page of the only code"},
-            400: {"description": "No picture"},
-            413: {"description": "Too many bytes or pixels"},
+            303: {"description": "To where the answers will be had"},
+            400: {"description": "No picture was sent"},
+            413: {"description": "Too many bytes"},
             429: {"description": "This client has sent too many; `Retry-After` says how long to wait"},
+            503: {"description": "Enough photos are being read at present"},
         },
     )
     def photo() -> Response:
@@ -79,7 +85,38 @@ def add_photo(public: Blueprint, node: Node) -> None:
             raise BadRequest("no picture was sent", pointer="/photo")
         with contextlib.closing(sent):
             picture = sent.stream.read(LARGEST_FILE + 1)
-        return _answered(node, codes_read(picture))
+        key = secrets.token_hex(16)
+        later.begin(key, lambda: json.dumps(codes_read(picture)).encode())
+        response = Response(status=303)
+        response.headers["Location"] = _href(key)
+        return _uncached(response)
+
+    @public.get("/photo/<key>")
+    @public.doc(
+        summary="The answers to a photo's codes, for a minute",
+        responses={
+            200: {"description": "The answers", "content": {"text/html": {}, "application/json": {}}},
+            202: {"description": "The photo is still being read; `Retry-After` says when to ask again"},
+            303: {"description": "To the page of the only code"},
+            400: {"description": "It was no picture"},
+            404: {"description": "There is no such photo, or its minute is over"},
+            413: {"description": "Too many pixels"},
+        },
+    )
+    def photo_read(key: str) -> Response:
+        if not _KEY.fullmatch(key):
+            raise NotKept("no photo has such an address")
+        texts = later.made(key)
+        if texts is not None:
+            return _answered(node, json.loads(texts))
+        if not later.is_begun(key):
+            raise NotKept("send the photo again")
+        return waiting(node, _href(key))
+
+
+def _href(key: str) -> str:
+    language = request.args.get("lang", "")
+    return f"/photo/{key}" + (f"?lang={language}" if language in LANGUAGES else "")
 
 
 def codes_read(picture: bytes) -> list[str]:

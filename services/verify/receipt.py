@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from flask import Response, request
 from markupsafe import Markup
+from werkzeug.urls import iri_to_uri
 
 from services.domain.errors import BadRequest, CertmarkError, Fault
 from services.domain.identifiers import instant_text
@@ -26,8 +27,9 @@ from services.marks import qr
 from services.verify import pages
 from services.verify.answer import Answer
 from services.verify.as_json import as_json, dumps
+from services.verify.later import Later, waiting
 from services.verify.node import Node
-from services.verify.pages import Receipt, certificate_path
+from services.verify.pages import Frame, Receipt, certificate_path
 from services.verify.receipt_press import read_frame, write_frame
 from services.verify.recognise import Question, of_certificate, recognise
 from services.verify.wording import Code, Family, wording
@@ -65,6 +67,7 @@ _PDF = {
     200: {"description": "The receipt; the answer's JSON is attached to it", "content": {"application/pdf": {}}},
     422: {"description": "The answer is too long"},
     501: {"description": "This server lacks fonts or libraries"},
+    202: {"description": "It is being made; `Retry-After` says when to ask again"},
     503: {"description": "Another one is being made, or this node cannot say at present"},
 }
 _LANG = {"name": "lang", "in": "query", "schema": {"type": "string", "enum": ["zh", "en"]}}
@@ -74,11 +77,12 @@ def blueprint(node: Node) -> Blueprint:
     """`/c/{no}/receipt.pdf` and `/receipt.pdf?q=`."""
     receipts = Blueprint("receipts", __name__, description="Answers on paper")
     press = Press(node.settings.data / "verify")
+    later = Later(node.settings.data / "verify", ReceiptsBusy, ReceiptTooLong, NoReceiptsHere)
 
     @receipts.get("/c/<path:number>/receipt.pdf")
     @receipts.doc(summary="The answer on a certificate as a PDF", parameters=[_LANG], responses=_PDF)
     def of_a_certificate(number: str) -> Response:
-        return _receipt(node, press, of_certificate(number))
+        return _receipt(node, press, later, of_certificate(number))
 
     @receipts.get("/receipt.pdf")
     @receipts.doc(
@@ -90,18 +94,40 @@ def blueprint(node: Node) -> Blueprint:
         text = request.args.get("q", "").strip()
         if not text:
             raise BadRequest("nothing is asked for", pointer="/q")
-        return _receipt(node, press, recognise(text, node.settings.hosts))
+        return _receipt(node, press, later, recognise(text, node.settings.hosts))
 
     return receipts
 
 
-def _receipt(node: Node, press: "Press", question: Question) -> Response:
+def _receipt(node: Node, press: "Press", later: Later, question: Question) -> Response:
     answer = node.decide(question)
     if answer.code is Code.STATUS_UNKNOWN:
         raise node.cannot_say("there is no answer that a receipt could record")
     if answer.code is None or wording(answer.code, answer.notes).family is Family.INPUT:
         raise BadRequest("what was asked is no question that has one answer", pointer="/q")
     frame = node.frame(other_language=False)
+    key = _key(answer, frame.language)
+    made = later.made(key)
+    if made is None:
+        if not later.is_begun(key):
+            _begin(node, press, later, key, answer, frame)
+        return waiting(node, iri_to_uri(request.full_path.rstrip("?")))
+    response = Response(made, content_type="application/pdf")
+    name = answer.certificate.certificate_no if answer.certificate else answer.code
+    day = instant_text(answer.checked_at)[:10]
+    response.headers["Content-Disposition"] = f"inline; filename*=UTF-8''{quote(f'certmark-{name}-{day}.pdf', safe='')}"
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _key(answer: Answer, language: str) -> str:
+    """One for each answer that would be another receipt, the time of asking apart."""
+    revision = answer.found.revision if answer.found else None
+    told = (_path(answer), answer.question.text, answer.code, answer.notes, revision, answer.day.isoformat(), language)
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+def _begin(node: Node, press: "Press", later: Later, key: str, answer: Answer, frame: Frame) -> None:
     content = dumps(as_json(answer))
     url = node.settings.public_url + _path(answer)
     html, _ = pages.verdict_page(
@@ -111,13 +137,7 @@ def _receipt(node: Node, press: "Press", question: Question) -> Response:
         node.settings.registry_url,
         Receipt(hashlib.sha256(content).hexdigest(), url, _code(url)),
     )
-    made = press.make(html.decode(), content.decode(), answer.checked_at)
-    response = Response(made, content_type="application/pdf")
-    name = answer.certificate.certificate_no if answer.certificate else answer.code
-    day = instant_text(answer.checked_at)[:10]
-    response.headers["Content-Disposition"] = f"inline; filename*=UTF-8''{quote(f'certmark-{name}-{day}.pdf', safe='')}"
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    later.begin(key, lambda: press.make(html.decode(), content.decode(), answer.checked_at))
 
 
 def _path(answer: Answer) -> str:
@@ -139,8 +159,8 @@ def _code(url: str) -> Markup:
 class Press:
     """The process that makes PDF files, begun when the first is wanted. One page at a time on the whole node.
 
-    Who waits for a receipt holds the thread that also answers look-ups, so after each the press rests three times as
-    long as that one took. It has its own limits of memory and ends itself when nobody wants anything.
+    It shares its processors with look-ups, so after each receipt it rests three times as long as that one took. It has
+    its own limits of memory and ends itself when nobody wants anything.
     """
 
     def __init__(self, folder: Path) -> None:

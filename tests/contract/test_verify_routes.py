@@ -21,6 +21,7 @@ PROMISED = {
     ("GET", "/v1/search"),
     ("GET", "/search"),
     ("POST", "/photo"),
+    ("GET", "/photo/{key}"),
     ("GET", "/products/{uscc}/{model}"),
     ("GET", "/01/{gtin}/{qualifiers}"),
     ("GET", "/qr/{mark_no}.{form}"),

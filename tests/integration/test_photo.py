@@ -2,6 +2,7 @@
 
 import io
 import struct
+import threading
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from services.marks import qr
 from services.marks.photo import NotAPicture
 from services.verify.wording import ANSWERS, SEVERAL, Code
 from tests.sealed_register import NOW, SealedRegister, demonstration
-from tests.verify_service import Service
+from tests.verify_service import Service, patiently
 
 pytestmark = pytest.mark.integration
 
@@ -54,13 +55,36 @@ def bomb() -> bytes:
 def sent(service: Service, data: bytes | None, client: int, accept: str = "text/html"):  # type: ignore[no-untyped-def]
     service.clock.now = NOW
     form = {"photo": (io.BytesIO(data), "x.png")} if data is not None else {}
-    return service.client.post(
-        "/photo",
-        data=form,
-        content_type="multipart/form-data",
-        headers={"Accept": accept},
-        environ_base={"REMOTE_ADDR": f"203.0.{client}.9"},
-    )
+    asker = {"headers": {"Accept": accept}, "environ_base": {"REMOTE_ADDR": f"203.0.{client}.9"}}
+    answer = service.client.post("/photo", data=form, content_type="multipart/form-data", **asker)
+    if answer.status_code != 303:
+        return answer
+    assert answer.headers["Location"].startswith("/photo/")
+    assert answer.headers["Cache-Control"] == "no-store"
+    return patiently(lambda: service.client.get(answer.headers["Location"], **asker))
+
+
+def test_a_photo_is_answered_while_it_is_being_read(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing waits in the thread that look-ups share; what nobody knows is not there."""
+    read = threading.Event()
+
+    def slowly(picture: bytes) -> list[str]:
+        read.wait(10)
+        return [UNKNOWN]
+
+    monkeypatch.setattr("services.verify.photo_routes.codes_read", slowly)
+    sending = {"data": {"photo": (io.BytesIO(b"x"), "x.png")}, "content_type": "multipart/form-data"}
+    where = service.client.post("/photo?lang=en", environ_base={"REMOTE_ADDR": "203.0.70.9"}, **sending)
+    waiting = service.client.get(where.headers["Location"])
+    assert (where.status_code, waiting.status_code) == (303, 202)
+    assert waiting.headers["Refresh"] == f"1; url={where.headers['Location']}"
+    assert waiting.headers["Retry-After"] == "1"
+    assert service.client.get(f"/v1/verify?q={UNKNOWN}").status_code == 200
+    read.set()
+    answer = patiently(lambda: service.client.get(where.headers["Location"]))
+    assert (answer.status_code, ANSWERS[Code.UNKNOWN_NUMBER].title.en in answer.text) == (200, True)
+    for unknown in ("/photo/" + "0" * 32, "/photo/..", "/photo/x.begun"):
+        assert service.client.get(unknown).status_code == 404
 
 
 def test_the_only_code_leads_to_its_page(service: Service) -> None:
