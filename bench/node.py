@@ -17,6 +17,7 @@ from services.domain.errors import LogTruncated
 from services.events.keys import load_key
 from services.events.log import Record, Topic
 from services.events.record import SealedRecord, open_sealed, read_record, seal_record, seal_texts
+from services.verify.ahead import rarely_collected
 from services.verify.projector import Projector
 
 _PLACES = [
@@ -288,6 +289,7 @@ def build(stage: Stage, topic: Path, folder: Path, progress: Progress) -> tuple[
     log = FileLog(topic)
     _, end = log.bounds(stage.topics.state)
     task = progress.add_task(f"rebuild of {end:,} records", total=end)
+    rarely_collected()  # as the projector's own process says at its start
     began = time.perf_counter()
     projector = Projector(log, stage.topics.state, stage.settings.genesis, folder)
     while done := projector.step(0):

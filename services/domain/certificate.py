@@ -424,7 +424,10 @@ def to_state(certificate: Certificate) -> CertificateState:
 
 
 def from_state(state: CertificateState) -> Certificate:
-    """The certificate of a `state/v1`."""
+    """The certificate of a `state/v1`.
+
+    Tuples are made of lists and not of generators: most are empty, and beginning a generator costs as much as a member.
+    """
     s = state
     product = s["product"]
     return Certificate(
@@ -435,7 +438,7 @@ def from_state(state: CertificateState) -> Certificate:
         responsible=s["responsible"],
         body=s["body"],
         certification_mode=s["certification_mode"],
-        basis=tuple(Basis(b["standard"], b["edition"]) for b in s["basis"]),
+        basis=tuple([Basis(b["standard"], b["edition"]) for b in s["basis"]]),
         holder=_party(s["holder"]),
         manufacturer=_party(s["manufacturer"]) if s["manufacturer"] else None,
         factory=_party(s["factory"]) if s["factory"] else None,
@@ -460,17 +463,21 @@ def from_state(state: CertificateState) -> Certificate:
         organic=s["organic"],
         green=s["green"],
         statuses=_statuses(s["statuses"]),
-        surveillances=tuple(date.fromisoformat(day) for day in s["surveillances"]),
-        marks=tuple(_mark(mark) for mark in s["marks"]),
+        surveillances=tuple([date.fromisoformat(day) for day in s["surveillances"]]),
+        marks=tuple([_mark(mark) for mark in s["marks"]]),
         periods=tuple(
-            Period(date.fromisoformat(p["from"]), _date(p["until"]), date.fromisoformat(p["issued_on"]), p["digest"])
-            for p in s["periods"]
+            [
+                Period(
+                    date.fromisoformat(p["from"]), _date(p["until"]), date.fromisoformat(p["issued_on"]), p["digest"]
+                )
+                for p in s["periods"]
+            ]
         ),
-        parts=tuple(Part(PartKind(p["kind"]), p["name"], p["gtin"], _statuses(p["statuses"])) for p in s["parts"]),
+        parts=tuple([Part(PartKind(p["kind"]), p["name"], p["gtin"], _statuses(p["statuses"])) for p in s["parts"]]),
         transfer=_transfer(s["transfer"]),
-        flags=tuple(Flag(f["kind"], f["digest"], f["since"]) for f in s["flags"]),
+        flags=tuple([Flag(f["kind"], f["digest"], f["since"]) for f in s["flags"]]),
         annulled=tuple(s["annulled"]),
-        corrected=tuple(Corrected(one["of"], one["by"]) for one in s["corrected"]),
+        corrected=tuple([Corrected(one["of"], one["by"]) for one in s["corrected"]]),
     )
 
 
@@ -499,7 +506,7 @@ def _item_states(items: tuple[Item, ...]) -> list[ItemState]:
 
 
 def _items(states: list[ItemState]) -> tuple[Item, ...]:
-    return tuple(Item(s["model"], s["gtin"]) for s in states)
+    return tuple([Item(s["model"], s["gtin"]) for s in states])
 
 
 def _status_states(intervals: tuple[StatusInterval, ...]) -> list[StatusState]:
@@ -518,15 +525,17 @@ def _status_states(intervals: tuple[StatusInterval, ...]) -> list[StatusState]:
 
 def _statuses(states: list[StatusState]) -> tuple[StatusInterval, ...]:
     return tuple(
-        StatusInterval(
-            Status(s["status"]),
-            date.fromisoformat(s["from"]),
-            _date(s["until"]),
-            s["reason"],
-            _date(s["determined_on"]),
-            s["digest"],
-        )
-        for s in states
+        [
+            StatusInterval(
+                Status(s["status"]),
+                date.fromisoformat(s["from"]),
+                _date(s["until"]),
+                s["reason"],
+                _date(s["determined_on"]),
+                s["digest"],
+            )
+            for s in states
+        ]
     )
 
 
@@ -567,5 +576,7 @@ def _mark(s: MarkState) -> Mark:
         valid_until=_date(s["valid_until"]),
         statuses=_statuses(s["statuses"]),
         code_sets=tuple(s["code_sets"]),
-        voided=tuple(Voided(v["code"], date.fromisoformat(v["since"]), v["reason"], v["digest"]) for v in s["voided"]),
+        voided=tuple(
+            [Voided(v["code"], date.fromisoformat(v["since"]), v["reason"], v["digest"]) for v in s["voided"]]
+        ),
     )

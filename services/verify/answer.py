@@ -319,6 +319,9 @@ def _of_token(blank: Answer, found: Found, claims: MarkClaims, register: Registe
     return replace(_completed(blank, found, judged, directory, mark=mark, item=item), unit=unit)
 
 
+_CODE = {now: Code(now.value) for now in Standing}
+
+
 def judge(found: Found, day: date, item: Item | None, *, by_number: bool) -> Judgement:
     """The answer that a certificate's own record gives on a day; an item may be suspended by itself.
 
@@ -345,7 +348,7 @@ def judge(found: Found, day: date, item: Item | None, *, by_number: bool) -> Jud
         notes.append(Note.UNDER_REVIEW)
     declared = (Standing.REVOKED, Standing.SUPERSEDED, Standing.CANCELLED, Standing.SUSPENDED)
     interval = interval_on(statuses, day) if now in declared else None
-    return Judgement(Code(now.value), now, tuple(notes), interval)
+    return Judgement(_CODE[now], now, tuple(notes), interval)
 
 
 def with_grace(judged: Judgement, certificate: Certificate, rules: SchemeRules | None, day: date) -> Judgement:

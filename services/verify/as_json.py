@@ -2,10 +2,9 @@
 
 import json
 import re
-from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -108,11 +107,12 @@ def _reason(code: str) -> dict[str, str]:
 
 def shown_certificate(found: Found) -> dict[str, Any]:
     """What a look-up shows of a certificate: it does not depend on the day."""
-    state: Mapping[str, Any] = found.state
-    return {
-        **{name: value for name, value in state.items() if name not in _INTERNAL},
+    shown = cast(dict[str, Any], found.state.copy())
+    for name in _INTERNAL:
+        shown.pop(name, None)
+    return shown | {
         # Whether it speaks of a product, or of an organisation's service or system and of no product at all.
-        "about": "product" if state["product"] else "organisation",
+        "about": "product" if shown["product"] else "organisation",
         "marks": [{"mark_no": mark.mark_no, "mark": mark.mark} for mark in found.certificate.marks],
         "seq": found.seq,
         "recorded_at": instant_text(found.recorded_at),
@@ -178,13 +178,14 @@ def dumps(value: object) -> bytes:
 def stored_timeline(found: Found) -> bytes | None:
     """The days on which the answer to this certificate's number changes (`turns.py`).
 
-    Each is judged by the same `judge` that answers everything else. None for one that falls with another: that one's
-    record is needed, too.
+    None for one that falls with another: that one's record is needed, too.
     """
-    certificate = found.certificate
-    if certificate.parent_no is not None:
-        return None
-    return turns_text((day, judge(found, day, None, by_number=True)) for day in _turning_days(certificate))
+    return turns_text(judged_days(found)) if found.certificate.parent_no is None else None
+
+
+def judged_days(found: Found) -> list[tuple[date, Judgement]]:
+    """A certificate by itself on each day on which that may change, by the same `judge` that answers everything."""
+    return [(day, judge(found, day, None, by_number=True)) for day in _turning_days(found.certificate)]
 
 
 def _turning_days(certificate: Certificate) -> list[date]:

@@ -1,7 +1,7 @@
 """What is counted of a certificate: a short row beside its record, from which SQL tells its standing on any day."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
@@ -48,7 +48,8 @@ class Fact(NamedTuple):
     endings: tuple[tuple[str, str, str], ...]
 
 
-def fact_of(certificate: Certificate) -> Fact:
+def fact_of(certificate: Certificate, standings: Iterable[tuple[date, Standing]] | None = None) -> Fact:
+    """`standings` is its own standing on every day on which it may change, where that is known already."""
     region = certificate.holder.region or ""
     return Fact(
         certificate.scheme,
@@ -56,7 +57,7 @@ def fact_of(certificate: Certificate) -> Fact:
         region if region.startswith(_SHANGHAI) or not region else OUTSIDE,
         certificate.first_issued_on.isoformat()[:7],
         certificate.parent_no,
-        "".join(_turns(certificate)),
+        "".join(_turns(standings if standings is not None else _standings(certificate))),
         tuple(
             (interval.since.isoformat(), interval.status.value, interval.reason or "")
             for interval in certificate.statuses
@@ -65,15 +66,20 @@ def fact_of(certificate: Certificate) -> Fact:
     )
 
 
-def _turns(certificate: Certificate) -> Iterator[str]:
+def _standings(certificate: Certificate) -> Iterator[tuple[date, Standing]]:
     days = {date.min, certificate.valid_from, *(interval.since for interval in certificate.statuses)}
     days.update(period.since for period in certificate.periods)
     for last in (certificate.valid_until, *(period.until for period in certificate.periods)):
         if last is not None and last < date.max:
             days.add(last + timedelta(days=1))
-    before = ""
     for day in sorted(days):
-        letter = _LETTER[standing(certificate, day)]
+        yield day, standing(certificate, day)
+
+
+def _turns(standings: Iterable[tuple[date, Standing]]) -> Iterator[str]:
+    before = ""
+    for day, one in standings:
+        letter = _LETTER[one]
         if letter != before:
             yield f"{day.year:04d}{day.month:02d}{day.day:02d}{letter}"
         before = letter

@@ -1,7 +1,6 @@
 """The projector: reads the sealed state topic and keeps the node's read model up to date, in a process of its own."""
 
 import fcntl
-import gc
 import os
 import signal
 import sqlite3
@@ -22,13 +21,14 @@ from services.events.keyring import Keyring
 from services.events.log import Log, Record, Topic, Topics, open_log
 from services.events.record import SealedRecord, open_sealed
 from services.settings import Settings, settings_from
-from services.verify.ahead import Ahead, Batch
-from services.verify.as_json import stored_certificate, stored_timeline
+from services.verify.ahead import Ahead, Batch, rarely_collected
+from services.verify.as_json import judged_days, stored_certificate
 from services.verify.facts import fact_of
 from services.verify.filed import Filed, Row, filed
 from services.verify.name_index import last_day_in_force, names_of
 from services.verify.read_model import LINK, REBUILD_WANTED, ModelWriter, Unreadable
 from services.verify.register import found_in_record
+from services.verify.turns import turns_text
 from services.verify.unit_codes import codes_in_record
 
 BATCH = 500
@@ -106,7 +106,8 @@ class Projector:
         """The next batch; with helpers that look at the ones after it while there is far to go."""
         position = self._writer.meta.position
         seals = {key.kid: key.jwk for key in self._keyring.known_keys() if key.purpose is Purpose.SEAL}
-        if self._writer.meta.complete or not seals or self._target - position < FAR:
+        enough = FAR if self._ahead is None else 1
+        if self._writer.meta.complete or not seals or self._target - position < enough:
             self._stop_reading_ahead()
             records = self._log.read(self._topic, position, BATCH, wait)
             return Batch(records, [None] * len(records))
@@ -247,7 +248,8 @@ def _row(record: SealedRecord, value: bytes) -> Row:
     except Unreadable:
         telemetry.warning("a certificate's state cannot be read by this version", key=record.key)
         return plain
-    certificate = found.certificate
+    certificate, judged = found.certificate, judged_days(found)
+    alone = certificate.parent_no is None  # one that falls with another cannot be answered from its own record
     items = [*(certificate.product.items if certificate.product else ())]
     for mark in certificate.marks:
         items += mark.products
@@ -257,14 +259,14 @@ def _row(record: SealedRecord, value: bytes) -> Row:
         record.revision,
         record.seq,
         value,
-        timeline=stored_timeline(found),
+        timeline=turns_text(judged) if alone else None,
         shown=stored_certificate(found),
         marks=[mark.mark_no for mark in certificate.marks],
         gtins=[item.gtin for item in items if item.gtin],
         usccs=[party.uscc for party in parties if party and party.uscc],
         names=names_of(certificate),
         until=last_day_in_force(certificate).toordinal(),
-        fact=fact_of(certificate),
+        fact=fact_of(certificate, ((day, one.standing) for day, one in judged)),
     )
 
 
@@ -328,7 +330,7 @@ def _end(_signal: int, _frame: FrameType | None) -> None:
 def main() -> None:
     signal.signal(signal.SIGTERM, _end)
     telemetry.log_as_json("verify-projector")
-    gc.set_threshold(100_000)  # a batch is many objects without cycles that die together: not to be walked each time
+    rarely_collected()
     try:
         run(settings_from())
     except NotConfigured as error:

@@ -20,7 +20,8 @@ from services.verify import pages
 from services.verify.answer import decide
 from services.verify.answer_schemas import AnswerSchema, AnswersSchema
 from services.verify.api import app_for
-from services.verify.as_json import BodyParts, as_json, dumps, spliced, stored_certificate, stored_timeline
+from services.verify.as_json import BodyParts, as_json, dumps, judged_days, spliced, stored_certificate, stored_timeline
+from services.verify.facts import fact_of
 from services.verify.recognise import recognise
 from services.verify.register import Register
 from services.verify.wording import ANSWERS, BODY_WORD, NOTED, Code, Note
@@ -262,6 +263,8 @@ def test_the_stored_timeline_agrees_with_the_decision_on_every_day(shared: Servi
         found = register.certificate(number)
         assert found is not None
         timeline, shown = stored_timeline(found), stored_certificate(found)
+        standings = [(day, one.standing) for day, one in judged_days(found)]
+        assert fact_of(found.certificate, standings) == fact_of(found.certificate)
         turns = {found.certificate.valid_from, *(interval.since for interval in found.certificate.statuses)}
         if found.certificate.valid_until:
             turns.add(found.certificate.valid_until)
