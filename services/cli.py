@@ -15,6 +15,7 @@ from services.commands.accounts import accounts
 from services.commands.codes import codes
 from services.commands.conform import conform
 from services.commands.decision import decision
+from services.commands.districts import districts
 from services.commands.identity import default_key, file_name, load_key_file, source_named
 from services.commands.listings import check, check_bundle
 from services.commands.lists import lists
@@ -405,6 +406,7 @@ main.add_command(check)
 main.add_command(codes)
 main.add_command(conform)
 main.add_command(marks)
+main.add_command(districts)
 main.add_command(dump)
 main.add_command(indicators)
 main.add_command(import_)

@@ -1,19 +1,24 @@
 """Where an address is, as coarse as a district: an operator's own table of networks, or nothing at all."""
 
 import csv
+import hashlib
 import ipaddress
+import json
 import re
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 
 from services.domain.copies import UNKNOWN
 from services.domain.errors import NotConfigured
 
-MOST = 200_000
-"""Rows of a table; a country's networks by district are some ten thousand."""
+MOST = 500_000
+"""Rows of a table; a country's networks by prefecture are some hundred thousand."""
+
+TOLD = "districts.json"
+"""File beside the counts in which the counting process tells the node's pages what its table is."""
 
 _DISTRICT = re.compile(r"[1-9][0-9]{5}", re.ASCII)
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -32,6 +37,30 @@ class _Ranges:
         return self.district[place] if place >= 0 and address <= self.last[place] else UNKNOWN
 
 
+@dataclass(frozen=True, slots=True)
+class InUse:
+    """What a table is: how many networks and districts, and the first digits of its file's SHA-256."""
+
+    networks: int
+    districts: int
+    digest: str
+
+    def tell(self, folder: Path) -> None:
+        """For the node's pages; a reader sees the file before or after, never half of it."""
+        part = folder / f".{TOLD}.part"
+        part.write_text(json.dumps(asdict(self)), encoding="ascii")
+        part.replace(folder / TOLD)
+
+
+def in_use(folder: Path) -> InUse | None:
+    """The table by which this node counts; None where no process has counted here yet."""
+    try:
+        told = json.loads((folder / TOLD).read_bytes())
+        return InUse(int(told["networks"]), int(told["districts"]), str(told["digest"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 class Districts:
     """Answers `unknown` for every address until it is given a table."""
 
@@ -42,6 +71,12 @@ class Districts:
             found = (int(network.network_address), int(network.broadcast_address), district)
             by_version[network.version].append(found)
         self._ranges = {version: _ordered(ranges) for version, ranges in by_version.items()}
+
+    def described(self, path: Path | None) -> InUse:
+        """What the table of a file is, once it was read."""
+        named = [district for ranges in self._ranges.values() for district in ranges.district]
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path else ""
+        return InUse(len(named), len(set(named)), digest)
 
     @classmethod
     def in_file(cls, path: Path | None) -> "Districts":

@@ -97,6 +97,12 @@ WITHOUT_PRODUCT = Text(
     "This code names no product: it certifies none. See the scope of certification online.",
 )
 
+SINGLE_UNIT = Text(
+    "这一个单件码是否已单独作废，离线不能得知，请联网查询。",
+    "Whether this one unit's code was voided by itself cannot be told offline: look it up online.",
+)
+"""Added where a code of one unit is in force: lists have a place for the run, none for each code (decision 0037)."""
+
 SCAN: dict[str, Text] = {
     "title": Text("扫码验证", "Scan and check"),
     "intro": Text(
@@ -226,6 +232,7 @@ def exported() -> dict[str, object]:
         "until": {"planned": both(SUSPENSION_PLANNED), "overdue": both(SUSPENSION_OVERDUE)},
         "silent": sorted(code.value for code in SILENT),
         "without_product": both(WITHOUT_PRODUCT),
+        "single_unit": both(SINGLE_UNIT),
         "without_product_next": both(SYSTEM_NEXT_STEP),
         "verdict": {family.value: both(text) for family, text in VERDICT.items()},
         "label": {name: both(LABELS[name]) for name in _FROM_THE_CATALOGUE}

@@ -88,6 +88,7 @@ def run(settings: Settings, stopping: Callable[[], bool]) -> None:
     districts = Districts.in_file(settings.districts_file)
     topic, folder = Topics.under(settings.topic_prefix).scans, settings.data / "verify"
     receiver = ScanReceiver(folder)
+    districts.described(settings.districts_file).tell(folder)
     try:
         while not stopping():
             try:

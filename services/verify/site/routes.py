@@ -1,6 +1,7 @@
 """The addresses of the public's other pages. They need nothing but the node's own file, and no script."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ from services.domain.identifiers import civil_day, instant_of
 from services.domain.standing import Standing
 from services.verify import pages
 from services.verify.answer import body_on
+from services.verify.districts import in_use
 from services.verify.node import Node
 from services.verify.pages import Frame
 from services.verify.quick import etag
@@ -281,10 +283,17 @@ def _status(node: Node) -> Response:
             (SITE["last_entry"][language], f"{meta.seq:,}"),
             (SITE["position"][language], f"{meta.position:,}"),
         ]
-    facts.append((SITE["limit"][language], limit))
+    facts += [(SITE["limit"][language], limit), (SITE["districts"][language], _districts(node, language))]
     response = page(node, frame, "status.html", "status_title", state=state, facts=facts, lists=lists)
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _districts(node: Node, language: str) -> str:
+    """Whether copies are told by district, in words."""
+    table = in_use(node.settings.data / "verify")
+    name = "districts_unknown" if table is None else "districts_used" if table.networks else "districts_none"
+    return SITE[name][language].format(**asdict(table) if table else {})
 
 
 def _at(instant: datetime, language: str) -> str:

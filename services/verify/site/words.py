@@ -208,6 +208,16 @@ SITE: dict[str, Text] = {
     "list_name": Text("状态列表 {number}", "status list {number}"),
     "limit": Text("时限", "Limit"),
     "limit_is": Text("{hours}小时", "{hours} h"),
+    "districts": Text("复制码按地区识别", "Copied codes by district"),
+    "districts_used": Text(
+        "使用地区表：{networks}个网段，{districts}个地区（SHA-256 {digest}…）",
+        "a table is in use: {networks} networks, {districts} districts (SHA-256 {digest}…)",
+    ),
+    "districts_none": Text(
+        "没有地区表：只凭查询次数识别复制的标志码，较慢",
+        "no table: copied codes are told by the number of look-ups alone, which takes longer",
+    ),
+    "districts_unknown": Text("这个节点没有统计过查询", "this node has not counted look-ups"),
     "last_entry": Text("登记册最后一条", "Last register entry"),
     "position": Text("已读到的位置", "Position read to"),
     "list": Text("列表", "List"),
