@@ -23,7 +23,7 @@ from services.marks.signers import Signer
 from services.marks.status_list import LIFE, TTL, Status, StatusList, empty_array, put_status, sign_list
 from services.marks.token import MarkClaims, MarkPath, mark_url, sign_token
 from services.marks.trust_list import LIST_LIFE, ROOT_LIFE, TrustList, bundle, list_payload, sign_document
-from services.verify.scan_wording import BECAUSE, SCAN, Why
+from services.verify.scan_wording import BECAUSE, SCAN, SINGLE_UNIT, Why
 from services.verify.wording import ANSWERS, Code
 from tests.integration.test_pages import AXE, CHROMIUM, SHOTS, a_register, fill, free_port, serve, wait_for
 from tests.sealed_register import SealedRegister
@@ -185,6 +185,10 @@ def test_with_the_network_off_the_lists_decide_and_tell_their_age(browser: Brows
             expect(page.locator(".answer")).to_contain_text(f"M-{number}")
             expect(page.locator(".answer")).to_contain_text("5 分钟前")
             expect(page.locator(".answer .note")).to_have_text(SCAN["online_failed"].zh)
+        expect(page.locator(".answer")).not_to_contain_text(SINGLE_UNIT.zh)
+        typed(page, lists.code(path=MarkPath.of_product(GTIN, "A1B2C3")))
+        settled(page, Code.VALID)
+        expect(page.locator(".answer .v")).to_contain_text(SINGLE_UNIT.zh)
         typed(page, lists.code()[:-1] + ("1" if lists.code()[-1] != "1" else "2"))
         settled(page, Code.BAD_SIGNATURE)
         for secret in ("M-TEST", "TEST-VALID", "125g"):

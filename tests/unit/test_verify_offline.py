@@ -14,8 +14,9 @@ from services.cli import main
 from services.commands import held_lists, offline
 from services.events.client import Unreachable
 from services.marks import qr
+from services.marks.token import MarkPath
 from services.marks.trust_list import bundle, list_payload, sign_document
-from services.verify.scan_wording import Why
+from services.verify.scan_wording import SINGLE_UNIT, Why
 from tests.trust import NOW, Roots, pin_of
 from tests.unit.test_offline import CLAIMS, SIGNERS, a_list, url
 
@@ -106,6 +107,16 @@ def test_every_code_of_an_image_is_judged(certmark: Callable[..., Result], tmp_p
     found = certmark("--offline", "--json", str(tmp_path / "sheet.png"))
     assert sorted(json.loads(line)["code"] for line in found.output.splitlines()) == ["not_ours", "valid"]
     assert found.exit_code == 1
+
+
+def test_of_one_units_code_it_is_said_what_lists_do_not_tell(certmark: Callable[..., Result]) -> None:
+    certmark("--refresh")
+    unit = url(path=MarkPath.of_product("06901234567892", "A1B2C3"))
+    for text, said in ((unit, True), (url(), False)):
+        answer = json.loads(certmark("--offline", "--json", text).output)
+        assert answer["code"] == "valid"
+        for language, sentence in (("zh", SINGLE_UNIT.zh), ("en", SINGLE_UNIT.en)):
+            assert answer["explanation"][language].endswith(sentence) is said
 
 
 def test_nothing_of_a_forged_code_is_told(certmark: Callable[..., Result]) -> None:
