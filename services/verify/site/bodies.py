@@ -146,7 +146,7 @@ def key_rows(keys: Iterable[Key], now: datetime, day: date, frame: Frame) -> lis
             key.valid_from.isoformat(),
             _until(key),
             SITE[f"key_{(state := key_state(key, now, day))}"][language],
-            state == "in_use",
+            state in ("in_use", "ahead"),
         )
         for key in sorted(keys, key=lambda key: (key.owner, key.purpose, key.valid_from, key.kid))
     ]

@@ -14,7 +14,7 @@ SITE: dict[str, Text] = {
         "No login, nothing to install, nothing kept about you. The answer comes from records that the certification "
         "bodies signed and the registry sealed, and says how fresh it is.",
     ),
-    "front_scan": Text("没有网络也能验证", "Works without a network, too"),
+    "front_scan": Text("用摄像头、照片或输入", "By camera, photo or typing"),
     # what every list has
     "found": Text("共{count}项", "{count} in all"),
     "search": Text("查找", "Search"),
