@@ -26,6 +26,7 @@ lint: .venv/dev.stamp ## ruff, mypy, import-linter, codespell
 	@exec $(BIN)/python tests/layers.py lint
 
 bench: .venv/dev.stamp .cache/kafka.stamp ## measure, each figure as a ratio to a limit of this machine
+	@deploy/system_packages.sh wrk
 	@exec $(BIN)/python -m bench
 
 faults: .venv/dev.stamp ## kill processes and break connections, then check that nothing was lost or doubled

@@ -2,12 +2,13 @@
 
 import json
 import random
+import re
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from rich.progress import Progress
 
@@ -245,18 +246,19 @@ def _write(file: BinaryIO, key: str, value: bytes) -> None:
 def _certificates(
     stage: Stage, known: list[tuple[str, SealedRecord, bytes]], count: int, revision: int
 ) -> Iterator[tuple[str, bytes]]:
-    """Numbers, models, GTINs and names vary; everything else, the token's bytes too, is the template's."""
+    """Numbers, models, GTINs, names and dates vary; everything else, the token's bytes too, is the template's."""
     template = next(
         r for key, r, _ in known if key.startswith("certificate/") and r.state and r.state["scheme"] == "ccc"
     )
     assert template.state is not None
     seal_key, names, chance = load_key(stage.settings.seal_key), Names.drawn(count), random.Random(11)
-    state = json.loads(json.dumps(template.state))
+    states = [_earlier(template.state, days) for days in range(0, 700, 7)]
     tokens = json.loads(open_sealed(seal_record(replace(template), seal_key)).payload)["tokens"]
     recorded_at = datetime.now(UTC)
     for place in range(count):
         number, gtin = number_of(place), gtin_of(place)
         holder = names.holders[int(len(names.holders) * chance.random() ** 2)]
+        state = chance.choice(states)
         state |= {"certificate_no": number}
         state["holder"] |= {"name": holder, "uscc": f"9131011{place % 97:02d}MA{hash(holder) % 10**7:07d}"[:18]}
         item = {"model": f"KFR-{place:07d}", "gtin": gtin}
@@ -280,6 +282,13 @@ def _certificates(
                 seal_key=seal_key,
             ),
         )
+
+
+def _earlier(state: object, days: int) -> Any:
+    """The same with every date in it so many days earlier."""
+    told = json.dumps(state)
+    dates = re.compile(r'"([0-9]{4}-[0-9]{2}-[0-9]{2})"')
+    return json.loads(dates.sub(lambda one: f'"{date.fromisoformat(one[1]) - timedelta(days)}"', told))
 
 
 def build(stage: Stage, topic: Path, folder: Path, progress: Progress) -> tuple[float, int]:

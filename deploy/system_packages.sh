@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages behind the given needs (java maven chromium fonts pango jdk go node npm) where they are missing,
+# Installs the Debian packages behind the given needs (java maven chromium fonts pango jdk go node npm wrk) where they are missing,
 # as root or by sudo.
 set -eu
 missing=
@@ -27,6 +27,7 @@ for need in "$@"; do
         } ;;
     node) node -e 'process.exit(typeof fetch === "function" ? 0 : 1)' >/dev/null 2>&1 || missing="$missing nodejs" ;;
     npm) command -v npm >/dev/null 2>&1 || missing="$missing npm" ;;
+    wrk) command -v wrk >/dev/null 2>&1 || missing="$missing wrk" ;;
     *) echo "certmark: no such need: $need" >&2 && exit 2 ;;
     esac
 done
@@ -39,7 +40,7 @@ else
     as_root=none
 fi
 if [ "$as_root" = none ] || ! command -v apt-get >/dev/null 2>&1; then
-    echo "certmark: these tests need$missing, which this user cannot install. Install them (Debian's names), then try again." >&2
+    echo "certmark: this needs$missing, which this user cannot install. Install them (Debian's names), then try again." >&2
     exit 1
 fi
 echo "Installing$missing …"
