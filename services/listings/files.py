@@ -6,7 +6,9 @@ goes on. This runs in a process of its own with limits (`parse.py`): nothing of 
 
 import csv
 import itertools
+import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -261,6 +263,38 @@ def _sample(rows: Sequence[Sequence[Cell] | None]) -> tuple[tuple[str, ...], ...
 
 
 # --- XLSX ------------------------------------------------------------------------------------------------
+
+
+def rows_foretold(path: Path) -> int | None:
+    """Roughly how many rows an XLSX has, before it is opened whole; None for other files, or where it does not say.
+
+    Its largest sheet says so at its beginning, or is as long as its first rows say.
+
+    Raises:
+        ListingsUnreadable: as `_refuse_bombs` says: nothing of it has been unpacked then.
+    """
+    with path.open("rb") as file:
+        if not file.read(len(_ZIP)).startswith(_ZIP):
+            return None
+    _refuse_bombs(path)
+    try:
+        with zipfile.ZipFile(path) as packed:
+            sheets = [part for part in packed.infolist() if part.filename.startswith("xl/worksheets/")]
+            largest = max(sheets, key=lambda part: part.file_size, default=None)
+            if largest is None:
+                return None
+            with packed.open(largest) as sheet:
+                start = sheet.read(_FIRST_ROWS)
+    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, RuntimeError, NotImplementedError, EOFError):
+        return None  # opening it tells what is wrong
+    said = re.search(rb'<dimension ref="[A-Z]{1,3}\d{1,7}:[A-Z]{1,3}(\d{1,7})"', start)
+    if said is not None:
+        return int(said[1]) - 1
+    return start.count(b"<row ") * largest.file_size // len(start) if start else None
+
+
+_FIRST_ROWS = 256 << 10
+"""Bytes of a sheet that are looked at for it."""
 
 
 def _xlsx(path: Path, mapping: Mapping[str, str], sheet: str | None) -> tuple[Opened, Rows]:

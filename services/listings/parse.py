@@ -1,7 +1,8 @@
 """Reads one file of listings in a process with limits, and writes its rows as JSON lines: nothing of it is trusted.
 
-Run as `python -m services.listings.parse FILE [MAPPING SHEET PICTURES MEMORY]`. The first line says what the file is.
-Then two lines a frame: its place, with the units' codes in it, and the rows. The last line has the total, or the error.
+Run as `python -m services.listings.parse FILE [MAPPING SHEET PICTURES MEMORY]`. A workbook is opened whole before its
+first row is there: a line before that says roughly how many rows there will be. Then a line says what the file is. Then
+two lines a frame: its place, with the units' codes in it, and the rows. The last line has the total, or the error.
 """
 
 import resource
@@ -17,7 +18,7 @@ from services.domain.errors import CertmarkError
 from services.domain.identifiers import normalised
 from services.domain.listing_words import unit_code_in_text
 from services.listings.columns import KEYS, Fields
-from services.listings.files import ListingsUnreadable, open_listings
+from services.listings.files import ListingsUnreadable, open_listings, rows_foretold
 from services.listings.pictures import Pictures
 
 FRAME = 1000
@@ -79,6 +80,10 @@ def main(path: str, mapping: str = "{}", sheet: str = "", pictures: str = "", me
     out = sys.stdout.buffer
     try:
         limit(most)
+        foretold = rows_foretold(Path(path))
+        if foretold is not None:
+            out.write(orjson.dumps({"opening": foretold}) + b"\n")
+            out.flush()
         opened, rows = open_listings(Path(path), orjson.loads(mapping), sheet or None)
         about = {
             "kind": opened.kind,

@@ -4,7 +4,7 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -59,7 +59,9 @@ class Reading:
         sheet: str | None = None,
         pictures: Path | None = None,
         memory: int = MEMORY,
+        opening: Callable[[int], None] | None = None,
     ) -> None:
+        """`opening` is told roughly how many rows there are, where that is known before the file is open."""
         command = [sys.executable, "-I", "-S", str(_CHILD), str(os.getpid()), sys.executable, "-m"]
         command += ["services.listings.parse", str(path.absolute()), orjson.dumps(dict(mapping or {})).decode()]
         command += [sheet or "", str(pictures.absolute()) if pictures else "", str(memory)]
@@ -76,6 +78,10 @@ class Reading:
         self._out: IO[bytes] = self._process.stdout
         try:
             told = self._line()
+            if "opening" in told:
+                if opening is not None:
+                    opening(int(told["opening"]))
+                told = self._line()
         except BaseException:
             self.close()
             raise

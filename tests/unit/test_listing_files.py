@@ -11,7 +11,7 @@ import xlsxwriter
 from services.domain.errors import BadRequest
 from services.domain.listing import Listing
 from services.listings.columns import columns_of, date_in, listing_of
-from services.listings.files import ListingsUnreadable, NoColumns, open_listings
+from services.listings.files import ListingsUnreadable, NoColumns, open_listings, rows_foretold
 
 
 def listings(path: Path, mapping: dict[str, str] | None = None) -> list[Listing | None]:
@@ -156,3 +156,20 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
 )
 def test_days(text: str, day: str | None) -> None:
     assert str(date_in(text)) == str(day)
+
+
+def test_a_workbook_foretells_its_rows_before_it_is_opened(tmp_path: Path) -> None:
+    path = tmp_path / "a.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet()
+        for at in range(5001):
+            sheet.write_string(at, 0, f"标题 {at}")
+    assert rows_foretold(path) == 5000
+    silent = tmp_path / "silent.xlsx"
+    with zipfile.ZipFile(path) as packed, zipfile.ZipFile(silent, "w", zipfile.ZIP_DEFLATED) as other:
+        for name in packed.namelist():
+            other.writestr(name, packed.read(name).replace(b"<dimension ", b"<dimensions "))
+    assert abs((rows_foretold(silent) or 0) - 5000) < 500, "a sheet that does not say is measured by its first rows"
+    assert rows_foretold(a_file(tmp_path, "标题\n空调\n")) is None
+    with pytest.raises(ListingsUnreadable):
+        rows_foretold(a_file(tmp_path, b"PK\x03\x04 not a workbook", "b.xlsx"))

@@ -154,11 +154,13 @@ class Runner:
             images = self._spooled(job.id, "images", Path(folder))
             make = partial(RegisterSource, database_url(self.settings), job.seq, job.day, self.settings.hosts)
             assert file is not None
-            reading = stack.enter_context(Reading(file, job.mapping, job.sheet, images))
+            # The processes start while the file is opened, which takes a second of a large workbook.
+            workers = stack.enter_context(Workers(self.processes, make))
+            opening = partial(self._opening, job)
+            reading = stack.enter_context(Reading(file, job.mapping, job.sheet, images, opening=opening))
             with transaction(self._connected()) as cur:
                 store.understood(cur, job.id, reading.about.kind, reading.about.columns, reading.about.about)
                 done = store.done_frames(cur, job.id)
-            workers = stack.enter_context(Workers(self.processes, make))
             if look is not None:
                 self._look(job, look, workers, reading)
                 return
@@ -277,6 +279,10 @@ class Runner:
                     return False
             # A crash before this line does the frame again, with the same outcome: the position is pinned.
         return True
+
+    def _opening(self, job: Job, about: int) -> None:
+        with transaction(self._connected()) as cur:
+            store.opening(cur, job.id, about)
 
     def _spooled(self, job_id: str, what: str, folder: Path) -> Path | None:
         path = folder / what

@@ -199,6 +199,11 @@ def leave(cur: Cursor, job_id: str) -> None:
     cur.execute("SELECT pg_advisory_unlock(hashtextextended('certmark check ' || %s, 0))", (job_id,))
 
 
+def opening(cur: Cursor, job_id: str, about: int) -> None:
+    """Its file is being opened, which has roughly so many rows: the first that is known of how far it is."""
+    cur.execute("UPDATE checks SET about = %s WHERE id = %s AND columns IS NULL", (about, job_id))
+
+
 def understood(cur: Cursor, job_id: str, kind: str, columns: Sequence[Sequence[str | None]], about: int) -> None:
     cur.execute(
         "UPDATE checks SET kind = %s, columns = %s, about = %s WHERE id = %s",

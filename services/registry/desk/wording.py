@@ -308,6 +308,7 @@ TEXTS: dict[str, Text] = {
     "check_receiving": Text("待核对列", "columns to be understood"),
     "check_queued": Text("排队中", "queued"),
     "check_running": Text("进行中", "running"),
+    "check_opening": Text("正在打开文件", "the file is being opened"),
     "check_done": Text("已完成", "done"),
     "check_failed": Text("失败", "failed"),
     "check_cancelled": Text("已取消", "cancelled"),
