@@ -235,7 +235,7 @@ def children(settings: Settings) -> list[Child]:
         Child("registry", "registry-complaints", [python, "-m", "services.registry.complaints"]),
         Child("registry", "registry-webhooks", [python, "-m", "services.registry.webhooks"]),
         Child("registry", "registry-signer", [python, "-m", "services.registry.unit_tokens"]),
-        Child("registry", "registry-checks", [python, "-m", "services.registry.checks.runner"]),
+        Child("registry", "registry-checks", [python, "-m", "services.registry.checks"]),
         Child("verify", "verify-projector", [python, "-m", "services.verify.projector"]),
         Child("verify", "verify-scans", [python, "-m", "services.verify.scans"]),
         web("registry", "services.registry.api:create_server", settings.registry_port, "asgi"),  # its streams stay open

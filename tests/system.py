@@ -95,7 +95,7 @@ _NAMES = (
     ("services.registry.relay", "relay"),
     ("services.registry.webhooks", "webhooks"),
     ("services.registry.lists", "lists"),
-    ("services.registry.checks.runner", "checks"),
+    ("services.registry.checks", "checks"),
     ("services.verify.projector", "projector"),
     ("services.registry.api", "registry"),
     ("services.events.ingest", "events"),

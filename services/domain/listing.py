@@ -56,7 +56,8 @@ class Listing(NamedTuple):
     """One offer. A field is None where the source has no such column, and empty where it is there and says nothing.
 
     `row` comes back as it came. `texts` are those of the QR codes in its pictures, `pictures_read` says that every
-    picture which `image` names was looked at, `unread` are the names of dates that say none and of a spoilt number.
+    picture which `image` names was looked at, `printed` is what was read of their print, `unread` are the names of
+    dates that say none and of a spoilt number.
     """
 
     row: str
@@ -86,6 +87,7 @@ class Listing(NamedTuple):
     texts: tuple[str, ...] = ()
     pictures_read: bool = False
     unread: tuple[str, ...] = ()
+    printed: str = ""
 
 
 class Confidence(StrEnum):
@@ -409,6 +411,9 @@ def _without_number(listing: Listing, plain: str, shelf: Shelf, day: date) -> _A
         answer = _against(found, listing, plain, shelf, day, Confidence.MEDIUM)
         answer.notes.append("found_by_maker")
         return answer
+    read = _read_in_print(listing, plain, shelf, day) if listing.printed else None
+    if read is not None:
+        return read
     notes = ["licence"] if listing.certificate_no and is_licence(listing.certificate_no) else []
     product_class = plain_form(listing.product_class) if listing.product_class else ""
     needed = bool(product_class and shelf.modes_of(product_class, day))
@@ -433,6 +438,23 @@ def _without_number(listing: Listing, plain: str, shelf: Shelf, day: date) -> _A
             notes,
         )
     return _Answer([], "unknown_number", [*notes, "no_claim"])
+
+
+def _read_in_print(listing: Listing, plain: str, shelf: Shelf, day: date) -> _Answer | None:
+    """The answer to a number that was read in a picture's print, for an officer to compare with the picture.
+
+    I is taken for 1 and Q for O: so it is for review whatever the register says, and neither in order nor a lead.
+    """
+    numbers = list(numbers_in_text(listing.printed))
+    known = next((number for number, _ in numbers if shelf.certificate(number) or shelf.of_mark(number)), None)
+    number = known or next((number for number, named in numbers if named), None)
+    if number is None:
+        return None
+    answer = _about(number, listing._replace(printed=""), plain, shelf, day, Confidence.LOW)
+    doubted = [issue._replace(verdict=Verdict.REVIEW, confidence=Confidence.LOW) for issue in answer.issues]
+    answer.issues = [Issue("", Verdict.REVIEW, answer.code, "read_print", Confidence.LOW), *doubted]
+    answer.number, answer.judged, answer.confidence = number, True, Confidence.LOW
+    return answer
 
 
 def _of_claimed_mark(listing: Listing, plain: str, shelf: Shelf) -> Iterable[Issue]:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from services.domain.scheme import Words
 
-RULE_SET = "2026-11.2"
+RULE_SET = "2026-11.3"
 """The version of the rules, the words they look for included. Findings and bundles name it."""
 
 
@@ -357,6 +357,10 @@ NOTES: Mapping[str, Words] = MappingProxyType(
             "称编号见图，而图片缺失或未读出", "The number is said to be in a picture that is missing or cannot be read"
         ),
         "found_by_maker": _words("未标示编号，按生产者和型号查到", "Shows no number; found by maker and model"),
+        "read_print": _words(
+            "编号由图片中的文字识别读出，可能有误，须与图片核对",
+            "The number was read in a picture's print by a program and may be wrong: compare it with the picture",
+        ),
         "malformed": _words("编号不是该制度的格式", "The number is not of this scheme's form"),
         "unknown": _words(
             "登记册没有此编号；登记册并非完整，未登记不等于伪造",

@@ -80,7 +80,7 @@ def asked(listings: Iterable[Listing | None], hosts: tuple[str, ...]) -> tuple[s
             number_of_code = number_in_address(text, hosts)
             if number_of_code:
                 numbers.add(number_of_code)
-        words = f"{one.title or ''} {one.text or ''}"
+        words = f"{one.title or ''} {one.text or ''} {one.printed}"
         if any(c.isdigit() for c in words):
             numbers.update(number for number, _ in numbers_in_text(words))
         parties.update(normalised(code) for code in (one.maker_uscc, one.seller_uscc) if code)
@@ -114,7 +114,8 @@ def unpacked(packed: bytes, first: int) -> list[Listing | None]:
             listings.append(listing_of(row, at))
         else:
             listing = listing_of(row[:width], at)
-            listings.append(listing._replace(texts=tuple(row[width]), pictures_read=row[width + 1]))
+            texts, read, *printed = row[width:]
+            listings.append(listing._replace(texts=tuple(texts), pictures_read=read, printed="".join(printed)))
     return listings
 
 

@@ -20,6 +20,7 @@ from services.domain.listing_words import unit_code_in_text
 from services.listings.columns import KEYS, Fields
 from services.listings.files import ListingsUnreadable, open_listings, rows_foretold
 from services.listings.pictures import Pictures
+from services.listings.print_reader import print_reader
 
 FRAME = 1000
 """Rows in a frame: what one checking process takes at once, and what a page of findings has at most."""
@@ -28,7 +29,9 @@ MEMORY = 2 << 30
 SECONDS = 900
 """Of processor time."""
 _FILES = 64
-_SHOP, _SELLER, _CODE, _TEXT, _IMAGE = (KEYS.index(key) for key in ("shop", "seller", "mark_code", "text", "image"))
+_SHOP, _SELLER, _CODE, _TEXT, _IMAGE, _NUMBER = (
+    KEYS.index(key) for key in ("shop", "seller", "mark_code", "text", "image", "certificate_no")
+)
 
 
 def limit(memory: int) -> None:
@@ -41,8 +44,8 @@ def limit(memory: int) -> None:
 
 
 def frames(rows: Iterator[Fields | None], pictures: Pictures | None) -> Iterator[tuple[dict[str, Any], list[object]]]:
-    """(place and codes, rows) of each frame. A row is its fields, with the pictures' texts behind where there are any,
-    or null where it cannot be read.
+    """(place and codes, rows) of each frame. A row is its fields, with the texts and the print of its pictures behind
+    where there are any, or null where it cannot be read.
     """
     first = 0
     while part := list(islice(rows, FRAME)):
@@ -60,7 +63,8 @@ def _with_pictures(fields: Fields | None, pictures: Pictures | None) -> object:
     if fields is None or pictures is None or not named:
         return fields
     texts, read = pictures.texts(named)
-    return [*fields, texts, read]
+    printed = pictures.printed(named) if read and not texts and not fields[_NUMBER] else ""
+    return [*fields, texts, read, printed] if printed else [*fields, texts, read]
 
 
 def _code(fields: Fields) -> str | None:
@@ -95,7 +99,7 @@ def main(path: str, mapping: str = "{}", sheet: str = "", pictures: str = "", me
         out.write(orjson.dumps(about) + b"\n")
         out.flush()
         total = 0
-        for head, part in frames(rows, Pictures(Path(pictures)) if pictures else None):
+        for head, part in frames(rows, Pictures(Path(pictures), print_reader()) if pictures else None):
             out.write(orjson.dumps(head) + b"\n" + orjson.dumps(part) + b"\n")
             out.flush()
             total += head["rows"]

@@ -1,8 +1,7 @@
 """QR codes in the pictures of listings: from a folder or ZIP beside the sheet, never from the network.
 
-A picture of 100 megapixels is refused by its header, before a pixel is unpacked. Reading the print itself (OCR) is left
-to an extra: `Pictures(read_print=…)` takes a function from a picture to its text, and what that finds is only ever read
-as free text, with medium confidence.
+A picture of 100 megapixels is refused by its header, before a pixel is unpacked. Reading the print itself (OCR) is an
+extra (`print_reader.py`), and what it reads is kept apart from what codes say.
 """
 
 import io
@@ -20,6 +19,8 @@ _WIDEST = 3000
 """Pixels of the longer side that are looked at; larger pictures are made smaller first."""
 _MOST = 8
 """Pictures of one listing."""
+_MOST_PRINTS = 2
+"""Of which the print is read: each takes a second."""
 
 ReadPrint = Callable[[Image.Image], str]
 
@@ -32,10 +33,11 @@ class Pictures:
         self._packed = zipfile.ZipFile(place) if place.is_file() else None
         self._read_print = read_print
         self._texts = lru_cache(maxsize=4096)(self._texts_of)
+        self._printed = lru_cache(maxsize=4096)(self._print_of)
 
     def texts(self, named: str) -> tuple[list[str], bool]:
         """(the texts of the codes in the pictures of a listing, whether every one of them was looked at)."""
-        names = [name.strip() for part in named.split("|") for name in part.split(";") if name.strip()]
+        names = _names(named)
         found: list[str] = []
         whole = bool(names) and len(names) <= _MOST
         for name in names[:_MOST]:
@@ -44,10 +46,21 @@ class Pictures:
             found += texts or ()
         return list(dict.fromkeys(found)), whole
 
+    def printed(self, named: str) -> str:
+        """The print in the first pictures of a listing; empty where nobody reads it here."""
+        if self._read_print is None:
+            return ""
+        return "\n".join(text for name in _names(named)[:_MOST_PRINTS] if (text := self._printed(name)))
+
+    def _print_of(self, name: str) -> str:
+        data = self.content(name)
+        grey = _grey(data) if data is not None else None
+        return self._read_print(grey) if grey is not None and self._read_print is not None else ""
+
     def _texts_of(self, name: str) -> tuple[str, ...] | None:
         """None where there is no such picture, or it cannot be read."""
         data = self.content(name)
-        return texts_in(data, self._read_print) if data is not None else None
+        return texts_in(data) if data is not None else None
 
     def content(self, name: str) -> bytes | None:
         """The file of a picture; None where there is none of this name in the folder or ZIP, or it is too large."""
@@ -66,10 +79,22 @@ class Pictures:
             return None
 
 
-def texts_in(data: bytes, read_print: ReadPrint | None = None) -> tuple[str, ...] | None:
+def _names(named: str) -> list[str]:
+    return [name.strip() for part in named.split("|") for name in part.split(";") if name.strip()]
+
+
+def texts_in(data: bytes) -> tuple[str, ...] | None:
     """The texts of the QR codes in a picture; None where it is none, or too large to be looked at."""
     import zxingcpp
 
+    grey = _grey(data)
+    if grey is None:
+        return None
+    found = zxingcpp.read_barcodes(grey, formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode))
+    return tuple(str(code.text) for code in found if code.text)
+
+
+def _grey(data: bytes) -> Image.Image | None:
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP", "GIF", "BMP")) as image:
             if image.width * image.height > LARGEST:
@@ -87,8 +112,4 @@ def texts_in(data: bytes, read_print: ReadPrint | None = None) -> tuple[str, ...
         return None
     if max(grey.size) > _WIDEST:
         grey.thumbnail((_WIDEST, _WIDEST))
-    found = zxingcpp.read_barcodes(grey, formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode))
-    texts = [str(code.text) for code in found if code.text]
-    if read_print is not None:
-        texts.append(read_print(grey))
-    return tuple(texts)
+    return grey

@@ -84,7 +84,10 @@ def test_every_command_exists(service: str, compose: dict[str, Any]) -> None:
         case ["certmark", subcommand, *_]:
             assert subcommand in main.commands
         case ["python", "-m", module]:
-            assert callable(importlib.import_module(module).main)
+            found = importlib.import_module(module)
+            if found.__spec__ is not None and found.__spec__.submodule_search_locations is not None:
+                found = importlib.import_module(f"{module}.__main__")
+            assert callable(found.main)
         case ["granian", *options, target]:
             module, _, factory = target.partition(":")
             assert callable(getattr(importlib.import_module(module), factory))

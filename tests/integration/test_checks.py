@@ -147,7 +147,7 @@ def test_a_killed_runner_is_taken_over_where_it_stopped(desk: Desk, tmp_path: Pa
     job = desk.hand_in(lines, LINES, who)
     environment = os.environ | {"CERTMARK_DATA": str(desk.settings.data)}
     log = (tmp_path / "runner.log").open("wb")
-    command = [sys.executable, "-m", "services.registry.checks.runner"]
+    command = [sys.executable, "-m", "services.registry.checks"]
     process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=ROOT, start_new_session=True)
     path = f"/v1/checks/{job['id']}"
     wait_for(lambda: desk.get(path, who)["done"] >= 1000, 60, lambda: (tmp_path / "runner.log").read_text())

@@ -143,7 +143,7 @@ def test_a_process_that_is_killed_in_a_look_tells_everything_once(
     path = watched(desk, who, listings(*([AIR] * rows)))
     desk.suspend(AIR)
     environment = os.environ | {"CERTMARK_DATA": str(desk.settings.data)}
-    command = [sys.executable, "-m", "services.registry.checks.runner"]
+    command = [sys.executable, "-m", "services.registry.checks"]
     with (tmp_path / "runner.log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=ROOT, start_new_session=True)
 
@@ -177,18 +177,32 @@ def test_a_process_that_is_killed_in_a_look_tells_everything_once(
 
 
 def test_one_look_at_a_time_and_not_before_its_time(desk: Desk, today: list[date]) -> None:
-    who = desk.token(Role.PLATFORM, "间隔")
+    who, five = desk.token(Role.PLATFORM, "间隔"), timedelta(minutes=5)
     path = watched(desk, who, listings(AIR))
+    check_id = path.rsplit("/", 1)[1]
+    desk.suspend(AIR)
     with closing(connect(desk.settings.database_url)) as connection:
-        with transaction(connection) as cur:
-            cur.execute("UPDATE check_watches SET noticed_at = now() WHERE check_id = %s", (path.rsplit("/", 1)[1],))
-            assert watches.open_look(cur, today[0], timedelta(minutes=5))
-            assert not watches.open_look(cur, today[0], timedelta(minutes=5)), "one is open"
+
+        def opened() -> bool:
+            with transaction(connection) as cur:
+                cur.execute("UPDATE check_watches SET noticed_at = clock_timestamp() WHERE check_id = %s", (check_id,))
+                found: bool = watches.open_look(cur, today[0], five)
+                return found
+
+        assert opened(), "one that had nothing to judge does not keep the next waiting"
+        assert not opened(), "one is open"
         desk.run_all()
+        assert len(changes(desk, path, who)) == 1
+        desk.resume(AIR)
+        assert not opened(), "the last was less than five minutes ago"
+        desk.run_all()
+        assert len(changes(desk, path, who)) == 1
         with transaction(connection) as cur:
-            cur.execute("UPDATE check_watches SET noticed_at = now() WHERE check_id = %s", (path.rsplit("/", 1)[1],))
-            assert not watches.open_look(cur, today[0], timedelta(minutes=5)), "the last was less than five minutes ago"
-    assert len(desk.get("/v1/checks", who)["items"]) == 1, "a look that found nothing leaves nothing"
+            cur.execute("UPDATE check_watches SET next_at = now() WHERE check_id = %s", (check_id,))
+    desk.run_all()
+    assert len(changes(desk, path, who)) == 2
+    looks = [one for one in desk.get("/v1/checks", who)["items"] if one["watched"]]
+    assert len(looks) == 2, "a look that found nothing leaves nothing"
 
 
 def test_a_watch_ends_and_can_be_begun_again_without_a_gap(desk: Desk, today: list[date]) -> None:

@@ -195,6 +195,28 @@ def test_a_number_by_a_qr_of_ours() -> None:
     assert finding.rules == ("L08",)
 
 
+@pytest.mark.parametrize(
+    ("printed", "known", "rules"),
+    [
+        ("中国国家强制性产品认证\n证书编号：2023990703000117", "2023990703000117", ()),
+        ("证书编号：2024990703009998", None, ("L03",)),
+        ("KFR-35GW/A1 房间空调器", None, ("L01",)),
+    ],
+)
+def test_a_number_read_in_print_is_for_review_whatever_it_leads_to(
+    printed: str, known: str | None, rules: tuple[str, ...]
+) -> None:
+    shown = {"title": "空调", "product_class": "0703", "maker": "某厂", "image": "a.jpg", "pictures_read": True}
+    told = found(Listing("1"), **shown, printed=printed)
+    if rules == ("L01",):
+        assert (told.verdict, told.rules) == (Verdict.LEAD, ("L01",)), "no number was read: as without the print"
+        return
+    assert (told.verdict, told.confidence) == (Verdict.REVIEW, "low")
+    assert "识别读出" in told.note["zh"]
+    assert (told.registered or {}).get("certificate_no") == known
+    assert set(rules) <= set(told.rules)
+
+
 def test_a_series_covers_its_models() -> None:
     certificate = demonstration("2023990703000117")
     product = certificate.product

@@ -6,7 +6,6 @@ belongs to the session that holds its advisory lock; with the session the lock i
 
 import contextlib
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -213,7 +212,7 @@ class Runner:
     def _finish_look(self, job: Job, looked_at: int, found: int) -> None:
         with transaction(self._connected()) as cur:
             store.looked_at(cur, job.id, looked_at)
-            watches.finish_look(cur, job, found)
+            watches.finish_look(cur, job, looked_at, found)
         # A crash before this line looks again, with the same outcome; after it everything has been told once.
 
     def _look(self, job: Job, look: watches.Look, workers: Workers, reading: Reading) -> None:
@@ -326,7 +325,3 @@ def _unfinished(reading: Reading, codes: Codes, done: set[int]) -> Iterator[tupl
 
 def main() -> int:
     return run_until_stopped("checks", Runner)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -359,8 +359,11 @@ def told_of_frame(cur: Cursor, check_id: str, first: int) -> list[bytes]:
     return lines
 
 
-def finish_look(cur: Cursor, job: Job, found: int) -> None:
-    """The look is done: what it found is told under the next numbers, or, where nothing changed, it never was."""
+def finish_look(cur: Cursor, job: Job, looked_at: int, found: int) -> None:
+    """The look is done: what it found is told under the next numbers, or, where nothing changed, it never was.
+
+    One that had no row to judge has cost nothing, and the next need not wait.
+    """
     cur.execute("SELECT 1 FROM checks WHERE id = %s AND state = 'running' FOR UPDATE", (job.id,))
     if cur.fetchone() is None:
         return
@@ -371,8 +374,9 @@ def finish_look(cur: Cursor, job: Job, found: int) -> None:
         cur.execute("UPDATE checks SET told_after = %s WHERE id = %s", (told_after, job.id))
     cur.execute(
         "UPDATE check_watches SET seq = %s, day = %s, rule_set = %s, looked_at = clock_timestamp(), open_id = NULL,"
-        " told = told + %s, noticed_at = CASE WHEN noticed_at > %s THEN noticed_at END WHERE check_id = %s",
-        (job.seq, job.day, job.rule_set, found, job.created_at, job.again_of),
+        " told = told + %s, noticed_at = CASE WHEN noticed_at > %s THEN noticed_at END,"
+        " next_at = CASE WHEN %s = 0 THEN clock_timestamp() ELSE next_at END WHERE check_id = %s",
+        (job.seq, job.day, job.rule_set, found, job.created_at, looked_at, job.again_of),
     )
     if not found:
         cur.execute("DELETE FROM checks WHERE id = %s", (job.id,))

@@ -280,7 +280,9 @@ TEXTS: dict[str, Text] = {
     "pasted_hint": Text("第一行为列名。", "The first line names the columns."),
     "images_file": Text("图片压缩包（可不填）", "Pictures (optional)"),
     "images_file_hint": Text(
-        "ZIP；文件名与“图片”列对应，只读其中的二维码。", "ZIP; names as in the column image. Only QR codes are read."
+        "ZIP；文件名与“图片”列对应。读其中的二维码；装有文字识别的，也读图中编号，须人工核对。",
+        "ZIP; names as in the column image. QR codes are read, and numbers in print where a reader is installed: those "
+        "are for review.",
     ),
     "platform": Text("平台（可不填）", "Platform (optional)"),
     "platform_hint": Text(
