@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from bench import apply, as_of, imports, latency, listings, lists, lookup, mark, scan, up
+from bench import apply, as_of, imports, latency, listing_service, listings, lists, lookup, mark, scan, up
 from bench.figures import Figure, chart, row
 from bench.stage import busy
 from deploy.kafka.broker import BrokerFailed
@@ -30,6 +30,7 @@ FIGURES: dict[str, Callable[..., list[Figure]]] = {
     "lists": lists.measure,
     "imports": imports.measure,
     "listings": listings.measure,
+    "listing_service": listing_service.measure,
     "up": up.measure,
 }
 RESULTS = Path(__file__).parent / "results"
