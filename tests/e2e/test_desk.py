@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.conftest import ROOT
 from tests.large_sheet import a_sheet
 from tests.rooms import a_page, look
-from tests.system import CERTMARK, System
+from tests.system import CERTMARK, System, wait_for
 
 SHEET = ROOT / "tests/data/listings.csv"
 ROWS = 100_000
@@ -114,6 +114,39 @@ def test_from_an_upload_to_a_bundle_and_a_case(browser: Browser, system: System,
     page.context.close()
 
 
+def test_a_watched_check_tells_what_has_changed(browser: Browser, system: System) -> None:
+    page, number, other = a_page(browser, system), "2025990701000062", "2023990707000871"
+    sign_in(page, system, "shanghai-01")
+    page.goto(f"{system.registry}/desk/checks/new")
+    page.get_by_label("或粘贴").fill(f"行号\t标题\t证书编号\n甲\t加热器\t{number}\n乙\t插座\t{other}\n")
+    page.get_by_role("button", name="下一步").click()
+    page.get_by_role("button", name="开始核查").click()
+    expect(page.get_by_text("已完成")).to_be_visible(timeout=30_000)
+    page.get_by_role("button", name="观察 90 天").click()
+    expect(page.get_by_role("button", name="停止观察")).to_be_visible()
+    check = page.url
+    said = ("certificate.suspended", number, "reason=S03", "until=+60d")
+    system.certmark("publish", "--wait", given=system.certmark("sign", "--as", "CNCA-R-2019-7901", *said).encode())
+
+    def told() -> bool:
+        page.goto(f"{system.registry}/desk/changes")
+        return page.locator("tbody tr", has_text=number).count() > 0
+
+    wait_for(told, 60, lambda: page.content())
+    expect(page.get_by_role("cell", name=other)).to_have_count(0)
+    look(page, "desk-changes-zh")
+    page.get_by_role("link", name=re.compile("查看全部 1 处变化")).click()
+    expect(page.get_by_role("rowheader", name="甲")).to_be_visible()
+    look(page, "desk-look-zh")
+    page.goto(check)
+    expect(page.get_by_text("已告知 1 处变化")).to_be_visible()
+    look(page, "desk-watched-zh")
+    page.get_by_role("button", name="重新核查变化部分").click()
+    expect(page.get_by_text("已完成")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("rowheader", name="甲")).to_be_visible()
+    page.context.close()
+
+
 def test_a_hundred_thousand_rows_show_how_far_they_are_and_what_was_found(
     browser: Browser, system: System, tmp_path: Path
 ) -> None:
@@ -159,7 +192,7 @@ def test_every_page_can_be_used_by_everybody(browser: Browser, system: System, l
     page.goto(f"{system.registry}/desk/sign-in?lang={language}")
     look(page, f"desk-sign-in-{language}")
     sign_in(page, system, "shanghai-01", language)
-    for name in ("cases", "reports", "rules", "password", "checks/new"):
+    for name in ("cases", "reports", "rules", "password", "checks/new", "changes"):
         page.goto(f"{system.registry}/desk/{name}?lang={language}")
         assert page.locator("html").get_attribute("lang") == {"zh": "zh-CN", "en": "en"}[language]
         look(page, f"desk-{name.replace('/', '-')}-{language}")
