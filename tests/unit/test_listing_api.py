@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from services.listings.columns import HEADINGS
 from tests.listings import samples
 from tests.sealed_register import ROOT, SealedRegister
 from tests.verify_service import Service
@@ -36,7 +37,9 @@ def post(client: FlaskClient, body: Any, kind: str = "application/json") -> dict
 def as_sent() -> list[dict[str, str]]:
     rows = []
     for sample in samples():
-        row = {key: value for key, value in sample.listing._asdict().items() if isinstance(value, str)}
+        row = {
+            key: value for key, value in sample.listing._asdict().items() if key in HEADINGS and isinstance(value, str)
+        }
         days = {key: str(getattr(sample.listing, key)) for key in ("captured_on", "made_on", "shipped_on")}
         rows.append(row | {key: day for key, day in days.items() if day != "None"})
     return rows
