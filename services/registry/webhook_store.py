@@ -9,10 +9,11 @@ from services.registry.decision_feed import Place
 
 
 class Kind(StrEnum):
-    """What is delivered: the decisions about the holder's events, or the changes of the register."""
+    """What is delivered: decisions about the holder's events, changes of the register, or of its watched checks."""
 
     DECISIONS = "decisions"
     CHANGES = "changes"
+    CHECKS = "checks"
 
 
 class State(StrEnum):
@@ -26,6 +27,7 @@ class State(StrEnum):
 class Webhook:
     """One webhook. `place` and `revision` are what has been delivered; of the two its kind uses one.
 
+    Of `revision` there are two: of the register, and the number of a change in watched checks.
     `held` is how many items the delivery under way has, so that its repetition is the same delivery.
     """
 
@@ -117,7 +119,9 @@ def claim(cur: Cursor, limit: int, seconds: float) -> list[Webhook]:
         "UPDATE webhooks SET claimed_until = clock_timestamp() + %(seconds)s * interval '1 second'"
         " WHERE id IN (SELECT w.id FROM webhooks w, head WHERE w.state = 'active' AND w.next_at <= clock_timestamp()"
         " AND w.claimed_until <= clock_timestamp()"
-        " AND CASE w.kind WHEN 'changes' THEN w.revision < head.revision ELSE w.seq < head.size - 1 AND"
+        " AND CASE w.kind WHEN 'changes' THEN w.revision < head.revision WHEN 'checks' THEN EXISTS (SELECT 1"
+        " FROM checks c WHERE c.told_after IS NOT NULL AND c.holder = w.holder AND c.told_after + c.total > w.revision)"
+        " ELSE w.seq < head.size - 1 AND"
         " EXISTS (SELECT 1 FROM entries e WHERE e.kind = 'event' AND e.source = w.holder AND e.seq > w.seq)"
         " OR EXISTS (SELECT 1 FROM quarantine q WHERE q.source = w.holder AND q.position > w.put_aside) END"
         " ORDER BY w.next_at LIMIT %(limit)s FOR UPDATE OF w SKIP LOCKED)"

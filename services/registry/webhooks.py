@@ -20,6 +20,8 @@ from services.domain.identifiers import instant_text
 from services.events import detached
 from services.postgres import Connection, Cursor, connect, database_url, transaction, wait_for_notify
 from services.registry import change_feed, decision_feed, store, webhook_store
+from services.registry.checks import watches
+from services.registry.checks.watches import change_json
 from services.registry.decision_feed import Place
 from services.registry.feeds import Signer
 from services.registry.process import run_until_stopped
@@ -172,6 +174,15 @@ class Deliverer:
             text = json.dumps({"items": page.items, "next": page.place.cursor()}, ensure_ascii=False)
             stretch = (webhook.place.cursor(), page.place.cursor())
             return self._delivery(webhook, stretch, text, len(page.items), page.place, webhook.revision)
+        if webhook.kind is Kind.CHECKS:
+            told = self.read(lambda cur: watches.changes_after(cur, webhook.revision, limit, holder=webhook.holder))
+            if not told:
+                return None
+            text = json.dumps(
+                {"items": [change_json(one) for one in told], "next": told[-1].number}, ensure_ascii=False
+            )
+            stretch = (str(webhook.revision), str(told[-1].number))
+            return self._delivery(webhook, stretch, text, len(told), webhook.place, told[-1].number)
         changes = self.read(lambda cur: change_feed.changes_after(cur, webhook.revision, limit, LARGEST))
         if not changes.items:
             return None

@@ -1,7 +1,7 @@
 """Where a source or a platform registers the address to which it wants to be told, and sees how that goes."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import datetime
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ from services.domain.errors import BadRequest, NotFound
 from services.domain.identifiers import instant_text
 from services.postgres import Cursor, connect, database_url, transaction
 from services.registry import decision_feed, store, webhook_store
+from services.registry.checks import watches
 from services.registry.decision_feed import BEGINNING, LATEST, Place
 from services.registry.webhook_store import Kind, State, Webhook
 from services.settings import Settings
@@ -27,16 +28,22 @@ AT_MOST = 10
 """Webhooks of one holder."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}", re.ASCII)
-_KIND = {Role.SOURCE: Kind.DECISIONS, Role.PLATFORM: Kind.CHANGES}
+_KINDS = {Role.SOURCE: (Kind.DECISIONS,), Role.PLATFORM: (Kind.CHANGES, Kind.CHECKS)}
+"""What a role may be told of; the first where it does not say."""
 
 
 class WebhookAsked(ma.Schema):
     url = ma.fields.String(required=True, metadata={"description": "https://…; signed deliveries are posted there"})
+    kind = ma.fields.String(
+        load_default=None,
+        validate=ma.validate.OneOf([kind.value for kind in Kind]),
+        metadata={"description": "A platform's: changes (of the register), or checks (of what it has watched)"},
+    )
     after = ma.fields.String(
         load_default=None,
         metadata={
-            "description": f"Where to begin: a cursor (decisions) or revision (changes), `{LATEST}` (the default for a "
-            f"new one) or `{FIRST}`. Without it an old one goes on where it was."
+            "description": f"Where to begin: a cursor (decisions), revision (changes) or number (checks), "
+            f"`{LATEST}` (the default for a new one) or `{FIRST}`. Without it an old one goes on where it was."
         },
     )
 
@@ -76,7 +83,7 @@ def webhooks(settings: Settings, read: Read[Any], gate: Gate) -> Blueprint:
         @blueprint.response(200, WebhooksSchema)
         @blueprint.doc(summary="One's webhooks and how they go; an administrator sees all", security=SECURITY)
         def get(self) -> dict[str, Any]:
-            caller = gate.require(*_KIND, Role.ADMINISTRATOR)
+            caller = gate.require(*_KINDS, Role.ADMINISTRATOR)
             holder = None if caller.role is Role.ADMINISTRATOR else caller.holder
             found = read(lambda cur: webhook_store.of_holder(cur, holder))
             return {"items": [shown(webhook) for webhook in found], "next": None}
@@ -86,7 +93,7 @@ def webhooks(settings: Settings, read: Read[Any], gate: Gate) -> Blueprint:
         @blueprint.response(200, WebhookSchema)
         @blueprint.doc(summary="A webhook of one's own", security=SECURITY)
         def get(self, name: str) -> dict[str, Any]:
-            caller = gate.require(*_KIND)
+            caller = gate.require(*_KINDS)
             found = read(lambda cur: webhook_store.of_holder(cur, caller.holder))
             for webhook in found:
                 if webhook.name == name:
@@ -97,33 +104,44 @@ def webhooks(settings: Settings, read: Read[Any], gate: Gate) -> Blueprint:
         @blueprint.response(200, WebhookSchema)
         @blueprint.doc(
             summary="Register a webhook, change its address, or revive a dead one",
-            description="A source is told of the decisions about its events, a platform of the register's changes.",
+            description=(
+                "A source is told of the decisions about its events, a platform of the register's changes, or of what "
+                "has changed in the checks that it has watched."
+            ),
             security=SECURITY,
         )
         def put(self, asked: dict[str, Any], name: str) -> dict[str, Any]:
-            caller = gate.require(*_KIND)
+            caller = gate.require(*_KINDS)
             if not _NAME.fullmatch(name):
                 raise BadRequest("a name has up to 64 lower-case letters, digits and dashes", pointer="/name")
             outbound.target_of(asked["url"], within=not settings.production)
-            return shown(write(lambda cur: _put(cur, caller, name, asked["url"], asked["after"])))
+            return shown(write(lambda cur: _put(cur, caller, name, asked)))
 
         @blueprint.response(204)
         @blueprint.doc(summary="Be told no more", security=SECURITY)
         def delete(self, name: str) -> None:
-            caller = gate.require(*_KIND)
+            caller = gate.require(*_KINDS)
             if not write(lambda cur: webhook_store.remove(cur, caller.holder, name)):
                 raise NotFound(f"there is no webhook {name[:64]!r} of {caller.holder}")
 
     return blueprint
 
 
-def _put(cur: Cursor, caller: Caller, name: str, url: str, after: str | None) -> Webhook:
-    others = [webhook for webhook in webhook_store.of_holder(cur, caller.holder) if webhook.name != name]
+def _put(cur: Cursor, caller: Caller, name: str, asked: Mapping[str, Any]) -> Webhook:
+    after: str | None = asked["after"]
+    kind = Kind(asked["kind"]) if asked["kind"] else None
+    if kind is not None and kind not in _KINDS[caller.role]:
+        raise BadRequest(f"{kind} is not for a {caller.role}'s token", pointer="/kind")
+    own = webhook_store.of_holder(cur, caller.holder)
+    others = [webhook for webhook in own if webhook.name != name]
+    before = next((webhook.kind for webhook in own if webhook.name == name), None)
+    if before is not None and kind not in (None, before):
+        raise BadRequest(f"the webhook {name} is one for {before}", pointer="/kind", hint="take it away first")
     if len(others) >= AT_MOST:
         raise BadRequest(f"{caller.holder} has {AT_MOST} webhooks", hint="take one away first")
-    kind = _KIND[caller.role]
+    kind = before or kind or _KINDS[caller.role][0]
     start = _start(cur, kind, after or LATEST)
-    return webhook_store.put(cur, caller.holder, name, kind, url, start, again=after is not None)
+    return webhook_store.put(cur, caller.holder, name, kind, asked["url"], start, again=after is not None)
 
 
 def _start(cur: Cursor, kind: Kind, after: str) -> tuple[Place, int]:
@@ -131,12 +149,17 @@ def _start(cur: Cursor, kind: Kind, after: str) -> tuple[Place, int]:
     if after == FIRST:
         return BEGINNING, 0
     if after == LATEST:
-        return decision_feed.latest(cur), store.head(cur).revision
+        return decision_feed.latest(cur), _reached(cur, kind)
     if kind is Kind.DECISIONS:
         return decision_feed.place_of(after), 0
-    if not re.fullmatch(r"\d{1,18}", after, re.ASCII) or int(after) > store.head(cur).revision:
-        raise BadRequest(f"{after[:64]!r} is no revision that the register has come to", pointer="/after")
+    if not re.fullmatch(r"\d{1,18}", after, re.ASCII) or int(after) > _reached(cur, kind):
+        raise BadRequest(f"{after[:64]!r} is no revision or number that has been come to", pointer="/after")
     return BEGINNING, int(after)
+
+
+def _reached(cur: Cursor, kind: Kind) -> int:
+    """The revision, or number of a change, that there is last."""
+    return watches.last_told(cur) if kind is Kind.CHECKS else store.head(cur).revision
 
 
 def shown(webhook: Webhook) -> dict[str, Any]:

@@ -1,10 +1,12 @@
 """Watched checks: what changes in the register is told of the listings that it concerns, once, and nothing else is."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
@@ -18,7 +20,9 @@ from services.domain.identifiers import civil_day
 from services.embedded import EmbeddedPostgres
 from services.postgres import connect, transaction
 from services.registry.checks import watches
+from services.registry.webhooks import Deliverer
 from tests.checked import Desk, a_desk
+from tests.receiver import Receiver
 from tests.sealed_register import ROOT
 from tests.system import wait_for
 
@@ -222,6 +226,39 @@ def test_a_watch_ends_and_can_be_begun_again_without_a_gap(desk: Desk, today: li
     assert [one["finding"]["row"] for one in changes(desk, path, who)] == ["0"]
     desk.resume(AIR)
     desk.run_all()
+
+
+def test_a_platforms_webhook_is_told_signed(desk: Desk, today: list[date]) -> None:
+    who = desk.token(Role.PLATFORM, "告知")
+    with Receiver() as receiver, running(desk):
+        asked = {"url": receiver.url, "kind": "checks"}
+        put = desk.client.put("/v1/webhooks/watched", headers=who, json=asked)
+        assert (put.status_code, put.get_json()["kind"]) == (200, "checks"), put.data
+        other = desk.client.put("/v1/webhooks/watched", headers=who, json=asked | {"kind": "changes"})
+        assert other.status_code == 400
+        path = watched(desk, who, listings(AIR, OTHER))
+        desk.suspend(AIR)
+        desk.run_all()
+        wait_for(lambda: len(receiver.received) == 1, 20, lambda: "nothing came")
+        (delivery,) = receiver.received
+        told = json.loads(delivery.body)
+        assert ".." in delivery.signature
+        assert (told["kind"], told["page"]["items"]) == ("checks", changes(desk, path, who))
+        assert desk.get("/v1/webhooks/watched", who)["next"] == str(told["page"]["next"])
+    desk.client.delete("/v1/webhooks/watched", headers=who)
+    desk.resume(AIR)
+    desk.run_all()
+
+
+@contextlib.contextmanager
+def running(desk: Desk) -> Iterator[None]:
+    """What delivers, in a thread of this process."""
+    deliverer = Deliverer(desk.settings, first_wait=0.05)
+    thread = threading.Thread(target=deliverer.run)
+    thread.start()
+    yield
+    deliverer.stopping = True
+    thread.join()
 
 
 def test_what_cannot_be_watched(desk: Desk, today: list[date]) -> None:

@@ -12,7 +12,7 @@ from services.domain.identifiers import instant_text
 from services.postgres import Cursor
 from services.registry.checks import watches
 from services.registry.checks.store import Job
-from services.registry.checks.watches import Change, Watch
+from services.registry.checks.watches import Change, Watch, change_json
 from services.web import Blueprint
 
 T = TypeVar("T")
@@ -54,7 +54,7 @@ class ChangeSchema(ma.Schema):
     look = ma.fields.String(required=True, metadata={"description": "The check that found it: findings, bundle"})
     told_at = ma.fields.String(required=True)
     seq = ma.fields.Integer(required=True)
-    day = ma.fields.Date(required=True)
+    day = ma.fields.String(required=True)
     finding = ma.fields.Dict(
         required=True, metadata={"description": "As docs/listings.md says, with `was` {verdict, rules, code, note}"}
     )
@@ -123,16 +123,4 @@ def watch_json(watch: Watch) -> dict[str, Any]:
         "day": watch.day,
         "looked_at": instant_text(watch.looked_at) if watch.looked_at else None,
         "told": watch.told,
-    }
-
-
-def change_json(one: Change) -> dict[str, Any]:
-    return {
-        "number": one.number,
-        "check": one.check_id,
-        "look": one.look,
-        "told_at": instant_text(one.told_at),
-        "seq": one.seq,
-        "day": one.day,
-        "finding": one.finding,
     }

@@ -17,6 +17,7 @@ from typing import Any, cast
 import orjson
 
 from services.domain.errors import CertmarkError, TooManyRequests
+from services.domain.identifiers import instant_text
 from services.domain.listing_rules import RULE_SET
 from services.listings.checking import asked, unpacked
 from services.listings.reading import Frame
@@ -424,6 +425,25 @@ def changes_after(
         ]
         after = found[-1].number if lines else told_after + total
     return found
+
+
+def change_json(one: Change) -> dict[str, Any]:
+    """A change as feed and webhooks tell it."""
+    return {
+        "number": one.number,
+        "check": one.check_id,
+        "look": one.look,
+        "told_at": instant_text(one.told_at),
+        "seq": one.seq,
+        "day": one.day.isoformat(),
+        "finding": one.finding,
+    }
+
+
+def last_told(cur: Cursor) -> int:
+    """The number of the last change that was told, of whatever check."""
+    cur.execute("SELECT told FROM check_watch_known")
+    return int(cast(tuple[int], cur.fetchone())[0])
 
 
 def looks_before(cur: Cursor, holder: str | None, before: int | None, limit: int) -> list[tuple[Job, int]]:
