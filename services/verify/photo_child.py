@@ -1,6 +1,7 @@
 """Reads the codes of one picture in a process with limits: `python -m services.verify.photo_child < picture`."""
 
 import json
+import os
 import resource
 import sys
 
@@ -13,12 +14,13 @@ _FILES = 32
 
 
 def limit() -> None:
-    """Take away what reading a picture does not need: memory, time, files, writing, core dumps."""
+    """Take away what reading a picture does not need: memory, time, files, writing, core dumps; and come after others."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (_FILES, _FILES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.nice(5)  # look-ups come first
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ import ctypes
 import ctypes.util
 import json
 import logging
+import os
 import resource
 import select
 import struct
@@ -76,6 +77,7 @@ def pdf(html: str, attachment: str, made_at: datetime) -> bytes:
 
 def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    os.nice(5)  # look-ups come first
     logging.disable(logging.CRITICAL)  # what its style sheet leaves out is not news
     given, out = sys.stdin.buffer, sys.stdout.buffer
     reason = why_not()
