@@ -14,7 +14,7 @@ _FILES = 32
 
 
 def limit() -> None:
-    """Take away what reading a picture does not need: memory, time, files, writing, core dumps; and come after others."""
+    """Take away what reading a picture does not need: memory, time, files, writing, dumps; and come after others."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
