@@ -21,7 +21,7 @@ from services.registry.process import run_until_stopped
 from services.registry.store import Quarantined, StoredRecord
 from services.settings import Settings
 
-BATCH = 500
+BATCH = 2000
 HEARTBEAT = 10.0
 """Seconds between heartbeats: how a reader tells «nothing has changed» from «nobody is there»."""
 
