@@ -37,6 +37,10 @@ PAGE = f"/c/{number_of(0)[:8]}"
 ROUNDS = 5
 WARM_UP_S = 3
 """Seconds of each way before the first round: until then pages of the file come from the disk."""
+
+RECORD = 5000
+"""Bytes of a sealed record as the bench's are."""
+
 WARM = 200
 """Certificates that everybody asks for at the same time."""
 
@@ -78,7 +82,7 @@ def _rebuilt(register: Stage, topic: Path, folder: Path, count: int, progress: P
 def _verifications(register: Stage, seconds: float = 1.0) -> float:
     """Raw Ed25519 over as many bytes as a record has, one thread."""
     key = load_key(register.settings.seal_key)
-    message = b"x" * 3400
+    message = b"x" * RECORD
     signature = key.sign(message)
     done, began = 0, time.perf_counter()
     while (spent := time.perf_counter() - began) < seconds:

@@ -5,7 +5,7 @@ import random
 import re
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -144,6 +144,10 @@ _THINGS = [
 ]
 
 
+AIR_CONDITIONER = "2023990703000117"
+"""A certificate of the demonstration that is in force, with a mark, a token and years behind it."""
+
+
 class FileLog:
     """The state topic as a file, so that a million records need no memory: what a projector reads of the log port."""
 
@@ -247,25 +251,27 @@ def _certificates(
     stage: Stage, known: list[tuple[str, SealedRecord, bytes]], count: int, revision: int
 ) -> Iterator[tuple[str, bytes]]:
     """Numbers, models, GTINs, names and dates vary; everything else, the token's bytes too, is the template's."""
-    template = next(
-        r for key, r, _ in known if key.startswith("certificate/") and r.state and r.state["scheme"] == "ccc"
-    )
+    template = next(r for key, r, _ in known if key == f"certificate/{AIR_CONDITIONER}")
     assert template.state is not None
+    assert template.tokens
+    assert template.history
     seal_key, names, chance = load_key(stage.settings.seal_key), Names.drawn(count), random.Random(11)
-    states = [_earlier(template.state, days) for days in range(0, 700, 7)]
-    tokens = json.loads(open_sealed(seal_record(replace(template), seal_key)).payload)["tokens"]
+    payload = json.loads(open_sealed(seal_record(template, seal_key)).payload)
+    tokens = payload["tokens"]
+    states = [_earlier({**template.state, "history": payload["history"]}, days) for days in range(0, 700, 7)]
+    told = [(one, json.dumps(one.pop("history"), ensure_ascii=False, separators=(",", ":"))) for one in states]
     recorded_at = datetime.now(UTC)
     for place in range(count):
         number, gtin = number_of(place), gtin_of(place)
         holder = names.holders[int(len(names.holders) * chance.random() ** 2)]
-        state = chance.choice(states)
+        state, history = chance.choice(told)
         state |= {"certificate_no": number}
         state["holder"] |= {"name": holder, "uscc": f"9131011{place % 97:02d}MA{hash(holder) % 10**7:07d}"[:18]}
         item = {"model": f"KFR-{place:07d}", "gtin": gtin}
         state["product"] |= {"name": names.products[int(len(names.products) * chance.random() ** 2)], "items": [item]}
         for mark in state["marks"]:
             mark |= {"mark_no": number, "products": [item]}
-        tokens[:1] = [tokens[0] | {"mark_no": number, **item}] if tokens else []
+        tokens[:1] = [tokens[0] | {"mark_no": number, **item}]
         revision += 1
         yield (
             f"certificate/{number}",
@@ -279,6 +285,7 @@ def _certificates(
                 None,
                 state=json.dumps(state, ensure_ascii=False, separators=(",", ":")),
                 tokens=json.dumps(tokens[:1], ensure_ascii=False, separators=(",", ":")),
+                history=history,
                 seal_key=seal_key,
             ),
         )

@@ -543,9 +543,10 @@ _MANY = ("certificate/", "codes/", "list/")
 
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("PRAGMA page_size = 16384")  # several records a page: they have some 2.5 kB
+    connection.execute("PRAGMA page_size = 16384")  # several records a page: they have some 2.7 kB
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA wal_autocheckpoint = 2000")
+    connection.execute("PRAGMA journal_size_limit = 67108864")  # what finds certificates is made in one transaction
     connection.execute("PRAGMA cache_size = -32768")
     # A power failure may take the last batches back, position included: they are then read again.
     connection.execute("PRAGMA synchronous = NORMAL")
