@@ -116,6 +116,7 @@ def test_from_a_file_to_a_case(officers: dict[str, FlaskClient], desk: Desk) -> 
     assert opened.status_code == 303, opened.text
     case = client.get(opened.location)
     assert "型号超出证书" in unescape(case.text)
+    assert "房间空调器 KFR-72LW/B9" in unescape(case.text), "which listing it is can be seen in the case"
     (finding,) = [link for link in re.findall(r'href="(/desk/cases/[^"]+/findings/[^"]+)"', case.text) if link][:1]
     beside = unescape(client.get(finding).text)
     assert "KFR-72LW/B9" in beside

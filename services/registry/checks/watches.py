@@ -7,6 +7,7 @@ covers everything between the two positions, and is one at a time (`finish_look`
 repeats it, and nothing is told twice.
 """
 
+import re
 import secrets
 from array import array
 from collections.abc import Iterable, Mapping
@@ -36,6 +37,8 @@ MOST_ROWS = 100_000
 MOST_OF_A_HOLDER = 50
 APART = timedelta(minutes=5)
 """Between two looks at one check: what happens meanwhile is told together."""
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+"""What PostgreSQL holds in no text."""
 _PAGE = 20_000
 """Entries that are noticed in one transaction."""
 
@@ -185,7 +188,7 @@ def prepare(cur: Cursor, check_id: str, told: Asked) -> None:
         (
             (check_id, key, "{" + ",".join(map(str, firsts)) + "}")
             for key, firsts in told.firsts.items()
-            if "\0" not in key and key.isprintable()  # what PostgreSQL cannot hold is no number, and no name
+            if _UNSTORABLE.search(key) is None  # such a key is no number, and nobody's name
         ),
     )
     cur.execute(
