@@ -101,7 +101,7 @@ def test_nobody_outside_reads_the_figures_of_a_process() -> None:
 def test_no_page_is_sent_to_another_address() -> None:
     """What stands as `location /name/` before a service makes nginx answer /name with a redirect of its own."""
     prefixes = {one.path for _, locations in servers().values() for one in locations if one.how == ""}
-    assert {prefix for prefix in prefixes if prefix.endswith("/")} == {"/", "/console/"}, "the console has no page there"
+    assert {prefix for prefix in prefixes if prefix.endswith("/")} == {"/", "/console/"}
 
 
 # --- where the links of the pages lead -------------------------------------------------------------------------------
