@@ -207,7 +207,7 @@ def _over_http(
         Figure("pages, cold", rate["cold"], "pages/s", rate["hello"], "hello-worlds/s", 0.4),
         Figure("pages, warm", rate["warm"], "pages/s", rate["hello"], "hello-worlds/s", 0.6),
         Figure("a page, compressed", compressed, "bytes", bar=14_336, at_least=False, raw={"bytes as sent": size}),
-        Figure("memory of a node", _anonymous_mb("verify"), "MB", bar=200, at_least=False, raw={"certificates": count}),
+        Figure("memory of a node", _anonymous_mb(register), "MB", bar=200, at_least=False, raw={"certificates": count}),
     ]
 
 
@@ -235,14 +235,15 @@ def _latencies(port: int, prefix: str, count: int, times: int) -> list[float]:
     return taken
 
 
-def _anonymous_mb(name: str) -> float:
-    """RssAnon of the running processes of a service that belong to this bench, in MB: mapped files do not count."""
+def _anonymous_mb(register: Stage) -> float:
+    """RssAnon of this stage's processes of verify, in MB: mapped files do not count, nor does another bench's node."""
+    ours = f"CERTMARK_DATA={register.settings.data}\0".encode()
     total = 0
     for status in Path("/proc").glob("[0-9]*/status"):
         with contextlib.suppress(OSError, IndexError, StopIteration):
             command = (status.parent / "cmdline").read_bytes()
             environment = (status.parent / "environ").read_bytes()
-            if f"services.{name}.".encode() in command and b"certmark-bench-" in environment:
+            if b"services.verify." in command and ours in environment:
                 line = next(one for one in status.read_text(encoding="ascii").splitlines() if "RssAnon" in one)
                 total += int(line.split()[1])
     return total / 1024

@@ -4,7 +4,7 @@ import re
 import threading
 import zlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic
@@ -14,7 +14,7 @@ from services import telemetry
 from services.domain.identifiers import CHINA, instant_text
 from services.verify.as_json import BodyParts, UnknownParts, is_overdue, may_be_noticed, spliced
 from services.verify.notices import Notices
-from services.verify.read_model import Unreadable
+from services.verify.read_model import Meta, Unreadable
 from services.verify.register import Register
 
 _Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -107,6 +107,9 @@ class QuickPath:
     def _moment(self, mine: "_Mine", now: datetime) -> "_Moment":
         self._tell_count()
         meta = mine.register.meta()
+        before = mine.moment
+        if before is not None and before.meta is meta and before.since <= now < before.second_ends:
+            return replace(before, since=now, until=monotonic() + MOMENT_S)  # looked at again, and nothing is new
         directory, day = mine.register.directory(meta), now.astimezone(CHINA).date()
         as_of = None
         if meta.complete and meta.as_of is not None and now - meta.as_of <= self._stale_after:
@@ -115,8 +118,9 @@ class QuickPath:
         mine.unknown.use(directory, day)
         lifetime = shared_seconds(now, meta.as_of, self._stale_after)
         return _Moment(
+            meta=meta,
             since=now,
-            second_ends=now.replace(microsecond=0) + timedelta(seconds=1),
+            second_ends=second_ends(now, meta.as_of, self._stale_after),
             until=monotonic() + MOMENT_S,
             day=day.isoformat().encode(),
             notices=directory.notices,
@@ -142,6 +146,7 @@ MOMENT_S = 0.002
 class _Moment:
     """What look-ups of the same moment share. `as_of` is None where this node cannot say."""
 
+    meta: Meta
     since: datetime
     second_ends: datetime
     until: float
@@ -181,6 +186,13 @@ def shared_seconds(now: datetime, as_of: datetime | None, stale_after: timedelta
     to_midnight = 86_400 - (local.hour * 3600 + local.minute * 60 + local.second)
     to_stale = int((as_of + stale_after - now).total_seconds()) if as_of else 0
     return max(0, min(SHARED_S, to_midnight, to_stale))
+
+
+def second_ends(now: datetime, as_of: datetime | None, stale_after: timedelta) -> datetime:
+    """When what is told of this second ends: with the second, or with the data's limit of staleness."""
+    end = now.replace(microsecond=0) + timedelta(seconds=1)
+    stale = as_of + stale_after + timedelta(microseconds=1) if as_of else end
+    return stale if now < stale < end else end
 
 
 def cache_control(shared: int) -> str:

@@ -3,7 +3,7 @@
 import threading
 import zlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -17,8 +17,8 @@ from services import telemetry
 from services.domain.identifiers import CHINA, instant_text
 from services.verify.answer import Answer, answer_of
 from services.verify.page_shapes import PageShapes
-from services.verify.quick import COUNTED, MOMENT_S, PLAIN_NUMBER, cache_control, etag_of, shared_seconds
-from services.verify.read_model import Stored, Unreadable, certificate_key
+from services.verify.quick import COUNTED, MOMENT_S, PLAIN_NUMBER, cache_control, etag_of, second_ends, shared_seconds
+from services.verify.read_model import Meta, Stored, Unreadable, certificate_key
 from services.verify.register import Directory, Found, Register
 from services.verify.timed_page import TimedPage, beijing
 from services.verify.wording import HTML_LANG
@@ -36,6 +36,7 @@ _QUERIES = {"": "", "lang=zh": "zh", "lang=en": "en"}
 class _Moment:
     """What requests of the same moment share: all that a page is made from beside its address and record."""
 
+    meta: Meta
     since: datetime
     second_ends: datetime
     until: float
@@ -158,13 +159,17 @@ class WarmPath:
             return moment
         mine.moment = None
         meta = mine.register.meta()
+        if moment is not None and moment.meta is meta and moment.since <= now < moment.second_ends:
+            mine.moment = replace(moment, since=now, until=monotonic() + MOMENT_S)
+            return mine.moment
         if not meta.complete or meta.as_of is None or now - meta.as_of > self._stale_after:
             return None
         day = now.astimezone(CHINA).date()
         lifetime = shared_seconds(now, meta.as_of, self._stale_after)
         mine.moment = _Moment(
+            meta=meta,
             since=now,
-            second_ends=now.replace(microsecond=0) + timedelta(seconds=1),
+            second_ends=second_ends(now, meta.as_of, self._stale_after),
             until=monotonic() + MOMENT_S,
             version=(mine.register.model.target, meta.directory, meta.as_of, day),
             as_of=meta.as_of,
