@@ -31,6 +31,7 @@ class Settings:
     kafka_password_file: Path | None
     kafka_mechanism: str
     kafka_ca_file: Path | None
+    kafka_patience: int
     topic_prefix: str
     database_url: str
     genesis: str
@@ -136,6 +137,9 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
     own_host = public_url.partition("://")[2].partition("/")[0].lower()
     hosts = tuple(h.strip().lower() for h in env.get("CERTMARK_HOSTS", "").split(",") if h.strip())
     security, user, password_file, mechanism, ca_file = _way_to_kafka(env)
+    patience = number("CERTMARK_KAFKA_PATIENCE", 20)
+    if not 2 <= patience <= 600:
+        raise NotConfigured(f"CERTMARK_KAFKA_PATIENCE={patience}: from 2 to 600 seconds")
     oidc_issuer, oidc_client = env.get("CERTMARK_OIDC_ISSUER", ""), env.get("CERTMARK_OIDC_CLIENT", "")
     if bool(oidc_issuer) != bool(oidc_client):
         raise NotConfigured(
@@ -150,6 +154,7 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         kafka_password_file=password_file,
         kafka_mechanism=mechanism,
         kafka_ca_file=ca_file,
+        kafka_patience=patience,
         topic_prefix=env.get("CERTMARK_TOPIC_PREFIX", "certmark"),
         database_url=env.get("CERTMARK_DATABASE_URL", ""),
         genesis=genesis,

@@ -129,7 +129,7 @@ class Register:
             {"type": "authority.established", "subject": "test", "data": established}, datetime.now(UTC)
         )
         settings = replace(settings, genesis=open_envelope(genesis).digest)
-        self = cls(settings, log, Worker(settings), connect(database_url(settings)))
+        self = cls(settings, log, Worker(settings, idle=0.05), connect(database_url(settings)))
         self.keys[AUTHORITY], self.signers[AUTHORITY] = regulator, authority
         self.append(genesis)
         for path, purpose in own:

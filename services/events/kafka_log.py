@@ -43,17 +43,11 @@ from services.settings import Settings
 
 REPLICATION = 3
 """Copies of a topic where the cluster has so many brokers; then a write needs all but one of them."""
-STALL_S = 10.0
-"""How long a reader may see nothing although the log's end lies ahead, before it is built anew."""
 SETTLE_S = 10.0
-DELIVERY_S = 20.0
-ANSWER_MS = 5_000
 _DAY_MS = 86_400_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CLIENT = {
     "client_id": "certmark",
-    "request_timeout_ms": 10_000,
-    "bootstrap_timeout_ms": 5_000,
     "reconnect_backoff_ms": 50,
     "reconnect_backoff_max_ms": 1_000,
 }
@@ -62,8 +56,6 @@ _PRODUCER = {
     "enable_idempotence": True,
     "linger_ms": 0,
     "batch_size": 65_536,
-    "delivery_timeout_ms": round(DELIVERY_S * 1000),
-    "max_block_ms": 5_000,
     "max_request_size": 1_048_576,
     "allow_auto_create_topics": False,
 }
@@ -97,6 +89,10 @@ class KafkaLog:
         """Raises NotConfigured where the password or the certificates of the way to the broker cannot be read."""
         self._settings = settings
         self._way = way_to(settings)
+        self._delivery_s = float(settings.kafka_patience)
+        # How long a reader may see nothing although the log's end lies ahead, before it is built anew.
+        self._stall_s = self._delivery_s / 2
+        self._answer_ms = settings.kafka_patience * 250
         self._producer: Any = None
         self._asker: Any = None
         self._readers: dict[str, _Reader] = {}
@@ -124,11 +120,11 @@ class KafkaLog:
                 raise TooLarge(f"a record of {len(value)} bytes: the log takes at most {MAX_RECORD}")
         with self._faults(topic):
             if self._producer is None:
-                self._producer = KafkaProducer(**self._way, **CLIENT, **_PRODUCER)
+                self._producer = KafkaProducer(**self._way, **CLIENT, **_PRODUCER, **self._delivery())
             waiting = [
                 self._producer.send(topic.name, key=key.encode(), value=value, partition=0) for key, value in records
             ]
-            self._producer.flush(timeout=DELIVERY_S + 1)
+            self._producer.flush(timeout=self._delivery_s + 1)
             # Every record has its own acknowledgement; one that is still open after the flush counts as unknown.
             return [int(future.get(timeout=0).offset) for future in waiting]
 
@@ -145,7 +141,7 @@ class KafkaLog:
                 return []
             if position > end:
                 raise LogTruncated(f"topic {topic.name} ends at {end}, and we have reached {position}")
-            records = _poll(reader, limit, STALL_S)
+            records = _poll(reader, limit, self._stall_s)
             if not records:
                 raise LogUnavailable(f"topic {topic.name} ends at {end}, but nothing comes from {position} on")
             return records
@@ -156,11 +152,17 @@ class KafkaLog:
     def bounds(self, topic: Topic) -> tuple[int, int]:
         with self._faults(topic):
             partition = TopicPartition(topic.name, 0)
-            return int(self._asking().beginning_offsets([partition], timeout_ms=ANSWER_MS)[partition]), self._end(topic)
+            return int(self._asking().beginning_offsets([partition], timeout_ms=self._answer_ms)[partition]), self._end(
+                topic
+            )
 
     def _end(self, topic: Topic) -> int:
         partition = TopicPartition(topic.name, 0)
-        return int(self._asking().end_offsets([partition], timeout_ms=ANSWER_MS)[partition])
+        return int(self._asking().end_offsets([partition], timeout_ms=self._answer_ms)[partition])
+
+    def _delivery(self) -> dict[str, int]:
+        """How long a record is tried before it counts as unknown; a quarter of it for the place in the queue."""
+        return {"delivery_timeout_ms": round(self._delivery_s * 1000), "max_block_ms": self._answer_ms}
 
     def _asking(self) -> Any:
         """A client of its own for questions: on a reader's connection they would wait behind its open fetch."""
@@ -260,9 +262,13 @@ class _Reasons(logging.Handler):
                 self._told.append((time.monotonic(), part))
 
     def since(self, instant: float) -> Exception | None:
-        """The reason given since then: that we are not let in before any other, else the last."""
+        """The reason given since then: that we are not let in before any other, that somebody hung up before that the
+        time was up, else the last."""
         given = [reason for at, reason in list(self._told) if at >= instant]
-        return next((reason for reason in given if isinstance(reason, _NOT_LET_IN)), given[-1] if given else None)
+        telling = [
+            reason for kind in (_NOT_LET_IN, KafkaConnectionError) for reason in given if isinstance(reason, kind)
+        ]
+        return next(iter(telling), given[-1] if given else None)
 
 
 _NOT_LET_IN = (SaslAuthenticationFailedError, UnsupportedSaslMechanismError)
@@ -271,7 +277,7 @@ logging.getLogger("kafka.net.manager").addHandler(_REASONS)
 
 
 def way_to(settings: Settings) -> dict[str, Any]:
-    """What every client has to be told to reach the broker: addresses, certificates, name and password.
+    """What every client has to be told to reach the broker: addresses, patience, certificates, name and password.
 
     Raises:
         NotConfigured: a file that the settings name cannot be read, or does not hold what it should.
@@ -279,6 +285,8 @@ def way_to(settings: Settings) -> dict[str, Any]:
     way: dict[str, Any] = {
         "bootstrap_servers": settings.kafka_bootstrap.split(","),
         "security_protocol": settings.kafka_security.upper(),
+        "request_timeout_ms": settings.kafka_patience * 500,
+        "bootstrap_timeout_ms": settings.kafka_patience * 250,
     }
     if settings.kafka_security.endswith("ssl"):
         way["ssl_context"] = _trusting(settings.kafka_ca_file)

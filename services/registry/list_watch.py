@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
+from typing import Self
 
 from services import telemetry
 from services.domain.errors import CertmarkError
@@ -28,10 +29,11 @@ class ListWatch:
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="list-watch", daemon=True)
 
-    def start(self) -> None:
+    def __enter__(self) -> Self:
         self._thread.start()
+        return self
 
-    def stop(self) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._end.set()
         self._thread.join(timeout=2)
 

@@ -1,30 +1,29 @@
 """Makes the status lists: follows the records and the calendar, signs what has changed, hands it to the relay."""
 
 import contextlib
-import signal
 import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from types import FrameType
 
 from services import telemetry
 from services.domain.body import Purpose
-from services.domain.errors import CertmarkError, Fault, Malformed, NotConfigured, Untrusted
+from services.domain.errors import Malformed, NotConfigured, Untrusted
 from services.domain.identifiers import civil_day, instant_text
 from services.events.keys import PrivateKey, b64u
 from services.marks.status_list import LIFE, TTL, StatusList, sign_list
-from services.postgres import Connection, Cursor, connect, database_url, transaction, wait_for_notify
+from services.postgres import Cursor, transaction
 from services.registry import list_store, store, trust
 from services.registry.foresight import missing_soon
 from services.registry.list_places import fold
 from services.registry.list_store import StoredList
 from services.registry.list_watch import ListWatch
 from services.registry.own_keys import KeyFiles, in_force
+from services.registry.process import Connections, run_until_stopped, step_by_step
 from services.registry.published_records import published_record, registered_in, save_published
 from services.registry.store import StoredRecord
 from services.registry.worker import pinned_genesis
-from services.settings import Settings, settings_from
+from services.settings import Settings
 
 LOOK = 1.0
 """Seconds after which the calendar is looked at, though nothing was said."""
@@ -39,7 +38,15 @@ PAUSE = 0.3
 class ListMaker:
     """Owns nothing but its turn: what it has made is in the tables, and a crash repeats a page or a signing."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], datetime], *, pause: float = PAUSE) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Callable[[], datetime],
+        *,
+        pause: float = PAUSE,
+        watch: ListWatch | None = None,
+    ) -> None:
+        """`watch` checks what is published for as long as this one runs."""
         self.settings = settings
         self.stopping = False
         self._clock = clock
@@ -49,8 +56,8 @@ class ListMaker:
         self._trust_keys = KeyFiles(settings.trust_key)
         self._trust_due = 0.0
         self._told: set[str] = set()
-        self._connection: Connection | None = None
-        self._listener: Connection | None = None
+        self._watch = watch
+        self._connections = Connections(settings, store.CHANNEL)
         self._target: int | None = None  # the register's revision when this round of folding began
         self._quiet_until = 0.0
 
@@ -60,24 +67,15 @@ class ListMaker:
         Raises:
             NotConfigured: a person must look.
         """
-        while not self.stopping:
-            try:
-                if not self.step():
-                    self._wait(LOOK)
-            except NotConfigured:
-                raise
-            except Fault as fault:
-                telemetry.warning("lists fault, trying again", fault=type(fault).__name__, detail=fault.detail)
-                self.drop()
-                time.sleep(0.2)
-        self.drop()
+        with self._watch or contextlib.nullcontext():
+            step_by_step("lists", self)
 
     def step(self) -> bool:
         """One page of what has changed, and the signing after a round of pages; whether to come again at once.
 
         No list is signed in the midst of a round: its places would stand as nothing they ever were together.
         """
-        with transaction(self._connected()) as cur:
+        with transaction(self._connections.working()) as cur:
             revision = list_store.lock(cur)
             now = self._clock()
             if self._target is None:
@@ -144,29 +142,13 @@ class ListMaker:
             telemetry.warning(words, detail=detail)
         self._told.add(words + detail)
 
-    def _wait(self, seconds: float) -> None:
-        """Until something is decided, or the time is up."""
-        seconds = min(seconds, max(0.01, self._quiet_until - time.monotonic())) if self._target is not None else seconds
-        if self._listener is None or self._listener.closed:
-            self._listener = connect(database_url(self.settings), autocommit=True)
-            with self._listener.cursor() as cur:
-                cur.execute(f"LISTEN {store.CHANNEL}")
-            return  # what came before we listened is found by looking once more
-        wait_for_notify(self._listener, seconds)
-
-    def _connected(self) -> Connection:
-        if self._connection is None or self._connection.closed:
-            self._target = None
-            self._connection = connect(database_url(self.settings))
-        return self._connection
+    def wait(self) -> None:
+        """Until something is decided, or the calendar is due; not past the end of a pause between two signings."""
+        quiet = max(0.01, self._quiet_until - time.monotonic())
+        self._connections.wait(LOOK if self._target is None else min(LOOK, quiet))
 
     def drop(self) -> None:
-        """Forget every connection; the next step makes new ones."""
-        for closing in (self._connection, self._listener):
-            if closing is not None:
-                with contextlib.suppress(CertmarkError):
-                    closing.close()
-        self._connection = self._listener = None
+        self._connections.drop()
         self._target = None
 
 
@@ -199,26 +181,12 @@ def _now() -> datetime:
 _SIGNED = telemetry.counter("certmark_status_lists_signed_total", "Status lists signed")
 
 
+def _watched(settings: Settings) -> ListMaker:
+    return ListMaker(settings, _now, watch=ListWatch(settings, status_base(settings), _now))
+
+
 def main() -> int:
-    """Make lists until SIGTERM or SIGINT; 1 where a person must look."""
-    telemetry.log_as_json("registry-lists")
-    try:
-        settings = settings_from()
-        maker = ListMaker(settings, _now)
-        watch = ListWatch(settings, status_base(settings), _now)
-
-        def stop(signum: int, frame: FrameType | None) -> None:
-            maker.stopping = True
-
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, stop)
-        watch.start()
-        maker.run()
-        watch.stop()
-    except CertmarkError as error:
-        telemetry.error("lists stopped", slug=error.slug, detail=error.detail, hint=error.hint)
-        return 1
-    return 0
+    return run_until_stopped("lists", _watched)
 
 
 if __name__ == "__main__":

@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services import telemetry
-from services.domain.errors import CertmarkError, Fault, LogMisconfigured, NotConfigured, RegisterBehind
+from services.domain.errors import CertmarkError, RegisterBehind
 from services.domain.identifiers import instant_text
 from services.events.keys import PrivateKey, load_key
 from services.events.log import Log, Record, Topics, open_log
 from services.events.record import history_text, open_sealed, seal_texts
-from services.postgres import Connection, Cursor, connect, database_url, transaction, wait_for_notify
+from services.postgres import Cursor, transaction
 from services.registry import store
-from services.registry.process import run_until_stopped
+from services.registry.process import Connections, run_until_stopped, step_by_step
 from services.registry.store import Quarantined, StoredRecord
 from services.settings import Settings
 
@@ -39,8 +39,7 @@ class Relay:
         self.seal_key = load_key(settings.seal_key)
         self.stopping = False
         self._log: Log | None = None
-        self._connection: Connection | None = None
-        self._listener: Connection | None = None
+        self._connections = Connections(settings, store.CHANNEL)
         self._tail: int | None = None
         self._behind = False  # there is more of the state topic to look back at
         self._registered = False
@@ -48,22 +47,12 @@ class Relay:
 
     def run(self) -> None:
         """Work until told to stop; a fault leaves the cursor where it is."""
-        while not self.stopping:
-            try:
-                if not self.step() and not self.stopping:
-                    self.wait(min(1.0, max(0.0, self._heartbeat_due - time.monotonic())))
-            except (LogMisconfigured, NotConfigured, RegisterBehind):
-                raise
-            except Fault as fault:
-                telemetry.warning("relay fault, trying again", fault=type(fault).__name__, detail=fault.detail)
-                self.drop()
-                time.sleep(0.2)
-        self.drop()
+        step_by_step("relay", self, final=(RegisterBehind,))
 
     def step(self) -> int:
         """Publish what is new, mend what is out of order, copy quarantined records; 0 where all that is done."""
         log = self._opened()
-        with transaction(self._connected()) as cur:
+        with transaction(self._connections.working()) as cur:
             revision, tail, quarantined = store.lock_relayed(cur)  # two relays take turns here
             records = store.records_after(cur, revision, BATCH) if self._may_seal(cur) else []
             published = max((r.revision for r in records), default=revision)
@@ -166,14 +155,9 @@ class Relay:
         )
         return seal(beat, self.seal_key)
 
-    def wait(self, seconds: float) -> None:
-        """Until the worker says that there is something, or the time is up."""
-        if self._listener is None or self._listener.closed:
-            self._listener = connect(database_url(self.settings), autocommit=True)
-            with self._listener.cursor() as cur:
-                cur.execute(f"LISTEN {store.CHANNEL}")
-            return  # what came before we listened is found by looking once more
-        wait_for_notify(self._listener, seconds)
+    def wait(self) -> None:
+        """Until the worker says that there is something, or the next heartbeat is due."""
+        self._connections.wait(min(1.0, max(0.0, self._heartbeat_due - time.monotonic())))
 
     def _opened(self) -> Log:
         if self._log is None:
@@ -181,19 +165,12 @@ class Relay:
             self._log.ensure(self.topics.all())
         return self._log
 
-    def _connected(self) -> Connection:
-        if self._connection is None or self._connection.closed:
-            self._connection = connect(database_url(self.settings))
-        return self._connection
-
     def drop(self) -> None:
-        """Forget every connection; the next step makes new ones."""
-        for closing in (self._log, self._connection, self._listener):
-            if closing is not None:
-                with contextlib.suppress(CertmarkError):
-                    closing.close()
-        self._log = self._connection = self._listener = None
-        self._tail = None
+        if self._log is not None:
+            with contextlib.suppress(CertmarkError):
+                self._log.close()
+        self._connections.drop()
+        self._log = self._tail = None
 
 
 def seal(record: StoredRecord, key: PrivateKey, history: Sequence[tuple[Any, ...]] = ()) -> bytes:

@@ -1,9 +1,7 @@
 """Signs the tokens of a set of serials, in a process of its own: one entry in the log stands for all of them."""
 
-import contextlib
 import hashlib
 import sys
-import time
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,21 +10,20 @@ from typing import Any, cast
 
 import orjson
 
-from services import telemetry
 from services.domain.body import Purpose
 from services.domain.certificate import Certificate, CertificateState, Mark, from_state
-from services.domain.errors import CertmarkError, Fault, NotConfigured
+from services.domain.errors import CertmarkError, Fault
 from services.domain.identifiers import civil_day
 from services.domain.standing import mark_standing
 from services.events.keys import PrivateKey
 from services.marks.qr import size_of
 from services.marks.token import MarkClaims, MarkPath, TokenTooLong, mark_url, short_model, sign_token, valid_days
-from services.postgres import Connection, Cursor, connect, database_url, transaction, wait_for_notify
+from services.postgres import Cursor, transaction
 from services.registry import store
 from services.registry.batch import leaf_of, milliseconds
 from services.registry.code_runs import Run, run_for_update
 from services.registry.own_keys import KeyFiles, in_force
-from services.registry.process import run_until_stopped
+from services.registry.process import Connections, run_until_stopped, step_by_step
 from services.registry.published_records import registered_in
 from services.registry.tokens import LIST_SIZE, PRINTABLE
 from services.settings import Settings
@@ -136,25 +133,15 @@ class Signer:
         self.settings = settings
         self.keys = KeyFiles(settings.mark_key)
         self.stopping = False
-        self._connection: Connection | None = None
-        self._listener: Connection | None = None
+        self._connections = Connections(settings, store.CHANNEL)
 
     def run(self) -> None:
-        while not self.stopping:
-            try:
-                if not self.step() and not self.stopping:
-                    self._wait()
-            except NotConfigured:
-                raise
-            except Fault as fault:
-                telemetry.warning("signer fault, trying again", fault=type(fault).__name__, detail=fault.detail)
-                self.drop()
-                time.sleep(_LOOK)
-        self.drop()
+        """Work until told to stop. Raises NotConfigured: a person must look."""
+        step_by_step("signer", self)
 
     def step(self) -> bool:
         """Sign one part of one set, or end one; whether there was something to do."""
-        with transaction(self._connected()) as cur:
+        with transaction(self._connections.working()) as cur:
             cur.execute(
                 "SELECT run, signed_on FROM token_jobs WHERE state IN ('queued', 'running') ORDER BY asked_at"
                 " LIMIT 1 FOR UPDATE SKIP LOCKED"
@@ -205,25 +192,11 @@ class Signer:
             raise TokensNotSigned("this register has no valid mark key at present")
         return key
 
-    def _wait(self) -> None:
-        if self._listener is None or self._listener.closed:
-            self._listener = connect(database_url(self.settings), autocommit=True)
-            with self._listener.cursor() as cur:
-                cur.execute(f"LISTEN {store.CHANNEL}")
-            return
-        wait_for_notify(self._listener, _LOOK)
-
-    def _connected(self) -> Connection:
-        if self._connection is None or self._connection.closed:
-            self._connection = connect(database_url(self.settings))
-        return self._connection
+    def wait(self) -> None:
+        self._connections.wait(_LOOK)
 
     def drop(self) -> None:
-        for closing in (self._connection, self._listener):
-            if closing is not None:
-                with contextlib.suppress(CertmarkError):
-                    closing.close()
-        self._connection = self._listener = None
+        self._connections.drop()
 
 
 def _in_force(cur: Cursor, run: Run, today: date) -> tuple[Certificate, Mark]:

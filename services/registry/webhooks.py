@@ -7,7 +7,6 @@ import json
 import random
 import sys
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -15,16 +14,16 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from services import outbound, telemetry
-from services.domain.errors import BadRequest, CertmarkError, Fault, NotConfigured
+from services.domain.errors import BadRequest, CertmarkError
 from services.domain.identifiers import instant_text
 from services.events import detached
-from services.postgres import Connection, Cursor, connect, database_url, transaction, wait_for_notify
+from services.postgres import Connection, Cursor, connect, database_url, transaction
 from services.registry import change_feed, decision_feed, store, webhook_store
 from services.registry.checks import watches
 from services.registry.checks.watches import change_json
 from services.registry.decision_feed import Place
 from services.registry.feeds import Signer
-from services.registry.process import run_until_stopped
+from services.registry.process import Connections, run_until_stopped, step_by_step
 from services.registry.webhook_store import Kind, State, Webhook
 from services.settings import Settings
 
@@ -83,7 +82,7 @@ class Deliverer:
         self._pool = ThreadPoolExecutor(AT_A_TIME, "webhooks")
         self._free = threading.Semaphore(AT_A_TIME)
         self._local = threading.local()
-        self._listener: Connection | None = None
+        self._connections = Connections(settings, store.CHANNEL)
 
     def run(self) -> None:
         """Work until told to stop.
@@ -91,18 +90,8 @@ class Deliverer:
         Raises:
             NotConfigured: a person must look.
         """
-        while not self.stopping:
-            try:
-                if not self.step():
-                    self._wait(LOOK)
-            except NotConfigured:
-                raise
-            except Fault as fault:
-                telemetry.warning("webhooks fault, trying again", fault=type(fault).__name__, detail=fault.detail)
-                self._drop()
-                time.sleep(LOOK)
+        step_by_step("webhooks", self, pause=LOOK)
         self._pool.shutdown(cancel_futures=True)
-        self._drop()
 
     def step(self) -> int:
         """Claim what is due and hand it to the threads; how many webhooks that were."""
@@ -248,20 +237,12 @@ class Deliverer:
             connection.close()
             raise
 
-    def _wait(self, seconds: float) -> None:
-        """Until something is decided, or the time is up."""
-        if self._listener is None or self._listener.closed:
-            self._listener = connect(database_url(self.settings), autocommit=True)
-            with self._listener.cursor() as cur:
-                cur.execute(f"LISTEN {store.CHANNEL}")
-            return  # what came before we listened is found by looking once more
-        wait_for_notify(self._listener, seconds)
+    def wait(self) -> None:
+        """Until something is decided, or it is time to look."""
+        self._connections.wait(LOOK)
 
-    def _drop(self) -> None:
-        if self._listener is not None:
-            with contextlib.suppress(CertmarkError):
-                self._listener.close()
-            self._listener = None
+    def drop(self) -> None:
+        self._connections.drop()
 
 
 def backoff(failures: int, first: float) -> float:

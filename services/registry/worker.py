@@ -49,8 +49,10 @@ class Worker:
     A crash at any point repeats the batch that was not committed, and no other.
     """
 
-    def __init__(self, settings: Settings, *, name: str | None = None) -> None:
+    def __init__(self, settings: Settings, *, name: str | None = None, idle: float = IDLE) -> None:
+        """`idle`: seconds for which a batch is waited for where the log has none."""
         self.settings = settings
+        self.idle = idle
         self.name = name or f"{socket.gethostname()}:{os.getpid()}"
         self.topics = Topics.under(settings.topic_prefix)
         self.genesis = settings.genesis or pinned_genesis(settings)
@@ -122,7 +124,7 @@ class Worker:
 
     def _ask(self, position: int) -> None:
         self._asked = position
-        self._reading().ask(position, IDLE)
+        self._reading().ask(position, self.idle)
 
     def _lead(self, cur: Cursor) -> Head:
         """Renew the lease, or take it, under the head's lock."""

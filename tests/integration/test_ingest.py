@@ -404,10 +404,12 @@ def test_nothing_is_sent_past_what_is_not_known_to_be_stored(settings_for: Setti
 
 
 def test_patience_begins_anew_with_every_event_that_is_stored(start: Callable[..., Desk]) -> None:
-    desk = start(CERTMARK_RATE_PER_SECOND="100")
+    desk = start(CERTMARK_RATE_PER_SECOND="200")
     desk.post(b"\n".join([event_of(desk.body)] * MAX_LINES), MANY)
     before = len(desk.stored())
     events = [event_of(desk.body, subject=f"2023990703{i:06}") for i in range(500)]
-    with closing(Publisher(desk.settings.service_url("events"), patience=2.5)) as publisher:
-        assert all(s.stored for s in publisher.publish(events)), "five seconds' worth, with less patience than that"
+    with closing(Publisher(desk.settings.service_url("events"), patience=1.5)) as publisher:
+        assert all(s.stored for s in publisher.publish(events)), (
+            "more than two seconds' worth, with less patience than that"
+        )
     assert [record.value for record in desk.stored()[before:]] == events

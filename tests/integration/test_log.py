@@ -315,7 +315,8 @@ def test_postgres_away_and_back(tmp_path: Path, settings_for: SettingsFor, topic
 def test_kafka_away_and_back(tmp_path: Path, settings_for: SettingsFor, topics: Topics) -> None:
     broker = Broker(KAFKA_LIBS, tmp_path / "broker").start()
     try:
-        settings = settings_for(CERTMARK_LOG="kafka", CERTMARK_KAFKA_BOOTSTRAP=broker.bootstrap)
+        short = {"CERTMARK_KAFKA_PATIENCE": "4"}  # that a write is given up at all is tested, not after how long
+        settings = settings_for(CERTMARK_LOG="kafka", CERTMARK_KAFKA_BOOTSTRAP=broker.bootstrap, **short)
         check_recovery(settings, topics, stop=broker.kill, start=broker.start)
     finally:
         broker.stop()
