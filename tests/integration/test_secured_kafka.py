@@ -155,7 +155,7 @@ def test_each_role_may_do_its_own_work_and_nothing_else(
         "read scans": lambda log: log.read(topics.scans, 0, 10, 2.0),
         "read restricted": lambda log: log.read(topics.restricted, 0, 10, 2.0),
     }
-    # An empty topic is quiet for who may only describe it, too; where there is something, the broker's no comes at once.
+    # An empty topic is quiet for who may only describe it, too; with something in it the broker's no comes at once.
     administrator = settings_for(CERTMARK_LOG="kafka", CERTMARK_KAFKA_BOOTSTRAP=site.broker.bootstrap)
     with closing(open_log(administrator)) as log:
         for topic in (topics.scans, topics.restricted):
