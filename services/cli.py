@@ -12,11 +12,12 @@ from typing import Any
 import click
 
 from services.commands.accounts import accounts
+from services.commands.announced_key import keys_announce
 from services.commands.codes import codes
 from services.commands.conform import conform
 from services.commands.decision import decision
 from services.commands.districts import districts
-from services.commands.identity import default_key, file_name, load_key_file, source_named
+from services.commands.identity import default_key, file_name, key_named, load_key_file, source_named
 from services.commands.listings import check, check_bundle
 from services.commands.lists import lists
 from services.commands.marks import marks
@@ -73,7 +74,7 @@ def keys_new(name: str, alg: str, folder: Path | None, json_: bool) -> None:
 @as_json
 def keys_show(name: str, folder: Path | None, json_: bool) -> None:
     """Show the public half of a key: a name under $CERTMARK_DATA/keys, or a PEM file."""
-    path = Path(name) if name.endswith(".pem") else (folder or settings_from().keys) / f"{file_name(name)}.pem"
+    path = key_named(settings_from(), name, folder)
     key = load_key_file(path, "--dir")
     _show_key(path, dict(key.public.jwk), key.public.kid, key.public.alg, json_)
 
@@ -91,7 +92,9 @@ def _show_key(path: Path, jwk: dict[str, str], kid: str, alg: str, json_: bool) 
 
 @main.command()
 @click.option("--as", "as_", metavar="SOURCE", help="Approval number, credit code, regulator, alliance:<id>, or URN.")
-@click.option("--key", "key_file", metavar="FILE", help="Key file. Default: $CERTMARK_DATA/keys/<source>.pem.")
+@click.option(
+    "--key", "key_file", metavar="KEY", help="File, or name under $CERTMARK_DATA/keys. Default: <source>.pem there."
+)
 @click.option("--signatory", default=drafts.SIGNATORY, show_default=True, help="Staff number of who signs.")
 @click.option("--registry", metavar="URL", help="Where to ask for the heads of chains. Default: the local registry.")
 @click.option("--first", is_flag=True, help="Each chain begins here: ask no registry.")
@@ -125,7 +128,7 @@ def sign(
     for draft in found:
         source = str(draft["source"]) if "source" in draft else source_named(as_)
         if source not in signers:
-            path = Path(key_file) if key_file else default_key(settings, source)
+            path = key_named(settings, key_file) if key_file else default_key(settings, source)
             signers[source] = drafts.Signer(source, load_key_file(path, "--key"), signatory, _heads(service))
         jws = signers[source].sign(draft, now).decode("ascii")
         if json_:
@@ -173,7 +176,10 @@ def publish(
     settings = settings_from()
     events = [event for name in files or ("-",) for event in client.events_in(_read(name))]
     if not events:
-        raise BadRequest("there is nothing to publish")
+        raise BadRequest(
+            "there is nothing to publish",
+            hint="what should have signed the events wrote none: it says why in a line of its own",
+        )
     with (
         closing(client.Publisher(to or settings.service_url("events"), settings)) as publisher,
         progress("published", len(events), json_) as advance,
@@ -216,9 +222,15 @@ def _report(sent: Sequence[client.Sent], decisions: dict[str, dict[str, Any]], w
 
 def _say_why(digest: str, answer: str, found: dict[str, Any]) -> None:
     OUT.print(f"{digest}  {answer}", markup=False)
-    told = " ".join(str(found[name]) for name in ("detail", "pointer", "hint") if found.get(name))
-    if told:
-        OUT.print(f"    {told}", markup=False)
+    words = found.get("text") or {"zh": found.get("title_zh"), "en": found.get("title")}
+    where = f"  ({found['pointer']})" if found.get("pointer") else ""
+    for told in (
+        _both(words),
+        f"{found.get('detail') or ''}{where}",
+        f"→ {found['hint']}" if found.get("hint") else "",
+    ):
+        if told:
+            OUT.print(f"    {told}", markup=False)
 
 
 # --- asking ------------------------------------------------------------------------------------------------
@@ -418,6 +430,7 @@ main.add_command(replay)
 main.add_command(snapshot)
 main.add_command(lists)
 main.add_command(trust)
+keys.add_command(keys_announce)
 keys.add_command(keys_next)
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from flask import Flask, Response, json, request
 from werkzeug.exceptions import HTTPException
 
 from services import telemetry
+from services.domain.advice import hint_for
 from services.domain.errors import BadRequest, CertmarkError, Fault, NotFound, TooDeep, TooLarge, TooManyRequests
 
 MEDIA_TYPE = "application/problem+json"
@@ -65,7 +66,7 @@ def problem(error: CertmarkError) -> dict[str, Any]:
         "detail": error.detail,
         "code": error.slug,
         "pointer": error.pointer,
-        "hint": error.hint,
+        "hint": hint_for(error.slug, error.hint) or "",
     }
 
 

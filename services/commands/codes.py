@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from services import auth
-from services.commands.identity import default_key, load_key_file, source_named
+from services.commands.identity import default_key, key_named, load_key_file, source_named
 from services.commands.terminal import NO, OUT, as_json, progress, say_json
 from services.domain.errors import BadRequest, NotConfigured
 from services.domain.identifiers import civil_day
@@ -20,7 +20,9 @@ from services.settings import Settings, settings_from
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _AS = click.option("--as", "as_", metavar="SOURCE", required=True, help="Your approval number, or URN.")
-_KEY = click.option("--key", "key_file", metavar="FILE", help="Key file. Default: $CERTMARK_DATA/keys/<source>.pem.")
+_KEY = click.option(
+    "--key", "key_file", metavar="KEY", help="File, or name under $CERTMARK_DATA/keys. Default: <source>.pem there."
+)
 _TOKEN = click.option("--token", metavar="FILE", help="Your token. Default: $CERTMARK_DATA/keys/<source>.token.")
 _REGISTRY = click.option("--registry", metavar="URL", help="Default: the local registry.")
 _TO = click.option("--to", metavar="URL", help="Where events go. Default: the local events service.")
@@ -155,7 +157,7 @@ def _announce(
     settings: Settings, source: str, event: str, subject: str, data: dict[str, Any], told: dict[str, Any]
 ) -> str:
     """Sign an event, send it and wait until it is accepted; its digest. Ends the program where it is not."""
-    path = Path(told["key_file"]) if told["key_file"] else default_key(settings, source)
+    path = key_named(settings, told["key_file"]) if told["key_file"] else default_key(settings, source)
     key = load_key_file(path, "--key")
     registry = client.Service(told["registry"] or settings.service_url("registry"))
     publisher = client.Publisher(told["to"] or settings.service_url("events"), settings)

@@ -28,6 +28,13 @@ def default_key(settings: Settings, source: str) -> Path:
     return settings.keys / f"{file_name(name)}.pem"
 
 
+def key_named(settings: Settings, told: str, folder: Path | None = None) -> Path:
+    """A key file as people name it: by its path, or by its name alone under `folder` ($CERTMARK_DATA/keys)."""
+    if told.endswith(".pem") or "/" in told or "\\" in told:
+        return Path(told)
+    return (folder or settings.keys) / f"{file_name(told)}.pem"
+
+
 def file_name(name: str) -> str:
     """The name itself. Raises BadRequest where it would lead to another folder."""
     if name in ("", ".", "..") or "/" in name or "\\" in name or "\0" in name:

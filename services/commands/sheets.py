@@ -15,7 +15,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from services.commands.identity import default_key, load_key_file, source_named
+from services.commands.identity import default_key, key_named, load_key_file, source_named
 from services.commands.terminal import NO, OUT, as_json, progress, say_json
 from services.domain.errors import BadRequest
 from services.events import client, drafts, imports
@@ -39,7 +39,9 @@ _SHEET = click.option("--sheet", "worksheet", metavar="NAME", help="Worksheet. D
 @click.command("import")
 @click.argument("files", nargs=-1, type=_FILE, metavar="FILE...")
 @click.option("--as", "as_", metavar="SOURCE", help="Your approval number, or URN.")
-@click.option("--key", "key_file", metavar="FILE", help="Key file. Default: $CERTMARK_DATA/keys/<source>.pem.")
+@click.option(
+    "--key", "key_file", metavar="KEY", help="File, or name under $CERTMARK_DATA/keys. Default: <source>.pem there."
+)
 @click.option("--signatory", default=drafts.SIGNATORY, show_default=True, help="Staff number of who signs.")
 @click.option(
     "--to", metavar="URL", help="http://…, kafka://host:port or postgresql://…. Default: the local events service."
@@ -141,7 +143,7 @@ def _journal(settings: Settings, sheet: Sheet, source: str, values: Values, told
 
 
 def _speaker(settings: Settings, source: str, told: Mapping[str, Any], stack: ExitStack) -> imports.Speaker:
-    path = Path(told["key_file"]) if told["key_file"] else default_key(settings, source)
+    path = key_named(settings, told["key_file"]) if told["key_file"] else default_key(settings, source)
     registry = client.Service(told["registry"] or settings.service_url("registry"))
     publisher = client.Publisher(told["to"] or settings.service_url("events"), settings)
     return imports.Speaker(
@@ -211,7 +213,9 @@ def _lines(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "取自发证日期 taken from the date of issue", _counts(report["taken_from_another_date"], _zh)
     yield "事件不含而略过 not carried by the event", _counts(report["not_carried"], _zh)
     yield "行 rows", str(report["rows"])
-    yield "事件 events", f"{report['events']} ({_counts(report['by_event'], _verb)})"
+    if not report["rows"]:
+        yield "没有数据 nothing to read", "标题行下面没有填写任何行 there is no row below the headings"
+    yield "事件 events", f"{report['events']} ({_counts(report['by_event'], _verb)})" if report["events"] else "0"
     yield "有错 wrong", f"{report['wrong']} ({_counts(report['codes'], str)})" if report["wrong"] else ""
     if report["dry_run"]:
         yield "可以导入 good", str(report["good"])
@@ -322,7 +326,7 @@ def _show_differences(differences: list[Difference], more: int) -> None:
     if differences:
         table = Table(box=SIMPLE_HEAD, pad_edge=False)
         for heading in _HEADINGS:
-            table.add_column(heading, overflow="fold", no_wrap=heading.endswith("certificate_no"))
+            table.add_column(heading, overflow="fold", no_wrap=heading.endswith(("certificate_no", "kind")))
         for d in differences:
             row = (KINDS_SAID[d.kind][0], d.certificate_no, str(d.line or ""), d.field, d.theirs, d.ours)
             table.add_row(*(escape(word) for word in row))

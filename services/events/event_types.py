@@ -1,5 +1,6 @@
 """The closed table of event types, and the check of an event's data against the published schema of its type."""
 
+import difflib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -94,9 +95,16 @@ def check_data(event: Event) -> None:
     """
     kind = EVENT_TYPES.get(event.type)
     if kind is None:
-        raise UnknownType(f"{event.type[:80]!r} is no event type of this register", pointer="/type")
+        raise unknown_type(event.type)
     _check_subject(kind.subject, event.subject)
     check_form(event.type, event.data)
+
+
+def unknown_type(name: str) -> UnknownType:
+    """The error, with the type that was probably meant."""
+    near = difflib.get_close_matches(name[:80], EVENT_TYPES, n=1, cutoff=0.8)
+    hint = f"did you mean {near[0]}? 是否指 {near[0]}？" if near else ""
+    return UnknownType(f"{name[:80]!r} is no event type of this register", pointer="/type", hint=hint)
 
 
 def check_form(event_type: str, data: Mapping[str, object]) -> None:
@@ -253,8 +261,8 @@ FORMATS: dict[str, Callable[[str], bool]] = {
 }
 
 FORMATS_SAID = {
-    "date": "there is no such day in the calendar",
-    "instant": "there is no such instant",
+    "date": "no day of the calendar, written as 2026-12-31",
+    "instant": "no instant, written as 2026-12-31T09:00:00+08:00",
     "uscc": "the check character of the credit code is wrong",
     "gtin14": "the check digit of the GTIN is wrong",
     "number": "a number has 4 to 64 letters and digits, at least one digit, and . / ( ) : - between them",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 
+from services.domain.advice import ADVICE
 from services.domain.errors import Refusal, every_error
 
 
@@ -240,35 +241,14 @@ FAULTS: Mapping[str, Words] = MappingProxyType(
 """What the import itself finds, by code."""
 
 HINTS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "malformed-number": (
-            "4到64个字母、数字，至少一个数字，中间可有 . / ( ) : -",
-            "4 to 64 letters and digits, at least one digit, with . / ( ) : - between them",
-        ),
+    dict(ADVICE)
+    | {
         "sequence-stale": ("再导入一次修正文件", "import the fix file again"),
         "chain-forked": ("再导入一次修正文件", "import the fix file again"),
-        "number-taken": (
-            "已登记的证书不必再导入；若是另一张证书，改正编号",
-            "a registered certificate need not be imported again; correct the number where it is another one",
-        ),
-        "unknown-certificate": ("先发证，或改正编号", "issue it first, or correct the number"),
-        "not-responsible": ("改正编号，或先办理转移", "correct the number, or have it transferred first"),
-        "not-competent": (
-            "核对日期和制度；历史证书须由主管机关开放补录",
-            "check date and scheme; history needs an open backfill",
-        ),
-        "unknown-scheme": ("核对日期", "check the date"),
         "scheme-rule": ("按说明改正", "correct it as the detail says"),
-        "transition-not-allowed": (
-            "撤销和注销不可再变更；核对事件的先后",
-            "revoked and cancelled are final; check the order of events",
-        ),
         "unknown-reason": ("见说明中的列表", "see the list in the detail"),
-        "bad-dates": ("核对日期", "check the dates"),
-        "nothing-to-change": ("无需再报送", "it need not be reported again"),
-        "unknown-mark": ("核对标志授权编号", "check the mark's number"),
     }
 )
-"""What to do about the register's errors that a sheet usually meets, by slug; their words are the errors' own."""
+"""What to do about the register's errors in a sheet, by slug; their words are the errors' own."""
 
 _SEE = ("见 docs/connect.md 中该代码的一行", "see the row of this code in docs/connect.md")

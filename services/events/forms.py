@@ -7,8 +7,8 @@ from typing import Any
 
 import marshmallow as ma
 
-from services.domain.errors import BadEvent, UnknownType
-from services.events.event_types import EVENT_TYPES, FORMATS, FORMATS_SAID, pointer_step, resolved
+from services.domain.errors import BadEvent
+from services.events.event_types import EVENT_TYPES, FORMATS, FORMATS_SAID, pointer_step, resolved, unknown_type
 
 
 def check_draft(event_type: str, data: Any) -> None:
@@ -18,7 +18,7 @@ def check_draft(event_type: str, data: Any) -> None:
         UnknownType; BadEvent: the detail lists every fault, the pointer is that of the first.
     """
     if event_type not in EVENT_TYPES:
-        raise UnknownType(f"{event_type[:80]!r} is no event type of this register", pointer="/type")
+        raise unknown_type(event_type)
     if not isinstance(data, dict):
         raise BadEvent("data is not an object", pointer="/data")
     faults = faults_of(event_type, data)
@@ -120,13 +120,25 @@ def _rules(part: dict[str, Any]) -> list[Callable[[Any], Any]]:
         rules.append(_for_text(ma.validate.Length(min=part.get("minLength"), max=part.get("maxLength"))))
     if "pattern" in part:
         form = re.compile(part["pattern"].removesuffix("$") + r"\Z")
-        rules.append(_for_text(_test(lambda text: form.search(text) is not None, "does not have the form asked for")))
+        rules.append(_for_text(_test(lambda text: form.search(text) is not None, _form_said(part))))
     if "format" in part:
-        rules.append(_for_text(_test(FORMATS[part["format"]], FORMATS_SAID[part["format"]])))
+        holds, pattern = FORMATS[part["format"]], part.get("pattern", "")
+        # One fault is told once: what has not even the form is no day either.
+        unlike = re.compile(pattern.removesuffix("$") + r"\Z")
+        rules.append(
+            _for_text(_test(lambda text: unlike.search(text) is None or holds(text), FORMATS_SAID[part["format"]]))
+        )
     if "minimum" in part or "maximum" in part:
         span = ma.validate.Range(min=part.get("minimum"), max=part.get("maximum"))
         rules.append(lambda value: span(value) if not isinstance(value, str) else value)
     return rules
+
+
+def _form_said(part: dict[str, Any]) -> str:
+    """What a text should have been, in the words of its schema."""
+    if "format" in part:
+        return FORMATS_SAID[part["format"]]
+    return "does not have the form asked for" + (f": {part['description']}" if "description" in part else "")
 
 
 def _for_text(rule: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -163,7 +163,15 @@ def _blueprint(database: Database) -> Blueprint:
         def get(self, query: dict[str, Any]) -> dict[str, Any]:
             source, subject = query["source"], query["subject"]
             if source is None and subject is None:
-                raise BadRequest("name a source, a subject, or both")
+                raise BadRequest(
+                    "name a source, a subject, or both", hint="/v1/heads?source=urn:certmark:body:…&subject=…"
+                )
+            if source is not None and not source.startswith("urn:certmark:"):
+                raise BadRequest(
+                    f"{source[:80]!r} is no source",
+                    pointer="/source",
+                    hint="a source is a URN, such as urn:certmark:body:CNCA-R-2019-7901",
+                )
             subjects = None if subject is None else _forms(subject)
             rows = database.read(lambda cur: store.chains_between(cur, source, subjects, query["limit"]))
             if source is not None and subject is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from services.domain.advice import hint_for
 from services.domain.errors import BadRequest, every_error
 from services.domain.identifiers import instant_text
 from services.postgres import Cursor
@@ -112,7 +113,7 @@ def _item(row: tuple[Any, ...], place: Place) -> dict[str, Any]:
         "text": _text(code) if code else None,
         "detail": detail or None,
         "pointer": pointer or None,
-        "hint": hint or None,
+        "hint": hint_for(code or None, hint),
         "seq": seq,
         "position": put_aside,
         "source": source,

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, cast
 
+from services.domain.advice import hint_for
 from services.domain.calendar import Calendars, calendar_from_state
 from services.postgres import Cursor, execute_values
 
@@ -685,7 +686,7 @@ def _decision(
         "code": code,
         "detail": detail or None,
         "pointer": pointer or None,
-        "hint": hint or None,
+        "hint": hint_for(code, hint),
         "seq": seq,
         "recorded_at": recorded_at,
     }

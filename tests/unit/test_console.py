@@ -287,5 +287,6 @@ def test_the_commands_name_a_new_file_and_the_old_key() -> None:
     shown = keys.commands("CNCA-R-2019-7901", BODY, old, TODAY)
     assert shown.splitlines()[0] == "certmark keys new CNCA-R-2019-7901-20261122"
     assert f"key.retired {old.kid}" in shown
-    assert "purpose=event" in shown
+    assert "keys announce CNCA-R-2019-7901-20261122" in shown
+    assert "--purpose event" in shown
     assert "keys new shanghai-brand-20261122" in keys.commands("alliance:shanghai-brand", BODY, None, TODAY)

@@ -9,6 +9,7 @@ from flask import request
 from flask.testing import FlaskClient
 
 from services import problems
+from services.domain.advice import ADVICE
 from services.domain.errors import (
     BadEvent,
     CertmarkError,
@@ -78,7 +79,7 @@ def test_a_problem_has_every_field() -> None:
         "detail": "why",
         "code": "bad-event",
         "pointer": "/data/x",
-        "hint": "",
+        "hint": " · ".join(ADVICE["bad-event"]),
     }
 
 

@@ -97,12 +97,10 @@ def commands(short: str, source: str, old: Key | None, day: date) -> str:
     name = f"{short.rpartition(':')[2]}-{day:%Y%m%d}"
     purpose = old.purpose.value if old else Purpose.EVENT.value
     return f"""certmark keys new {name}
-member() {{ certmark keys show {name} --json | python3 -c "import json, sys; print(json.load(sys.stdin)['$1'])"; }}
-jwk() {{ member key | tr "'" '"'; }}
 
-certmark sign --as {short} key.added "$(member kid)" owner={source} \\
-    purpose={purpose} key="$(jwk)" from=today until=+730d | certmark publish --wait
+certmark keys announce {name} --owner {source} --purpose {purpose} --until +730d \\
+    | certmark sign --as {short} - | certmark publish --wait
 
-certmark sign --as {short} --key "$CERTMARK_DATA/keys/{name}.pem" \\
+certmark sign --as {short} --key {name} \\
     key.retired {old.kid if old else "KID"} effective_at=+7d | certmark publish --wait
 """
