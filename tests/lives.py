@@ -41,7 +41,11 @@ SCHEMES = {
     "life-allied": a_scheme(mark_authorizer="alliance", alliance="test-alliance", renewal_window_days=60),
     "life-declared": a_scheme(declaration=True, mark_authorizer="implied"),
     "life-system": a_scheme(
-        **{"class": "system"}, suspend_within={"days": 5, "working": True}, surveillance_months=6, reapply_months=1
+        **{"class": "system"},
+        suspend_within={"days": 5, "working": True},
+        surveillance_months=6,
+        reapply_months=1,
+        reapply_suspended={"reasons": ["S03"], "months": 1},
     ),
 }
 CATALOGUE = {

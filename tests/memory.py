@@ -41,7 +41,7 @@ class _Register(Register):
     def take_over(self, other: "_Register") -> None:
         self.administrative, self._values = dict(other.administrative), dict(other._values)
         self._certificates, self._mark_owners = other._certificates.copy(), dict(other._mark_owners)
-        self._revoked = {uscc: set(numbers) for uscc, numbers in other._revoked.items()}
+        self._lost = {uscc: set(numbers) for uscc, numbers in other._lost.items()}
 
     def told(self, subject: str) -> list[Told]:
         return self._memory.told.get(subject, [])

@@ -1,7 +1,7 @@
 """What one event does to the register: who may say it, which records change, or why it is refused."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
@@ -11,7 +11,7 @@ from typing import Any, TypeAlias, cast
 from services.domain import administration, notices
 from services.domain.body import AllianceState, BodyState, KeyState, in_backfill, is_competent, is_member
 from services.domain.catalogue import CatalogueState, class_of, modes_on
-from services.domain.certificate import Certificate, Status
+from services.domain.certificate import Certificate, Status, StatusInterval
 from services.domain.errors import (
     BadCorrection,
     BadDates,
@@ -70,7 +70,7 @@ def _issue(said: Said, world: World, moment: Moment) -> Changes:
             raise NotResponsible(f"{said.source} declares for another holder", pointer="/data/holder/uscc")
     else:
         _check_competence(said, world, moment, scheme.id, certificate.issued_on)
-        _check_revoked(certificate, world, rules, moment)
+        _check_waiting(certificate, world, rules, moment)
     return {f"certificate/{number}": certificate}
 
 
@@ -112,29 +112,49 @@ def _check_catalogue(said: Said, world: World, rules: SchemeRules, moment: Momen
         )
 
 
-def _check_revoked(certificate: Certificate, world: World, rules: SchemeRules, moment: Moment) -> None:
-    """Who lost a certificate of this scheme by revocation waits before being certified again, by whatever body.
+def _check_waiting(certificate: Certificate, world: World, rules: SchemeRules, moment: Moment) -> None:
+    """Who lost a certificate of this scheme by revocation, or has one suspended through a fault of its own, waits
+    before being certified again, by whatever body.
 
-    Known by the holder's credit code; a revocation that was annulled does not count. History inside an open backfill
-    is taken as it happened.
+    Known by the holder's credit code; what was annulled does not count. History inside an open backfill is taken as it
+    happened.
     """
-    months, uscc, day = rules["reapply_months"], certificate.holder.uscc, certificate.issued_on
-    body = world.body(certificate.body) if certificate.body else None
-    if months is None or uscc is None or (body and in_backfill(body, day, moment.today)):
+    uscc, day = certificate.holder.uscc, certificate.issued_on
+    if uscc is None or (rules["reapply_months"] is None and rules["reapply_suspended"] is None):
         return
-    for number in sorted(world.revoked_of(uscc)):
+    body = world.body(certificate.body) if certificate.body else None
+    if body and in_backfill(body, day, moment.today):
+        return
+    for number in sorted(world.lost_by(uscc)):
         lost = world.certificate(number)
         if lost is None or lost.scheme != certificate.scheme or lost.holder.uscc != uscc:
             continue
-        ended = interval_on(lost.statuses, day)
-        if ended is None or ended.status is not Status.REVOKED or ended.reason is None:
-            continue  # an issue that was annulled stands revoked, too, and is nobody's fault
-        until = add_months(ended.since, months)
-        if day < until:
-            raise SchemeRule(
-                f"{number} of this holder was revoked on {ended.since}: no new one before {until}",
-                pointer="/data/holder/uscc",
-            )
+        for what, since, until in _waits(lost, rules, day):
+            if day < until:
+                raise SchemeRule(
+                    f"{number} of this holder was {what} on {since}: no new one before {until}",
+                    pointer="/data/holder/uscc",
+                )
+
+
+def _waits(lost: Certificate, rules: SchemeRules, day: date) -> Iterator[tuple[str, date, date]]:
+    """(what happened, when, the first day on which the holder may be certified again) of a certificate, by a day."""
+    ended = interval_on(lost.statuses, day)
+    # An issue that was annulled stands revoked, too, and is nobody's fault: it has no reason.
+    if rules["reapply_months"] and ended and ended.status is Status.REVOKED and ended.reason is not None:
+        yield "revoked", ended.since, add_months(ended.since, rules["reapply_months"])
+    rule, open_ = rules["reapply_suspended"], _not_lifted(lost, day)
+    if rule and open_ and open_.reason in rule["reasons"]:
+        yield f"suspended ({open_.reason})", open_.since, add_months(open_.since, rule["months"])
+
+
+def _not_lifted(lost: Certificate, day: date) -> StatusInterval | None:
+    """The suspension that was not lifted by a day, though it may have ended with the certificate: to cancel what is
+    suspended must not be a way around the wait. One that was lifted is settled."""
+    begun = [interval for interval in lost.statuses if interval.since <= day]
+    while begun and begun[-1].status in (Status.CANCELLED, Status.REVOKED):
+        begun.pop()
+    return begun[-1] if begun and begun[-1].status is Status.SUSPENDED else None
 
 
 def _product_class(said: Said) -> str | None:

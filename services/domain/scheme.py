@@ -59,6 +59,13 @@ class EarlierRule(TypedDict):
     until: str
 
 
+class ReapplySuspended(TypedDict):
+    """How long a suspension for one of these reasons bars a new certificate, counted from its first day."""
+
+    months: int
+    reasons: list[str]
+
+
 class UnitCodes(TypedDict):
     """The form of a single unit's mark code, what people call it, and the rules that it is or was made by."""
 
@@ -105,6 +112,7 @@ SchemeRules = TypedDict(
         "surveillance_grace_days": int,
         "receive_within_days": int,
         "reapply_months": int | None,
+        "reapply_suspended": ReapplySuspended | None,
         "consequence": dict[str, dict[str, Judgement]],
         "same_product": bool,
         "unit_codes": UnitCodes | None,
@@ -148,6 +156,7 @@ _ABSENT: dict[str, object] = {
     "surveillance_grace_days": 0,
     "receive_within_days": 30,
     "reapply_months": None,
+    "reapply_suspended": None,
     "consequence": {},
     "same_product": False,
     "unit_codes": None,

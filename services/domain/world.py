@@ -36,8 +36,8 @@ class World(Protocol):
     def mark_owner(self, mark_no: str) -> str | None:
         """The certificate that holds this mark number."""
 
-    def revoked_of(self, uscc: str) -> Collection[str]:
-        """The numbers of this holder's certificates that were ever revoked, whatever has become of that since."""
+    def lost_by(self, uscc: str) -> Collection[str]:
+        """The numbers of this holder's certificates that were ever revoked or suspended, whatever came of it."""
 
     def body(self, approval_no: str) -> BodyState | None: ...
     def alliance(self, alliance_id: str) -> AllianceState | None: ...

@@ -33,6 +33,10 @@ KEPT = 16 << 20
 _ABOUT_CERTIFICATES = ("certmark.certificate.", "certmark.mark.", "certmark.declaration.")
 
 
+_LOST = (Status.REVOKED, Status.SUSPENDED)
+"""What a scheme may make a holder wait for who wants to be certified again."""
+
+
 class Register:
     """The register as a batch sees it: what was loaded, what the batch has changed, and what it will save.
 
@@ -50,9 +54,9 @@ class Register:
         self._told: dict[str, list[Told]] = {}
         self._entries: dict[str, Told] = {}
         self._annulled: set[str] = set()
-        self._revoked: dict[str, set[str]] = {}
-        self.new_revoked: set[tuple[str, str]] = set()
-        """(credit code, certificate number) of what this batch found revoked: where the next are looked for."""
+        self._lost: dict[str, set[str]] = {}
+        self.new_lost: set[tuple[str, str]] = set()
+        """(credit code, number) of what this batch found revoked or suspended: where the next are looked for."""
         self.quarantined: set[str] = set()
         """Digests in quarantine that events of this batch resolve."""
 
@@ -63,7 +67,7 @@ class Register:
         self._certificates.clear()
         self._weight = 0
         self._calendars = None
-        self.new_revoked = set()
+        self.new_lost = set()
 
     def load(self, cur: Cursor, numbers: set[str], mark_nos: set[str]) -> None:
         """The certificates and mark numbers that a batch is about, those read that no batch before has left here."""
@@ -75,8 +79,8 @@ class Register:
         self._forget_beyond(KEPT, wanted)
         self._mark_owners = store.mark_owners(cur, mark_nos) if mark_nos else {}
 
-    def load_revoked(self, cur: Cursor, events: Sequence[Event]) -> None:
-        """Which certificates of the holders that these events are about were ever revoked, where a rule asks for that.
+    def load_lost(self, cur: Cursor, events: Sequence[Event]) -> None:
+        """Which certificates of the holders that these events are about were ever revoked or suspended.
 
         Issues; and corrections of issues, so after `load_told`.
         """
@@ -89,8 +93,8 @@ class Register:
         holders += [data.get("holder") for data in told]
         # What a correction says has not been checked against the corrected event's form yet.
         usccs = {str(holder["uscc"]) for holder in holders if isinstance(holder, dict) and holder.get("uscc")}
-        self._revoked = store.revoked_of(cur, usccs) if usccs else {}
-        missing = {f"certificate/{number}" for numbers in self._revoked.values() for number in numbers}
+        self._lost = store.lost_by(cur, usccs) if usccs else {}
+        missing = {f"certificate/{number}" for numbers in self._lost.values() for number in numbers}
         if missing := missing - self._certificates.keys():
             self._keep(store.records_of(cur, missing))
 
@@ -164,9 +168,9 @@ class Register:
             ]
             self._mark_owners.update(new)
             uscc = value.holder.uscc
-            if uscc is not None and any(interval.status is Status.REVOKED for interval in value.statuses):
-                self._revoked.setdefault(uscc, set()).add(number)
-                self.new_revoked.add((uscc, number))
+            if uscc is not None and any(interval.status in _LOST for interval in value.statuses):
+                self._lost.setdefault(uscc, set()).add(number)
+                self.new_lost.add((uscc, number))
         self._values[key] = value
         if key.startswith("calendar/"):
             self._calendars = None
@@ -190,7 +194,7 @@ class Register:
         """These stand now. A batch that was not committed leaves wrong values behind: `reload` before the next."""
         administrative = {key: record for key, record in records.items() if not key.startswith("certificate/")}
         self.administrative |= administrative
-        self.new_revoked = set()
+        self.new_lost = set()
         self._keep({key: record for key, record in records.items() if key not in administrative})
 
     # World
@@ -205,8 +209,8 @@ class Register:
     def mark_owner(self, mark_no: str) -> str | None:
         return self._mark_owners.get(mark_no)
 
-    def revoked_of(self, uscc: str) -> Set[str]:
-        return self._revoked.get(uscc, set())
+    def lost_by(self, uscc: str) -> Set[str]:
+        return self._lost.get(uscc, set())
 
     def body(self, approval_no: str) -> BodyState | None:
         return cast(BodyState | None, self._values.get(f"body/{approval_no}"))

@@ -214,8 +214,8 @@ class _World:
         certificate = self.certificate(number) if number is not None else None
         return number if certificate is not None and certificate.mark(mark_no) is not None else None
 
-    def revoked_of(self, uscc: str) -> Collection[str]:
-        return store.revoked_of(self._cur, [uscc]).get(uscc, ())
+    def lost_by(self, uscc: str) -> Collection[str]:
+        return store.lost_by(self._cur, [uscc]).get(uscc, ())
 
     def body(self, approval_no: str) -> BodyState | None:
         return cast(BodyState | None, self._values.get(f"body/{approval_no}"))

@@ -295,10 +295,10 @@ def mark_owners(cur: Cursor, mark_nos: Collection[str]) -> dict[str, str]:
     return dict(cur.fetchall())
 
 
-def revoked_of(cur: Cursor, usccs: Collection[str]) -> dict[str, set[str]]:
-    """By credit code, the certificates of these holders that were ever revoked."""
+def lost_by(cur: Cursor, usccs: Collection[str]) -> dict[str, set[str]]:
+    """By credit code, the certificates of these holders that were ever revoked or suspended."""
     cur.execute(
-        "SELECT uscc, certificate_no FROM revoked_holders WHERE uscc = ANY(%s::text[])",
+        "SELECT uscc, certificate_no FROM losing_holders WHERE uscc = ANY(%s::text[])",
         (_array(usccs),),
     )
     found: dict[str, set[str]] = {}
@@ -517,11 +517,11 @@ def save_marks(cur: Cursor, owners: Iterable[tuple[str, str]]) -> None:
     _copy(cur, "marks", "mark_no, certificate_no", [f"{_field(mark)}\t{_field(number)}\n" for mark, number in owners])
 
 
-def save_revoked(cur: Cursor, revoked: Collection[tuple[str, str]]) -> None:
-    """(credit code, certificate number) of what was revoked."""
+def save_lost(cur: Cursor, revoked: Collection[tuple[str, str]]) -> None:
+    """(credit code, certificate number) of what was revoked or suspended."""
     if revoked:
         execute_values(
-            cur, "INSERT INTO revoked_holders (uscc, certificate_no) VALUES %s ON CONFLICT DO NOTHING", list(revoked)
+            cur, "INSERT INTO losing_holders (uscc, certificate_no) VALUES %s ON CONFLICT DO NOTHING", list(revoked)
         )
 
 

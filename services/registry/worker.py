@@ -271,7 +271,7 @@ class Worker:
         others = {number for e in told for number in _others_named(e)}
         self.register.load(cur, subjects | others, mark_nos | {subject_of(e) for e in told if _may_bring_a_mark(e)})
         self.register.load_told(cur, [(e, subject_of(e)) for e in told])
-        self.register.load_revoked(cur, told)
+        self.register.load_lost(cur, told)
         self.register.quarantined = set(again)
         ids, sources = {e.id for e in events}, {e.source for e in events}
         batch = Batch(
@@ -354,7 +354,7 @@ def save(cur: Cursor, batch: Batch, records: dict[str, StoredRecord], after: Hea
     store.save_records(cur, records.values())
     store.save_places(cur, batch.places)
     store.save_marks(cur, batch.new_marks)
-    store.save_revoked(cur, batch.register.new_revoked)
+    store.save_lost(cur, batch.register.new_lost)
     code_runs.save_announced(cur, batch.new_runs)
     store.save_chains(cur, [(*chain, *batch.chains[chain]) for chain in sorted(batch.changed_chains)])
     store.park(cur, batch.parked.values())

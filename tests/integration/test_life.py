@@ -112,11 +112,44 @@ def test_who_lost_a_certificate_by_revocation_waits_whichever_batch_it_was(regis
     decision = register.say(BODY, "certificate.issued", a_number(), lately(holder=holder))
     assert (refused_for(decision), decision["pointer"]) == ("scheme-rule", "/data/holder/uscc")
     assert lost in decision["detail"]
-    assert register.rows("SELECT certificate_no FROM revoked_holders WHERE uscc = %s", holder["uscc"]) == [(lost,)]
+    assert register.rows("SELECT certificate_no FROM losing_holders WHERE uscc = %s", holder["uscc"]) == [(lost,)]
     number = a_number()
     issued = register.say(BODY, "certificate.issued", number, lately(holder=stranger))
     correction = {"of": issued["digest"], "fields": {"holder": holder}}
     assert refused_for(register.say(BODY, "certificate.corrected", number, correction)) == "bad-correction"
+
+
+def test_who_has_one_suspended_through_a_fault_of_its_own_waits_until_it_is_lifted(register: Register) -> None:
+    rule = {"reasons": ["S02", "S03"], "months": 12}
+    publish(register, "at-fault", a_scheme(reapply_suspended=rule, suspension_limit_months=6))
+
+    def again(uscc: str, issued_on: str = ago(1)) -> dict[str, Any]:
+        days = dict.fromkeys(("effective_at", "issued_on", "valid_from"), issued_on)
+        first = a_first_event("at-fault", holder={"name": "示范公司", "uscc": uscc}) | days
+        return register.say(BODY, "certificate.issued", a_number(), first)
+
+    def suspended(uscc: str, reason: str) -> str:
+        number = register.issue("at-fault", holder={"name": "示范公司", "uscc": uscc})
+        said = a_suspension(effective_at=ago(30), reason=reason)
+        assert accepted(register.say(BODY, "certificate.suspended", number, said))
+        return number
+
+    lifted, cancelled, asked = ("91310104MAXX01000K", "91310104MAXX01001N", "91310104MAXX01002R")
+    number = suspended(lifted, "S03")
+    decision = again(lifted)
+    assert (refused_for(decision), decision["pointer"]) == ("scheme-rule", "/data/holder/uscc")
+    assert f"{number} of this holder was suspended (S03) on {ago(30)}" in decision["detail"]
+    assert accepted(again(lifted, ago(40))), "before it was suspended"
+    said = {"effective_at": ago(2), "verified_on": ago(3)}
+    assert accepted(register.say(BODY, "certificate.resumed", number, said))
+    assert accepted(again(lifted)), "settled"
+
+    number = suspended(cancelled, "S02")
+    assert accepted(register.say(BODY, "certificate.cancelled", number, {"effective_at": ago(2), "reason": "C04"}))
+    assert refused_for(again(cancelled)) == "scheme-rule", "cancelling is no way around the wait"
+
+    suspended(asked, "S08")
+    assert accepted(again(asked)), "at the holder's own request"
 
 
 def lately(**data: Any) -> dict[str, Any]:
