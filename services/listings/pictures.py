@@ -4,7 +4,6 @@ A picture of 100 megapixels is refused by its header, before a pixel is unpacked
 extra (`print_reader.py`), and what it reads is kept apart from what codes say.
 """
 
-import io
 import zipfile
 from collections.abc import Callable
 from functools import lru_cache
@@ -85,31 +84,16 @@ def _names(named: str) -> list[str]:
 
 def texts_in(data: bytes) -> tuple[str, ...] | None:
     """The texts of the QR codes in a picture; None where it is none, or too large to be looked at."""
-    import zxingcpp
+    from services.marks.photo import qr_texts  # where there are pictures at all
 
     grey = _grey(data)
-    if grey is None:
-        return None
-    found = zxingcpp.read_barcodes(grey, formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode))
-    return tuple(str(code.text) for code in found if code.text)
+    return None if grey is None else tuple(qr_texts(grey))
 
 
 def _grey(data: bytes) -> Image.Image | None:
+    from services.marks.photo import NotAPicture, PictureTooLarge, grey_of
+
     try:
-        with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP", "GIF", "BMP")) as image:
-            if image.width * image.height > LARGEST:
-                return None
-            image.draft("L", (_WIDEST, _WIDEST))  # a JPEG is unpacked at a part of its size
-            grey = image.convert("L")
-    except (
-        OSError,
-        ValueError,
-        SyntaxError,
-        Image.DecompressionBombError,
-        Image.DecompressionBombWarning,
-        MemoryError,
-    ):
+        return grey_of(data, LARGEST_FILE, LARGEST, _WIDEST)
+    except (NotAPicture, PictureTooLarge):
         return None
-    if max(grey.size) > _WIDEST:
-        grey.thumbnail((_WIDEST, _WIDEST))
-    return grey

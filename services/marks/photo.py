@@ -31,24 +31,47 @@ def codes_in(data: bytes) -> list[str]:
     """The texts of the QR codes in a picture, each once, at most MOST_CODES of them.
 
     Raises:
-        PictureTooLarge: more than LARGEST_FILE bytes, or its head says more than MOST_PIXELS: nothing is decoded then.
+        PictureTooLarge, NotAPicture: as `grey_of`.
+    """
+    return list(dict.fromkeys(qr_texts(grey_of(data))))[:MOST_CODES]
+
+
+def grey_of(
+    data: bytes, most_bytes: int = LARGEST_FILE, most_pixels: int = MOST_PIXELS, widest: int | None = None
+) -> Image.Image:
+    """A picture in shades of grey over white; no wider or higher than `widest`, where that is given.
+
+    Raises:
+        PictureTooLarge: more than `most_bytes`, or its head says more than `most_pixels`: nothing is decoded then.
         NotAPicture: of none of these KINDS, damaged, or a text in it would inflate too far.
     """
-    if len(data) > LARGEST_FILE:
-        raise PictureTooLarge(f"{len(data)} bytes; a picture has at most {LARGEST_FILE}")
+    if len(data) > most_bytes:
+        raise PictureTooLarge(f"{len(data)} bytes; a picture has at most {most_bytes}")
     try:
-        with warnings.catch_warnings(), Image.open(io.BytesIO(data), formats=KINDS) as picture:
+        with warnings.catch_warnings():
             # Pillow warns of bombs above its own limit, which is higher than ours.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            if picture.width * picture.height > MOST_PIXELS:
-                raise PictureTooLarge(f"{picture.width} × {picture.height}; a picture has at most {MOST_PIXELS} pixels")
-            grey = _over_white(picture).convert("L")
+            with Image.open(io.BytesIO(data), formats=KINDS) as picture:
+                if picture.width * picture.height > most_pixels:
+                    raise PictureTooLarge(
+                        f"{picture.width} × {picture.height}; a picture has at most {most_pixels} pixels"
+                    )
+                if widest is not None:
+                    picture.draft("L", (widest, widest))  # a JPEG is unpacked at a part of its size
+                grey = _over_white(picture).convert("L")
     except Image.DecompressionBombError:
-        raise PictureTooLarge(f"a picture has at most {MOST_PIXELS} pixels") from None
+        raise PictureTooLarge(f"a picture has at most {most_pixels} pixels") from None
     except (OSError, UnidentifiedImageError, ValueError, SyntaxError, EOFError, MemoryError):
         raise NotAPicture("the image is of another kind, or damaged") from None
-    found = zxingcpp.read_barcodes(grey, formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode))
-    return list(dict.fromkeys(str(code.text) for code in found if code.valid))[:MOST_CODES]
+    if widest is not None and max(grey.size) > widest:
+        grey.thumbnail((widest, widest))
+    return grey
+
+
+def qr_texts(picture: Image.Image) -> list[str]:
+    """The text of every QR code in a decoded picture."""
+    found = zxingcpp.read_barcodes(picture, formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode))
+    return [str(code.text) for code in found if code.valid and code.text]
 
 
 def _over_white(picture: Image.Image) -> Image.Image:

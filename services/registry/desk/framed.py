@@ -55,8 +55,10 @@ def _drawn(data: bytes, most_pixels: int) -> bytes:
     import zxingcpp
     from PIL import Image, ImageDraw
 
+    from services.marks.photo import KINDS
+
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-    with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP", "GIF", "BMP")) as opened:
+    with Image.open(io.BytesIO(data), formats=KINDS) as opened:
         if opened.width * opened.height > most_pixels:
             raise ValueError("too many pixels")
         picture = opened.convert("RGB")
