@@ -23,6 +23,21 @@ from services.settings import Settings, settings_from
 ROOT = Path(__file__).resolve().parents[1]
 KAFKA_LIBS = ROOT / ".cache" / "kafka" / "libs"
 IN_MEMORY = ("tests/unit", "tests/property")
+LONG = (
+    "fault/test_kill.py",
+    "integration/test_pages.py",
+    "integration/test_registry.py",
+    "integration/test_ingest.py",
+    "integration/test_log.py",
+    "integration/test_secured_kafka.py",
+    "integration/test_conform.py",
+    "integration/test_scan.py",
+    "integration/test_embedded.py",
+    "integration/test_projector.py",
+    "integration/test_two_clocks.py",
+    "integration/test_checks.py",
+)
+"""Files whose tests take more than ten seconds together, the longest first."""
 SettingsFor = Callable[..., Settings]
 
 # A property holds or does not; how long it takes is for the bench to say.
@@ -30,11 +45,18 @@ hypothesis.settings.register_profile("certmark", deadline=None)
 hypothesis.settings.load_profile("certmark")
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Unit and property tests run in memory: a socket other than a Unix one is an error there."""
+    """Unit and property tests run in memory: a socket other than a Unix one is an error there.
+
+    Files that take long are begun first, in whatever order the rest comes: begun last, one would leave the other
+    process with nothing to do.
+    """
     for item in items:
         if any(item.path.is_relative_to(ROOT / folder) for folder in IN_MEMORY):
             item.add_marker("disable_socket")
+    place = {ROOT / "tests" / name: number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: place.get(item.path, len(LONG)))
 
 
 @pytest.hookimpl(trylast=True)

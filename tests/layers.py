@@ -10,6 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 PARALLEL = ("-n", "2")
+A_FILE_TO_A_PROCESS = ("--dist", "loadfile", "--no-loadscope-reorder")
+"""In the order of `tests/conftest.py`, which begins with what takes longest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,21 +25,19 @@ class Layer:
 
 
 LAYERS = (
-    Layer("unit and property", ("tests/unit", "tests/property"), PARALLEL),
-    Layer("contract", ("tests/contract",)),
+    Layer("unit, property and contract", ("tests/unit", "tests/property", "tests/contract"), PARALLEL),
     Layer(
         "integration",
         ("tests/integration",),
-        (*PARALLEL, "--dist", "loadfile"),
+        (*PARALLEL, *A_FILE_TO_A_PROCESS),
         needs=("kafka", "chromium", "fonts", "pango", "npm", "scanner"),
     ),
     Layer(
-        "fault and e2e",
-        ("tests/fault", "tests/e2e"),
-        (*PARALLEL, "--dist", "loadfile"),
-        needs=("kafka", "chromium", "fonts", "pango", "npm", "scanner"),
+        "fault, e2e and clients",
+        ("tests/fault", "tests/e2e", "tests/clients"),
+        (*PARALLEL, *A_FILE_TO_A_PROCESS),
+        needs=("kafka", "chromium", "fonts", "pango", "jdk", "go", "node", "npm", "scanner"),
     ),
-    Layer("clients", ("tests/clients",), needs=("jdk", "go", "node", "npm", "scanner")),
 )
 LINTERS = (
     ("ruff", ("ruff", "check", ".")),

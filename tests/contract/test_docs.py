@@ -379,6 +379,20 @@ def test_an_example_needs_its_language_alone(name: str, imports: str, own: str) 
     assert all(re.match(own, module) for module in found), found
 
 
+NO_CODE = re.compile(r"\s*(//|#|/?\*|import |from |package |$)")
+
+
+@pytest.mark.parametrize("name", ["publish.py", "Publish.java", "publish.go", "publish.mjs"])
+def test_a_clients_lines_are_counted(name: str) -> None:
+    """Without imports, comments and blank lines, as the page says."""
+    source = (EXAMPLES / name).read_text(encoding="utf-8")
+    for aside in (r'\A""".*?"""', r'^    """.*?"""$', r"^import \(.*?^\)"):
+        source = re.sub(aside, "", source, flags=re.DOTALL | re.MULTILINE)
+    counted = sum(NO_CODE.match(line) is None for line in source.splitlines())
+    page = (DOCS / "connect.md").read_text(encoding="utf-8")
+    assert f"(examples/{name}) | {counted} |" in page
+
+
 class Desk(BaseHTTPRequestHandler):
     """A stand-in for both services, which keeps what it is sent: busy at first, then slow to decide."""
 

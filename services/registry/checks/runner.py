@@ -7,7 +7,6 @@ belongs to the session that holds its advisory lock; with the session the lock i
 import contextlib
 import os
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -20,12 +19,12 @@ from services.domain.listing import Sighting
 from services.events.keys import load_key
 from services.listings.reading import Frame, Reading
 from services.listings.workers import CheckingStopped, Codes, Workers, sightings
-from services.postgres import Connection, connect, database_url, transaction, wait_for_notify
+from services.postgres import database_url, transaction
 from services.registry.checks import again, bundles, evidence, store, watches
 from services.registry.checks.source import RegisterSource, learn_parties
 from services.registry.checks.store import Job
 from services.registry.feeds import NoSeal
-from services.registry.process import run_until_stopped
+from services.registry.process import Connections, run_until_stopped, step_by_step
 from services.settings import Settings
 
 _LOOK = 2.0
@@ -48,26 +47,18 @@ class Runner:
         self.apart = apart
         self.processes = processes or os.cpu_count() or 1
         self.stopping = False
-        self._connection: Connection | None = None
-        self._listener: Connection | None = None
+        self._connections = Connections(settings, store.CHANNEL)
 
     def run(self) -> None:
-        while not self.stopping:
-            try:
-                if not self.step() and not self.stopping:
-                    self._wait()
-            except Fault as fault:
-                telemetry.warning("checks: fault, trying again", fault=type(fault).__name__, detail=fault.detail)
-                self.drop()
-                time.sleep(0.5)
-        self.drop()
+        """Work until told to stop. Raises NotConfigured: a person must look."""
+        step_by_step("checks", self, pause=0.5)
 
     def step(self) -> bool:
         """Run one check, if there is one; otherwise learn the parties of what was decided lately."""
-        with transaction(self._connected()) as cur:
+        with transaction(self._connections.working()) as cur:
             job = store.take(cur)
         if job is None:
-            with transaction(self._connected()) as cur:
+            with transaction(self._connections.working()) as cur:
                 store.forget_unsent(cur)
                 forgotten = store.forget_material(cur, self.settings.check_material_days)
                 wanted = bundles.take(cur)
@@ -82,24 +73,24 @@ class Runner:
         except Fault:
             raise  # the check stays as it is: it is taken again
         except CertmarkError as error:
-            with transaction(self._connected()) as cur:
+            with transaction(self._connections.working()) as cur:
                 store.fail(cur, job.id, error.slug, error.detail)
-        with transaction(self._connected()) as cur:
+        with transaction(self._connections.working()) as cur:
             store.leave(cur, job.id)
         return True
 
     def _watch(self) -> bool:
         """One thing that watches wait for: keys to be kept, entries to be noticed, a look; whether there was one."""
-        with transaction(self._connected()) as cur:
+        with transaction(self._connections.working()) as cur:
             watches.tidy(cur)
             new = watches.unprepared(cur)
         if new is not None:
             self._prepare(new)
             return True
-        with transaction(self._connected()) as cur:
+        with transaction(self._connections.working()) as cur:
             more = watches.notice(cur, self.today())
         # A crash here finds the watches marked as they are.
-        with transaction(self._connected()) as cur:
+        with transaction(self._connections.working()) as cur:
             return watches.open_look(cur, self.today(), self.apart) or more
 
     def _prepare(self, job: Job) -> None:
@@ -116,10 +107,10 @@ class Runner:
             raise
         except CertmarkError as error:  # it was read once: the watch ends, and its check says until when it was
             telemetry.warning("a watched check cannot be read", check=job.id, code=error.slug, detail=error.detail)
-            with transaction(self._connected()) as cur:
+            with transaction(self._connections.working()) as cur:
                 watches.end(cur, job)
             return
-        with transaction(self._connected()) as cur:
+        with transaction(self._connections.working()) as cur:
             watches.prepare(cur, job.id, told)
 
     def _bundle(self, job: Job) -> None:
@@ -130,15 +121,15 @@ class Runner:
                 if not self.settings.seal_key.exists():
                     raise NoSeal("this process holds no key to seal the bundle with")
                 key = load_key(self.settings.seal_key)
-                with transaction(self._connected()) as cur:
+                with transaction(self._connections.working()) as cur:
                     evidence.write_bundle(cur, job, key, path)
             except Fault:
                 raise
             except CertmarkError as error:
-                with transaction(self._connected()) as cur:
+                with transaction(self._connections.working()) as cur:
                     bundles.fail(cur, job.id, error.slug, error.detail)
                 return
-            with transaction(self._connected()) as cur, path.open("rb") as file:
+            with transaction(self._connections.working()) as cur, path.open("rb") as file:
                 bundles.keep(cur, job.id, file)
 
     def _run(self, job: Job) -> None:
@@ -157,7 +148,7 @@ class Runner:
             workers = stack.enter_context(Workers(self.processes, make))
             opening = partial(self._opening, job)
             reading = stack.enter_context(Reading(file, job.mapping, job.sheet, images, opening=opening))
-            with transaction(self._connected()) as cur:
+            with transaction(self._connections.working()) as cur:
                 store.understood(cur, job.id, reading.about.kind, reading.about.columns, reading.about.about)
                 done = store.done_frames(cur, job.id)
             if look is not None:
@@ -176,7 +167,7 @@ class Runner:
                 if not self._save(job, workers, frames):
                     return
             assert reading.total is not None
-            with transaction(self._connected()) as cur:
+            with transaction(self._connections.working()) as cur:
                 store.finish(cur, job.id, reading.total)
 
     def _run_again(self, job: Job, workers: Workers, codes_from: Reading, reading: Reading) -> None:
@@ -185,7 +176,7 @@ class Runner:
         codes = Codes()
         for frame in codes_from:
             codes.of(frame)
-        with transaction(self._connected()) as cur:
+        with transaction(self._connections.working()) as cur:
             first = store.job(cur, job.again_of)
             assert first is not None
             since, until = (again.Since(one.seq, one.day, one.rule_set) for one in (first, job))
@@ -194,23 +185,23 @@ class Runner:
             store.throw_frames(cur, job.id)  # what a process found that was killed is found again
 
         def before(frame: Frame) -> list[bytes]:
-            with transaction(self._connected()) as cur:
+            with transaction(self._connections.working()) as cur:
                 return store.lines_of_frame(cur, first.id, frame.first)
 
         done = self._differences(job, workers, iter(reading), before, touched, codes.copied)
         if done is not None:
             looked_at, found = done
-            with transaction(self._connected()) as cur:
+            with transaction(self._connections.working()) as cur:
                 store.looked_at(cur, job.id, looked_at)
                 store.finish(cur, job.id, found)
 
     def _look_of(self, job: Job) -> watches.Look:
-        with transaction(self._connected()) as cur:
+        with transaction(self._connections.working()) as cur:
             store.throw_frames(cur, job.id)  # what a process found that was killed is found again
             return watches.look_of(cur, job)
 
     def _finish_look(self, job: Job, looked_at: int, found: int) -> None:
-        with transaction(self._connected()) as cur:
+        with transaction(self._connections.working()) as cur:
             store.looked_at(cur, job.id, looked_at)
             watches.finish_look(cur, job, looked_at, found)
         # A crash before this line looks again, with the same outcome; after it everything has been told once.
@@ -229,7 +220,7 @@ class Runner:
                     return
 
         def before(frame: Frame) -> list[bytes]:
-            with transaction(self._connected()) as cur:
+            with transaction(self._connections.working()) as cur:
                 return watches.told_of_frame(cur, check_id, frame.first)
 
         done = self._differences(job, workers, concerned(), before, look.touched, look.copied)
@@ -262,7 +253,7 @@ class Runner:
             looked_at += checked.rows
             changed, places = again.differences(parts.pop(checked.first), checked, found)
             if changed.rows:
-                with transaction(self._connected()) as cur:
+                with transaction(self._connections.working()) as cur:
                     if not store.save_frame(cur, job.id, changed, checked.first, places):
                         return None
                 found += changed.rows
@@ -273,46 +264,32 @@ class Runner:
         for checked in workers.checked(frames):
             if self.stopping:
                 raise CheckingStopped("told to stop")
-            with transaction(self._connected()) as cur:
+            with transaction(self._connections.working()) as cur:
                 if not store.save_frame(cur, job.id, checked):
                     return False
             # A crash before this line does the frame again, with the same outcome: the position is pinned.
         return True
 
     def _opening(self, job: Job, about: int) -> None:
-        with transaction(self._connected()) as cur:
+        with transaction(self._connections.working()) as cur:
             store.opening(cur, job.id, about)
 
     def _spooled(self, job_id: str, what: str, folder: Path) -> Path | None:
         path = folder / what
-        with transaction(self._connected()) as cur, path.open("wb") as file:
+        with transaction(self._connections.working()) as cur, path.open("wb") as file:
             for part in store.material(cur, job_id, what):
                 file.write(part)
         return path if path.stat().st_size or what == "file" else None
 
     def _learn(self) -> bool:
-        with transaction(self._connected()) as cur:
+        with transaction(self._connections.working()) as cur:
             return learn_parties(cur) > 0
 
-    def _wait(self) -> None:
-        if self._listener is None or self._listener.closed:
-            self._listener = connect(database_url(self.settings), autocommit=True)
-            with self._listener.cursor() as cur:
-                cur.execute(f"LISTEN {store.CHANNEL}")
-            return  # what came before we listened is found by looking once more
-        wait_for_notify(self._listener, _LOOK)
-
-    def _connected(self) -> Connection:
-        if self._connection is None or self._connection.closed:
-            self._connection = connect(database_url(self.settings))
-        return self._connection
+    def wait(self) -> None:
+        self._connections.wait(_LOOK)
 
     def drop(self) -> None:
-        for closing in (self._connection, self._listener):
-            if closing is not None:
-                with contextlib.suppress(CertmarkError):
-                    closing.close()
-        self._connection = self._listener = None
+        self._connections.drop()
 
 
 def _unfinished(reading: Reading, codes: Codes, done: set[int]) -> Iterator[tuple[Frame, Mapping[str, Sighting]]]:
