@@ -2,30 +2,23 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from services.auth import Role
-from services.embedded import EmbeddedPostgres
+from services.domain.listing import check
 from services.listings import print_reader
+from services.listings.checking import unpacked
 from services.listings.reading import Reading
-from tests.checked import Desk, a_desk
+from tests.listings import demonstration_shelf
 
 pytestmark = pytest.mark.integration
 FONT = Path("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc")
 installed = pytest.mark.skipif(
     print_reader.print_reader() is None or not FONT.exists(), reason="tesseract or a Chinese font is not installed"
 )
-
-
-@pytest.fixture(scope="module")
-def desk(postgres_server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with a_desk(postgres_server, tmp_path_factory.mktemp("prints")) as made:
-        yield made
 
 
 def a_plate(path: Path, number: str) -> None:
@@ -49,26 +42,22 @@ def a_sheet(folder: Path, *pictures: str) -> Path:
 
 
 @installed
-def test_a_number_in_the_print_is_for_review_with_low_confidence(desk: Desk, tmp_path: Path) -> None:
+def test_a_number_in_the_print_is_for_review_with_low_confidence(tmp_path: Path) -> None:
     for name, number in (("known.png", "2023990703000117"), ("unknown.png", "2024990703009998")):
         a_plate(tmp_path / name, number)
     Image.new("RGB", (300, 300), "white").save(tmp_path / "empty.png")
     sheet = a_sheet(tmp_path, "known.png", "unknown.png", "empty.png")
-    archive = Path(shutil.make_archive(str(tmp_path / "pictures"), "zip", tmp_path))
-    who = desk.token(Role.PLATFORM, "图片")
-    with sheet.open("rb") as file, archive.open("rb") as images:
-        form = {"file": (file, "a.jsonl"), "images": (images, "pictures.zip")}
-        answer = desk.client.post("/v1/checks", data=form, headers=who)
-    assert answer.status_code == 202, answer.data
-    desk.run_all()
-    found = desk.get(f"/v1/checks/{answer.get_json()['id']}/findings", who)["items"]
-    known, unknown, empty = found
-    assert (known["verdict"], known["confidence"]) == ("review", "low")
-    assert known["registered"]["certificate_no"] == known["claimed"]["certificate_no"] == "2023990703000117"
-    assert "识别读出" in known["note"]["zh"]
-    assert (unknown["verdict"], unknown["confidence"], unknown["registered"]) == ("review", "low", None)
-    assert "L03" in unknown["rules"]
-    assert "识别读出" not in empty["note"]["zh"]
+    with Reading(sheet, pictures=Path(shutil.make_archive(str(tmp_path / "pictures"), "zip", tmp_path))) as reading:
+        (frame,) = reading
+    shelf = demonstration_shelf()
+    known, unknown, empty = (check(one, shelf) for one in unpacked(frame.packed, frame.first) if one is not None)
+    assert (known.verdict, known.confidence) == ("review", "low")
+    assert known.registered is not None
+    assert known.registered["certificate_no"] == known.claimed["certificate_no"] == "2023990703000117"
+    assert "识别读出" in known.note["zh"]
+    assert (unknown.verdict, unknown.confidence, unknown.registered) == ("review", "low", None)
+    assert "L03" in unknown.rules
+    assert "识别读出" not in empty.note["zh"]
 
 
 @installed
