@@ -26,7 +26,7 @@ LIFE: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 """What follows the issue of each certificate. The demonstration's open backfill admits these dates."""
 
-AT_ONCE = 4000
+AT_ONCE = 16_000
 """How many lives run side by side: eight batches, so that an event rarely meets its own certificate in a batch."""
 
 
