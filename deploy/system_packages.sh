@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages behind the given needs (java maven chromium fonts pango jdk go node npm wrk) where they are missing,
+# Installs the Debian packages behind the given needs (java maven chromium fonts pango tesseract jdk go node npm wrk) where they are missing,
 # as root or by sudo.
 set -eu
 missing=
@@ -17,6 +17,7 @@ for need in "$@"; do
     pango) # what weasyprint draws its PDF files with
         /sbin/ldconfig -p | grep -q libpangoft2-1.0.so.0 && /sbin/ldconfig -p | grep -q libharfbuzz-subset.so.0 ||
             missing="$missing libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0" ;;
+    tesseract) tesseract --list-langs 2>/dev/null | grep -q '^chi_sim$' || missing="$missing tesseract-ocr tesseract-ocr-chi-sim" ;;
     jdk) java_is_new_enough && java_compiles || missing="$missing openjdk-17-jdk-headless" ;;
     go)
         command -v go >/dev/null 2>&1 || {

@@ -30,7 +30,7 @@ LAYERS = (
         "integration",
         ("tests/integration",),
         (*PARALLEL, *A_FILE_TO_A_PROCESS),
-        needs=("kafka", "chromium", "fonts", "pango", "npm", "scanner"),
+        needs=("kafka", "chromium", "fonts", "pango", "tesseract", "npm", "scanner"),
     ),
     Layer(
         "fault, e2e and clients",

@@ -16,9 +16,6 @@ from tests.listings import demonstration_shelf
 
 pytestmark = pytest.mark.integration
 FONT = Path("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc")
-installed = pytest.mark.skipif(
-    print_reader.print_reader() is None or not FONT.exists(), reason="tesseract or a Chinese font is not installed"
-)
 
 
 def a_plate(path: Path, number: str) -> None:
@@ -41,7 +38,6 @@ def a_sheet(folder: Path, *pictures: str) -> Path:
     return path
 
 
-@installed
 def test_a_number_in_the_print_is_for_review_with_low_confidence(tmp_path: Path) -> None:
     for name, number in (("known.png", "2023990703000117"), ("unknown.png", "2024990703009998")):
         a_plate(tmp_path / name, number)
@@ -60,7 +56,6 @@ def test_a_number_in_the_print_is_for_review_with_low_confidence(tmp_path: Path)
     assert "识别读出" not in empty.note["zh"]
 
 
-@installed
 def test_the_reader_stops_when_its_time_is_up(tmp_path: Path) -> None:
     a_plate(tmp_path / "a.png", "2023990703000117")
     program = shutil.which(print_reader.PROGRAM)
