@@ -317,7 +317,7 @@ def test_what_was_tampered_with_is_found(register: Register, what: str, statemen
 @contextmanager
 def tampered(register: Register, seq: int, number: str, statement: str) -> Iterator[None]:
     """Something is changed behind the register's back, and put back as it was."""
-    kept = (("entries", f"seq = {seq}"), ("records", f"key = 'certificate/{number}'"))
+    kept = (("entries", f"seq = {seq}"), ("record_rows", f"key = 'certificate/{number}'"))
     with transaction(register.connection) as cur:
         for table, condition in kept:
             cur.execute(f"CREATE TABLE kept_{table} AS SELECT * FROM {table} WHERE {condition}")
