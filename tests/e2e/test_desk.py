@@ -115,7 +115,7 @@ def test_from_an_upload_to_a_bundle_and_a_case(browser: Browser, system: System,
 
 
 def test_a_watched_check_tells_what_has_changed(browser: Browser, system: System) -> None:
-    page, number, other = a_page(browser, system), "2025990701000062", "2023990707000871"
+    page, number, other = a_page(browser, system), "2024990707000999", "2023990707000871"
     sign_in(page, system, "shanghai-01")
     page.goto(f"{system.registry}/desk/checks/new")
     page.get_by_label("或粘贴").fill(f"行号\t标题\t证书编号\n甲\t加热器\t{number}\n乙\t插座\t{other}\n")
