@@ -17,7 +17,7 @@ VERIFYING = "processor µs a verification"
 
 def measure(progress: Progress, *, quick: bool) -> list[Figure]:
     """The life of certificates and issues alone, worker and relay running as processes of their own."""
-    count = 8_000 if quick else 20_000
+    count = 3_000 if quick else 12_000
     with stage() as register:
         register.found()
         author = Author(register.settings)
