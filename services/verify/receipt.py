@@ -107,9 +107,10 @@ def _receipt(node: Node, press: "Press", later: Later, question: Question) -> Re
         raise BadRequest("what was asked is no question that has one answer", pointer="/q")
     frame = node.frame(other_language=False)
     key = _key(answer, frame.language)
+    is_begun = later.is_begun(key)  # asked first: what ends in between is not begun again
     made = later.made(key)
     if made is None:
-        if not later.is_begun(key):
+        if not is_begun:
             _begin(node, press, later, key, answer, frame)
         return waiting(node, iri_to_uri(request.full_path.rstrip("?")))
     response = Response(made, content_type="application/pdf")

@@ -3,6 +3,7 @@
 import io
 import struct
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from PIL import Image
 
 from services.marks import qr
 from services.marks.photo import NotAPicture
+from services.verify.later import Later
 from services.verify.wording import ANSWERS, SEVERAL, Code
 from tests.sealed_register import NOW, SealedRegister, demonstration
 from tests.verify_service import Service, patiently
@@ -130,6 +132,26 @@ def test_what_is_no_photo_has_a_code(service: Service, data: bytes | None, statu
     assert answer.status_code == status, answer.text
     assert "Traceback" not in answer.text
     assert "<h1" in answer.text
+
+
+def test_a_photo_that_is_read_between_two_looks_is_not_missed(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[bytes | None] = []
+    made = Later.made
+
+    def looked_too_early(later: Later, key: str) -> bytes | None:
+        if not looked:
+            deadline = time.monotonic() + 20
+            while later.is_begun(key) and time.monotonic() < deadline:
+                time.sleep(0.01)
+            looked.append(None)
+            return None
+        return made(later, key)
+
+    monkeypatch.setattr(Later, "made", looked_too_early)
+    assert sent(service, picture(UNKNOWN), 90).status_code == 200
+    assert looked
 
 
 def test_one_client_sends_so_many_and_no_more(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
