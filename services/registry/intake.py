@@ -113,7 +113,7 @@ class Intake:
 
     def learn(self, jwk: dict[str, str]) -> None:
         """Tell the helper of a key, so that it can verify what comes with it."""
-        self._pipe.send(("key", jwk, 0, 0))
+        self._pipe.send(("key", jwk))
 
     def ask(self, position: int, wait: float) -> None:
         """Ask for the batch from a position; what was asked before and not received is dropped."""
@@ -165,17 +165,18 @@ def _serve(pipe: Pipe, settings: Settings, topic: Topic, parent: int) -> None:
     log: Log | None = None
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while os.getppid() == parent:
-            word, argument, wait, limit = pipe.recv()
+            word, *told = pipe.recv()
             if word == "key":
-                key = public_key(argument)
+                key = public_key(*told)
                 keys[key.kid] = key
                 continue
+            position, wait, limit = told
             try:
                 log = log or open_log(settings)
-                records = log.read(topic, argument, limit, wait)
-                pipe.send((argument, [_packed(prepare(record, keys)) for record in records]))
+                records = log.read(topic, position, limit, wait)
+                pipe.send((position, [_packed(prepare(record, keys)) for record in records]))
             except Fault as fault:
                 if log is not None:
                     log.close()
                     log = None
-                pipe.send((argument, fault))
+                pipe.send((position, fault))

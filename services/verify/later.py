@@ -76,20 +76,21 @@ class Later:
             raise WorkingAtCapacity(f"{AT_ONCE} are under way")
         threading.Thread(target=self._work, args=(key, work), name="later", daemon=True).start()
 
-    def is_begun(self, key: str) -> bool:
-        return self._begun(key).exists()
-
     def made(self, key: str) -> bytes | None:
-        """What was made; None as long as there is nothing.
+        """What was made; None while it is under way.
 
         Raises:
-            CertmarkError: one of the `refusals`, with which the making ended: told once.
+            NotKept: it is neither made nor under way. CertmarkError: one of the `refusals`, with which the making
+                ended: told once.
         """
+        is_begun = self._begun(key).exists()  # asked first: what ends in between is found made, or at the next look
         path = self._folder / key
         try:
             head, _, content = path.read_bytes().partition(b"\n")
         except OSError:
-            return None
+            if is_begun:
+                return None
+            raise NotKept("ask for it anew") from None
         error = json.loads(head)
         if error is None:
             return content

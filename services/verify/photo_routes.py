@@ -106,13 +106,8 @@ def add_photo(public: Blueprint, node: Node) -> None:
     def photo_read(key: str) -> Response:
         if not _KEY.fullmatch(key):
             raise NotKept("no photo has such an address")
-        is_begun = later.is_begun(key)  # asked first: what ends in between is found made, or at the next look
         texts = later.made(key)
-        if texts is not None:
-            return _answered(node, json.loads(texts))
-        if not is_begun:
-            raise NotKept("send the photo again")
-        return waiting(node, _href(key))
+        return waiting(node, _href(key)) if texts is None else _answered(node, json.loads(texts))
 
 
 def _href(key: str) -> str:

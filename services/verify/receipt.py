@@ -27,7 +27,7 @@ from services.marks import qr
 from services.verify import pages
 from services.verify.answer import Answer
 from services.verify.as_json import as_json, dumps
-from services.verify.later import Later, waiting
+from services.verify.later import Later, NotKept, waiting
 from services.verify.node import Node
 from services.verify.pages import Frame, Receipt, certificate_path
 from services.verify.receipt_press import read_frame, write_frame
@@ -107,11 +107,12 @@ def _receipt(node: Node, press: "Press", later: Later, question: Question) -> Re
         raise BadRequest("what was asked is no question that has one answer", pointer="/q")
     frame = node.frame(other_language=False)
     key = _key(answer, frame.language)
-    is_begun = later.is_begun(key)  # asked first: what ends in between is not begun again
-    made = later.made(key)
+    try:
+        made = later.made(key)
+    except NotKept:
+        _begin(node, press, later, key, answer, frame)
+        made = None
     if made is None:
-        if not is_begun:
-            _begin(node, press, later, key, answer, frame)
         return waiting(node, iri_to_uri(request.full_path.rstrip("?")))
     response = Response(made, content_type="application/pdf")
     name = answer.certificate.certificate_no if answer.certificate else answer.code

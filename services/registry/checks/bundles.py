@@ -58,13 +58,4 @@ def fail(cur: Cursor, job_id: str, code: str, detail: str) -> None:
 
 def content(cur: Cursor, job_id: str) -> Iterator[bytes]:
     """The bundle's bytes, part by part."""
-    part = 0
-    while True:
-        cur.execute(
-            "SELECT content FROM check_material WHERE check_id = %s AND what = %s AND part = %s", (job_id, _WHAT, part)
-        )
-        row = cur.fetchone()
-        if row is None:
-            return
-        yield bytes(row[0])
-        part += 1
+    return store.parts(cur, job_id, _WHAT)

@@ -238,26 +238,13 @@ def repeated(read: Read[Any], job: Job, holder: str) -> Job:
         raise evidence.NotDone(f"state {job.state}")
     if job.material_gone:
         raise evidence.MaterialGone("the time for which it is kept is over")
-    job_id, day = secrets.token_hex(16), civil_day(datetime.now(UTC))
 
-    def begin(cur: Cursor) -> None:
+    def begin(cur: Cursor) -> str:
         if store.unfinished_of(cur, holder) >= AT_ONCE:
             raise TooManyChecks(f"{AT_ONCE} checks wait or run")
-        store.add(
-            cur,
-            job_id,
-            job.holder,
-            name=job.name,
-            mapping=job.mapping,
-            platform=job.platform,
-            sheet=job.sheet,
-            day=day,
-            rule_set=RULE_SET,
-            again_of=job.again_of or job.id,
-        )
-        store.queue(cur, job_id, job.sha256 or "")
+        return store.repeat(cur, job, civil_day(datetime.now(UTC)), RULE_SET)
 
-    read(begin)
+    job_id = read(begin)
     found: Job | None = read(lambda cur: store.job(cur, job_id))
     assert found is not None
     return found

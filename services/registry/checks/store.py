@@ -1,6 +1,7 @@
 """The SQL of checks: jobs, their material, and their findings frame by frame."""
 
 import json
+import secrets
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -92,6 +93,26 @@ def queue(cur: Cursor, job_id: str, sha256: str) -> None:
     cur.execute(f"NOTIFY {CHANNEL}")
 
 
+def repeat(cur: Cursor, of: Job, day: date, rule_set: str, *, watched: bool = False) -> str:
+    """Queue a check of the same material by the register as it is now; its id. What repeats another has that one's."""
+    job_id = secrets.token_hex(16)
+    add(
+        cur,
+        job_id,
+        of.holder,
+        name=of.name,
+        mapping=of.mapping,
+        platform=of.platform,
+        sheet=of.sheet,
+        day=day,
+        rule_set=rule_set,
+        again_of=of.again_of or of.id,
+        watched=watched,
+    )
+    queue(cur, job_id, of.sha256 or "")
+    return job_id
+
+
 def job(cur: Cursor, job_id: str, holder: str | None = None) -> Job | None:
     """A check; of a holder alone where one is named."""
     cur.execute(
@@ -132,6 +153,11 @@ def material(cur: Cursor, job_id: str, what: str) -> Iterator[bytes]:
     """The parts of what was received, in order. A check that repeats another has that one's."""
     cur.execute("SELECT coalesce(again_of, id) FROM checks WHERE id = %s", (job_id,))
     (job_id,) = cur.fetchone() or (job_id,)
+    return parts(cur, job_id, what)
+
+
+def parts(cur: Cursor, job_id: str, what: str) -> Iterator[bytes]:
+    """The parts of what is kept of this very check, in order, read one at a time."""
     part = 0
     while True:
         cur.execute(

@@ -8,7 +8,6 @@ repeats it, and nothing is told twice.
 """
 
 import re
-import secrets
 from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -292,21 +291,7 @@ def open_look(cur: Cursor, today: date, apart: timedelta) -> bool:
     cur.execute(
         "DELETE FROM checks WHERE again_of = %s AND watched AND state IN ('failed', 'cancelled')", (watch.check_id,)
     )
-    look_id = secrets.token_hex(16)
-    store.add(
-        cur,
-        look_id,
-        first.holder,
-        name=first.name,
-        mapping=first.mapping,
-        platform=first.platform,
-        sheet=first.sheet,
-        day=today,
-        rule_set=RULE_SET,
-        again_of=first.id,
-        watched=True,
-    )
-    store.queue(cur, look_id, first.sha256 or "")
+    look_id = store.repeat(cur, first, today, RULE_SET, watched=True)
     cur.execute(
         "UPDATE check_watches SET open_id = %s, next_at = clock_timestamp() + %s WHERE check_id = %s",
         (look_id, apart, watch.check_id),
