@@ -22,7 +22,7 @@ from services.domain.consequence import Act, Allowed, Order, Reach, order_of
 from services.domain.errors import CertmarkError
 from services.domain.identifiers import certificate_number, normalised
 from services.domain.impostor import Origin, origin
-from services.domain.listing_rules import NOTES, RULE_SET, clause_on
+from services.domain.listing_rules import NOTES
 from services.domain.listing_standing import Verdict, standing_verdict
 from services.domain.listing_words import (
     LONGEST_TEXT,
@@ -296,12 +296,6 @@ def unreadable(row: str, shelf: Shelf) -> Finding:
     """The finding on a row that could not be read."""
     answer = _Answer([], "unreadable", ["unreadable"], judged=False)
     return _finding(Listing(row), answer, [], shelf, shelf.day)
-
-
-def legal_basis(finding: Finding) -> list[dict[str, object]]:
-    """The rules of a finding with the clauses in force on the day of capture, for reports and bundles."""
-    day = date.fromisoformat(str(finding.captured["day"]))
-    return [{"rule": rule, "rule_set": RULE_SET, "clause": clause_on(rule, day).words} for rule in finding.rules]
 
 
 # --- what the words say, whatever the number -------------------------------------------------------------

@@ -236,7 +236,6 @@ _ORGANIC = re.compile(r"有机(?!转换|码|肥|硅|玻璃|物|化|溶剂|会|�
 _IN_PICTURE = re.compile(
     r"(?:编号|证书|证书号|3C|CCC)[^,。;]{0,6}(?:见|如|详见|在)(?:上|下|详情|商品|主|左|右)?(?:图|照片)|见图片?中?(?:的)?(?:编号|证书)"
 )
-_CLAIMS = re.compile(r"(?:3C|CCC|强制性产品|有机|绿色产品|上品|体系|ISO ?[0-9]{4,5})[^,。;]{0,4}(?:认证|证书)")
 
 
 def advertises_no_assessment(plain: str) -> bool:
@@ -269,11 +268,6 @@ def claims_organic(plain: str) -> bool:
 def points_to_picture(plain: str) -> bool:
     """Whether the words say that the number is in a picture."""
     return ("图" in plain and _IN_PICTURE.search(plain) is not None) or "见照片" in plain
-
-
-def claims_certificate(plain: str) -> bool:
-    """Whether the words claim a certification by name."""
-    return any(_is_meant(plain, match) for match in _CLAIMS.finditer(plain))
 
 
 def _is_meant(plain: str, match: "re.Match[str]") -> bool:

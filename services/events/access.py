@@ -18,7 +18,6 @@ from services.events.kafka_log import CLIENT, faults_of, password_in, way_to
 from services.events.log import Topic, Topics
 from services.settings import Settings
 
-OWN_ROLES = ("registry", "events", "verify")
 ITERATIONS = 8192
 """Rounds of the password's salted hash; the broker takes 4,096 to 16,384."""
 _READ = (ACLOperation.READ, ACLOperation.DESCRIBE)

@@ -19,7 +19,7 @@ from services.verify.answer import Answer, Judgement, Unit, body_on, coverage, j
 from services.verify.notices import Notices, notice_json, recall_reason
 from services.verify.recognise import Question
 from services.verify.register import Directory, Found
-from services.verify.turns import judgement, said_on, turns_text
+from services.verify.turns import judgement, said_on
 from services.verify.wording import EXPECTED, SEVERAL, Code, Note, Text, wording
 
 _INTERNAL = ("v", "kind", "approver", "audit_refs", "headcount", "status", "marks")
@@ -173,14 +173,6 @@ _TAIL = (
 def dumps(value: object) -> bytes:
     """JSON in UTF-8 without spaces."""
     return orjson.dumps(value)
-
-
-def stored_timeline(found: Found) -> bytes | None:
-    """The days on which the answer to this certificate's number changes (`turns.py`).
-
-    None for one that falls with another: that one's record is needed, too.
-    """
-    return turns_text(judged_days(found)) if found.certificate.parent_no is None else None
 
 
 def judged_days(found: Found) -> list[tuple[date, Judgement]]:

@@ -28,7 +28,6 @@ NOTHING = Wording(
     ),
 )
 
-TOO_SHORT = Text("检索名称至少需要两个字。", "A name is searched for by two characters at least.")
 MORE = Text("结果过多，未全部列出；请多输入几个字。", "There are too many to list them all; type more of the name.")
 FURTHER = Text("下一页", "Next page")
 AS_HOLDER = Text("作为证书持有人检索", "As a holder only")

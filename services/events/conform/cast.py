@@ -86,15 +86,6 @@ class Cast:
         return self.keys[source]
 
 
-def given_keys(pairs: Mapping[str, Path]) -> dict[str, PrivateKey]:
-    """The keys of a system of one's own, by source.
-
-    Raises:
-        NotConfigured: a file holds no key.
-    """
-    return {source: load_key(path) for source, path in pairs.items()}
-
-
 def demonstration_keys(folder: Path, authority: str) -> dict[str, PrivateKey]:
     """The keys that the embedded demonstration has left in its folder, by source.
 
