@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bench.lives import FIRST, OF_CLASS, number_of
+
 CONNECTIONS = 16
 
 
@@ -26,30 +28,23 @@ class Load:
     """of the service that answers, for one answer: what other work on the machine disturbs least"""
 
 
-FIRST = 3_100_000
-"""The eight digits behind `20239907` of the first certificate that `lives.number_of` names."""
+def asked(port: int, path: str, first: int, count: int, seconds: float, spent: Callable[[], float]) -> Load:
+    """Ask `path` + number, each of `count` of `lives.number_of` as likely as any other, after a warm-up.
 
-
-def asked(port: int, prefix: str, count: int, seconds: float, spent: Callable[[], float]) -> Load:
-    """Ask `prefix` + eight digits, each of `count` numbers from FIRST on as likely as any other, after a warm-up.
-
-    `spent` tells the seconds of processor time that the service has used.
+    `first` says whether they are known ones. `spent` tells the seconds of processor time that the service has used.
 
     Raises:
         AssertionError: an answer was no 200.
     """
     way = _wrk if shutil.which("wrk") else _own
-    way(port, prefix, count, 1)
+    way(port, path, first, count, 1)
     before = spent()
-    load = way(port, prefix, count, seconds)
+    load = way(port, path, first, count, seconds)
     return replace(load, processor_us=(spent() - before) / (load.per_second * seconds) * 1e6)
 
 
-def _wrk(port: int, prefix: str, count: int, seconds: float) -> Load:
-    script = (
-        "request = function() return wrk.format('GET', "
-        f"string.format('{prefix}%08d', math.random({FIRST}, {FIRST + count - 1}))) end\n"
-    )
+def _wrk(port: int, path: str, first: int, count: int, seconds: float) -> Load:
+    script = uniform(path, first, count)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "uniform.lua"
         file.write_text(script, encoding="ascii")
@@ -64,14 +59,20 @@ def _wrk(port: int, prefix: str, count: int, seconds: float) -> Load:
     return Load(float(rate[1]), float(p99[1]) * unit, f"wrk, 1 thread, {CONNECTIONS} connections")
 
 
-def _own(port: int, prefix: str, count: int, seconds: float) -> Load:
+def uniform(path: str, first: int, count: int) -> str:
+    """What wrk runs: `lives.number_of` again, in its language."""
+    number = f"string.format('{path}%d0703%06d', {first} - math.floor(n / {OF_CLASS}), {FIRST} + n % {OF_CLASS})"
+    return f"request = function() local n = math.random(0, {count - 1}); return wrk.format('GET', {number}) end\n"
+
+
+def _own(port: int, path: str, first: int, count: int, seconds: float) -> Load:
     # A process of its own, so that the numbers and the progress bars of this one cost it nothing.
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        times = sorted(pool.apply(_client, (port, prefix, count, seconds)))
+        times = sorted(pool.apply(_client, (port, path, first, count, seconds)))
     return Load(len(times) / seconds, times[len(times) * 99 // 100] * 1000, f"asyncio, {CONNECTIONS} connections")
 
 
-def _client(port: int, prefix: str, count: int, seconds: float) -> list[float]:
+def _client(port: int, path: str, first: int, count: int, seconds: float) -> list[float]:
     """The seconds that each request took."""
     times: list[float] = []
     deadline = time.perf_counter() + seconds
@@ -80,8 +81,8 @@ def _client(port: int, prefix: str, count: int, seconds: float) -> list[float]:
         chance = random.Random(seed)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         while (started := time.perf_counter()) < deadline:
-            path = f"{prefix}{FIRST + chance.randrange(count):08d}"
-            writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode("ascii"))
+            number = number_of(chance.randrange(count), first)
+            writer.write(f"GET {path}{number} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode("ascii"))
             head = await reader.readuntil(b"\r\n\r\n")
             length = re.search(rb"content-length: (\d+)", head.lower())
             if length is None or not head.startswith(b"HTTP/1.1 200"):

@@ -26,6 +26,11 @@ LIFE: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 """What follows the issue of each certificate. The demonstration's open backfill admits these dates."""
 
+KNOWN, UNKNOWN = 202399, 201399
+"""What the numbers of the first certificates begin with, and what none does."""
+FIRST, OF_CLASS = 100_000, 900_000
+"""The last six digits of the first number (the demonstration has some of those before), and how many there are."""
+
 AT_ONCE = 4000
 """How many lives run side by side. Of the events of a full batch about a fifth meet their own certificate in it."""
 
@@ -101,9 +106,12 @@ def lives(author: Author, first: int, count: int) -> Iterator[tuple[str, bytes]]
             running[at] = (following, 0)
 
 
-def number_of(place: int) -> str:
-    """Sixteen digits up to 96 millions; the last eight of the first are `http_load.FIRST`."""
-    return f"20239907{place + 3_100_000:08d}"  # the demonstration has some of the first
+def number_of(place: int, first: int = KNOWN) -> str:
+    """The number of the certificate at a place: six digits, its class in the catalogue, six digits.
+
+    The class belongs to the number, so the digits before it change after each `OF_CLASS`.
+    """
+    return f"{first - place // OF_CLASS}0703{FIRST + place % OF_CLASS:06d}"
 
 
 def gtin_of(place: int) -> str:

@@ -18,8 +18,8 @@ from pathlib import Path
 from rich.progress import Progress
 
 from bench.figures import Figure, percentile
-from bench.http_load import FIRST, Load, asked
-from bench.lives import number_of
+from bench.http_load import Load, asked
+from bench.lives import KNOWN, UNKNOWN, number_of
 from bench.node import Names, build, topic_of
 from bench.plain import TABLE
 from bench.stage import Stage, load, processor_seconds, stage, wait_for
@@ -31,9 +31,7 @@ from services.verify.read_model import ReadModel
 from services.verify.register import Register
 from services.verify.search import By, hits_json, search
 
-PATH = f"/v1/verify?q={number_of(0)[:8]}"
-UNKNOWN = PATH.replace("2023", "2013", 1)
-PAGE = f"/c/{number_of(0)[:8]}"
+PATH, PAGE = "/v1/verify?q=", "/c/"
 ROUNDS = 5
 WARM_UP_S = 3
 """Seconds of each way before the first round: until then pages of the file come from the disk."""
@@ -164,23 +162,23 @@ def _over_http(
     """`services` are (port, process) of the node and of what it is compared with."""
     port = register.settings.verify_port
     ways = {
-        "hello": ("hello", PATH, count),
-        "plain": ("plain", PATH, count),
-        "json": ("verify", PATH, count),
-        "unknown": ("verify", UNKNOWN, count),
-        "cold": ("verify", PAGE, count),
-        "warm": ("verify", PAGE, WARM),
+        "hello": ("hello", PATH, KNOWN, count),
+        "plain": ("plain", PATH, KNOWN, count),
+        "json": ("verify", PATH, KNOWN, count),
+        "unknown": ("verify", PATH, UNKNOWN, count),
+        "cold": ("verify", PAGE, KNOWN, count),
+        "warm": ("verify", PAGE, KNOWN, WARM),
     }
     found: dict[str, list[Load]] = {name: [] for name in ways}
     task = progress.add_task("asking", total=(ROUNDS + 1) * len(ways))
-    for service, path, among in ways.values():
+    for service, path, first, among in ways.values():
         at, process = services[service]
-        asked(at, path, among, WARM_UP_S, partial(processor_seconds, process))
+        asked(at, path, first, among, WARM_UP_S, partial(processor_seconds, process))
         progress.advance(task)
     for _ in range(ROUNDS):  # by turns, so that whatever else the machine does meets all of them
-        for name, (service, path, among) in ways.items():
+        for name, (service, path, first, among) in ways.items():
             at, process = services[service]
-            found[name].append(asked(at, path, among, seconds, partial(processor_seconds, process)))
+            found[name].append(asked(at, path, first, among, seconds, partial(processor_seconds, process)))
             progress.advance(task)
     progress.remove_task(task)
     rate = {name: percentile([one.per_second for one in loads], 50) for name, loads in found.items()}
@@ -192,7 +190,7 @@ def _over_http(
     raw |= {"certificates": count, "client": found["json"][0].client, "workers": register.settings.workers}
     raw |= {"load": load()}
     size, compressed = _page_size(port)
-    known, unknown = (_latencies(port, path, count, 400 * seconds) for path in (PATH, UNKNOWN))
+    known, unknown = (_latencies(port, first, count, 400 * seconds) for first in (KNOWN, UNKNOWN))
     alike = sum(percentile(known, 5) <= one <= percentile(known, 95) for one in unknown) / len(unknown)
     times: dict[str, float | str] = {
         f"{name} p{p} ms": round(percentile(of, p), 3)
@@ -212,13 +210,13 @@ def _over_http(
 
 
 def _page_size(port: int) -> tuple[int, int]:
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{PAGE}{FIRST + 7:08d}", headers={"Accept": "text/html"})
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{PAGE}{number_of(7)}", headers={"Accept": "text/html"})
     with urllib.request.urlopen(request, timeout=5) as answer:
         page = answer.read()
     return len(page), len(gzip.compress(page, 6))
 
 
-def _latencies(port: int, prefix: str, count: int, times: int) -> list[float]:
+def _latencies(port: int, first: int, count: int, times: int) -> list[float]:
     """Milliseconds of one request after the other over one connection."""
     import http.client
 
@@ -226,7 +224,7 @@ def _latencies(port: int, prefix: str, count: int, times: int) -> list[float]:
     connection = http.client.HTTPConnection("127.0.0.1", port)
     taken = []
     for _ in range(times):
-        path = f"{prefix}{FIRST + chance.randrange(count):08d}"
+        path = f"{PATH}{number_of(chance.randrange(count), first)}"
         began = time.perf_counter()
         connection.request("GET", path)
         connection.getresponse().read()

@@ -1,10 +1,15 @@
 """The arithmetic of the bench: what a percentile is, when a bar is met, how a figure reads."""
 
+import json
+import math
+import re
+from pathlib import Path
+
 import pytest
 
 from bench.figures import Figure, chart, number, percentile, row
-from bench.http_load import FIRST
-from bench.lives import LIFE, gtin_of, number_of
+from bench.http_load import uniform
+from bench.lives import KNOWN, LIFE, UNKNOWN, gtin_of, number_of
 from services.domain.identifiers import certificate_number, gtin14
 
 
@@ -67,16 +72,21 @@ def test_the_chart_shows_what_has_a_bar_and_nothing_raw() -> None:
     assert "bare" not in drawn
 
 
-@pytest.mark.parametrize("place", [0, 1, 99_999_999])
+@pytest.mark.parametrize("place", [0, 1, 899_999, 900_000, 1_001_500, 99_999_999])
 def test_the_lives_have_numbers_that_the_register_takes(place: int) -> None:
-    assert certificate_number(number_of(place)) == number_of(place)
+    scheme = json.loads(Path("schemas/schemes/ccc.json").read_text(encoding="utf-8"))
+    number = re.fullmatch(scheme["number_pattern"], certificate_number(number_of(place)))
+    assert number is not None
+    assert number["class"] == "0703"
     assert gtin14(gtin_of(place)) == gtin_of(place)
 
 
 def test_the_load_asks_for_the_numbers_that_the_lives_have() -> None:
-    for place in (0, 899_999, 900_000, 4_000_000):
-        assert number_of(place) == f"20239907{FIRST + place:08d}"
-        assert len(number_of(place)) == 16
+    for first in (KNOWN, UNKNOWN):
+        form, numbers = re.findall(r"string.format\('/c/(.*?)', (.*)\)\)", uniform("/c/", first, 1))[0]
+        for place in (0, 899_999, 900_000, 4_000_000):
+            told = eval(numbers, {"n": place, "math": math})  # noqa: S307 (Lua that is Python, too, and ours)
+            assert form % told == number_of(place, first)
 
 
 def test_a_life_goes_on_in_the_order_of_its_dates() -> None:
