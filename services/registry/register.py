@@ -7,21 +7,18 @@ from typing import Any, cast
 
 import orjson
 
-from services.domain.body import AllianceState, AuthorityState, BodyState, Key, KeyState, key_from_state
-from services.domain.calendar import Calendars, CalendarState, calendar_from_state
-from services.domain.catalogue import CatalogueState
+from services.domain.body import AuthorityState, Key, KeyState, key_from_state
+from services.domain.calendar import Calendars
 from services.domain.certificate import Certificate, CertificateState, Status, from_state
 from services.domain.fold import ANNULLED, CORRECTED, Told
 from services.domain.identifiers import certificate_number
-from services.domain.notice_states import RecallState, WarningState
 from services.domain.said import Moment
-from services.domain.scheme import SchemeState
 from services.domain.world import Value
 from services.events.envelope import Event
-from services.events.event_types import check_form
 from services.events.keys import PublicKey, public_key
 from services.postgres import Cursor
 from services.registry import store
+from services.registry.administration import Administration
 from services.registry.store import StoredRecord
 from services.registry.told import ToldRow, said_of, told_of, told_one
 
@@ -37,15 +34,15 @@ _LOST = (Status.REVOKED, Status.SUSPENDED)
 """What a scheme may make a holder wait for who wants to be certified again."""
 
 
-class Register:
+class Register(Administration):
     """The register as a batch sees it: what was loaded, what the batch has changed, and what it will save.
 
-    Implements `domain.decision.World`.
+    Implements `domain.world.World`.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.administrative: dict[str, StoredRecord] = {}
-        self._values: dict[str, Value] = {}
         self._certificates: OrderedDict[str, StoredRecord] = OrderedDict()  # the longest untouched first
         self._weight = 0  # characters of their states
         self._mark_owners: dict[str, str] = {}
@@ -212,21 +209,6 @@ class Register:
     def lost_by(self, uscc: str) -> Set[str]:
         return self._lost.get(uscc, set())
 
-    def body(self, approval_no: str) -> BodyState | None:
-        return cast(BodyState | None, self._values.get(f"body/{approval_no}"))
-
-    def alliance(self, alliance_id: str) -> AllianceState | None:
-        return cast(AllianceState | None, self._values.get(f"alliance/{alliance_id}"))
-
-    def authority(self, authority_id: str) -> AuthorityState | None:
-        return cast(AuthorityState | None, self._values.get(f"authority/{authority_id}"))
-
-    def scheme(self, scheme_id: str) -> SchemeState | None:
-        return cast(SchemeState | None, self._values.get(f"scheme/{scheme_id}"))
-
-    def key(self, kid: str) -> KeyState | None:
-        return cast(KeyState | None, self._values.get(f"key/{kid}"))
-
     def keys(self) -> dict[str, KeyState]:
         """Every key, by kid."""
         return {
@@ -245,19 +227,9 @@ class Register:
             known = self._keys[kid] = (state, key_from_state(state))
         return known[1]
 
-    def catalogue(self, catalogue_id: str) -> CatalogueState | None:
-        return cast(CatalogueState | None, self._values.get(f"catalogue/{catalogue_id}"))
-
-    def recall(self, recall_id: str) -> RecallState | None:
-        return cast(RecallState | None, self._values.get(f"recall/{recall_id}"))
-
-    def warning(self, warning_id: str) -> WarningState | None:
-        return cast(WarningState | None, self._values.get(f"warning/{warning_id}"))
-
     def calendars(self) -> Calendars:
         if self._calendars is None:
-            states = [cast(CalendarState, v) for key, v in self._values.items() if key.startswith("calendar/")]
-            self._calendars = {state["year"]: calendar_from_state(state) for state in states}
+            self._calendars = super().calendars()
         return self._calendars
 
     def told(self, subject: str) -> Sequence[Told]:
@@ -271,12 +243,6 @@ class Register:
 
     def is_quarantined(self, digest: str) -> bool:
         return digest in self.quarantined
-
-    def check_data(self, event_type: str, data: Mapping[str, object]) -> None:
-        check_form(event_type, data)
-
-    def thumbprint(self, jwk: Mapping[str, str]) -> str:
-        return public_key(jwk).kid
 
 
 def subject_of(event: Event) -> str:

@@ -2,29 +2,23 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 import orjson
 
-from services.domain.body import AllianceState, AuthorityState, BodyState, KeyState
-from services.domain.calendar import Calendars, CalendarState, calendar_from_state
-from services.domain.catalogue import CatalogueState
 from services.domain.certificate import Certificate, CertificateState, from_state
 from services.domain.decision import decide
 from services.domain.errors import CHAIN_REFUSALS, CertmarkError, Refusal
 from services.domain.fold import ANNULLED, CAUSES, Told
 from services.domain.identifiers import civil_day
-from services.domain.notice_states import RecallState, WarningState
 from services.domain.said import Moment
-from services.domain.scheme import SchemeState
 from services.domain.world import Changes, Value
 from services.events.envelope import Event, open_envelope, read_event
-from services.events.event_types import check_form
-from services.events.keys import public_key
 from services.postgres import Connection, Cursor, snapshot, stream
 from services.registry import consequences, store
+from services.registry.administration import Administration
 from services.registry.batch import canonical_state, consequence_digest, effective_at_of, leaf_of
 from services.registry.register import subject_of
 from services.registry.store import Entry
@@ -177,13 +171,13 @@ def _stray_record(cur: Cursor) -> Difference | None:
     return Difference(seq or 0, "record", _hash(stored), _hash(left) if left is not None else None)
 
 
-class _World:
+class _World(Administration):
     """The register before an entry, as the entries before it have left it. Implements `domain.world.World`."""
 
     def __init__(self, cur: Cursor) -> None:
+        super().__init__()
         self._cur = cur
         self._certificates: OrderedDict[str, Certificate] = OrderedDict()
-        self._values: dict[str, Value] = {}
         self.causes: dict[str, Told] = {}
         self.seq = 0
         self.position: int | None = None
@@ -217,34 +211,6 @@ class _World:
     def lost_by(self, uscc: str) -> Collection[str]:
         return store.lost_by(self._cur, [uscc]).get(uscc, ())
 
-    def body(self, approval_no: str) -> BodyState | None:
-        return cast(BodyState | None, self._values.get(f"body/{approval_no}"))
-
-    def alliance(self, alliance_id: str) -> AllianceState | None:
-        return cast(AllianceState | None, self._values.get(f"alliance/{alliance_id}"))
-
-    def authority(self, authority_id: str) -> AuthorityState | None:
-        return cast(AuthorityState | None, self._values.get(f"authority/{authority_id}"))
-
-    def scheme(self, scheme_id: str) -> SchemeState | None:
-        return cast(SchemeState | None, self._values.get(f"scheme/{scheme_id}"))
-
-    def key(self, kid: str) -> KeyState | None:
-        return cast(KeyState | None, self._values.get(f"key/{kid}"))
-
-    def catalogue(self, catalogue_id: str) -> CatalogueState | None:
-        return cast(CatalogueState | None, self._values.get(f"catalogue/{catalogue_id}"))
-
-    def recall(self, recall_id: str) -> RecallState | None:
-        return cast(RecallState | None, self._values.get(f"recall/{recall_id}"))
-
-    def warning(self, warning_id: str) -> WarningState | None:
-        return cast(WarningState | None, self._values.get(f"warning/{warning_id}"))
-
-    def calendars(self) -> Calendars:
-        states = [cast(CalendarState, v) for key, v in self._values.items() if key.startswith("calendar/")]
-        return {state["year"]: calendar_from_state(state) for state in states}
-
     def told(self, subject: str) -> Sequence[Told]:
         rows = cast(list[ToldRow], store.told_about(self._cur, [subject]))
         return [told_one(row) for row in rows if row[1] < self.seq]
@@ -258,9 +224,3 @@ class _World:
 
     def is_quarantined(self, digest: str) -> bool:
         return store.was_aside(self._cur, digest, self.seq, self.position)
-
-    def check_data(self, event_type: str, data: Mapping[str, object]) -> None:
-        check_form(event_type, data)
-
-    def thumbprint(self, jwk: Mapping[str, str]) -> str:
-        return public_key(jwk).kid

@@ -11,12 +11,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from services.auth import Role, new_token, save
-from services.embedded import EmbeddedPostgres
 from services.events.canonical import canonical
 from services.postgres import transaction
 from services.registry.api import create_app
-from services.settings import settings_from
-from tests.conftest import a_database
 from tests.register import (
     AUTHORITY,
     BODY,
@@ -58,24 +55,16 @@ def a_policy(name: str, **members: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def register(postgres_server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Register]:
+def register(register: Register) -> Register:
     """One register for the whole file, whose deployment has policies of its own."""
-    with a_database(postgres_server) as url:
-        data = tmp_path_factory.mktemp("register")
-        (data / "policies").mkdir()
-        for name, members in POLICIES.items():
-            (data / "policies" / f"{name}.json").write_text(json.dumps(a_policy(name, **members)), encoding="utf-8")
-        environment = {
-            "CERTMARK_DATA": str(data),
-            "CERTMARK_DATABASE_URL": url,
-            "CERTMARK_TOPIC_PREFIX": f"t{uuid.uuid4().hex[:12]}",
-        }
-        made = Register.begin(settings_from(environment))
-        with transaction(made.connection) as cur:
-            for role, token in TOKENS.items():
-                save(cur, token, role, "test")
-        yield made
-        made.close()
+    folder = register.settings.data / "policies"
+    folder.mkdir()
+    for name, members in POLICIES.items():
+        (folder / f"{name}.json").write_text(json.dumps(a_policy(name, **members)), encoding="utf-8")
+    with transaction(register.connection) as cur:
+        for role, token in TOKENS.items():
+            save(cur, token, role, "test")
+    return register
 
 
 @pytest.fixture(scope="module")

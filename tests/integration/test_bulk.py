@@ -1,45 +1,23 @@
 """What a source's programs ask the registry in bulk, and that it is what one by one would be answered."""
 
-import uuid
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
-from services.embedded import EmbeddedPostgres
 from services.events.envelope import open_envelope
 from services.registry import api
-from services.settings import settings_from
-from tests.conftest import a_database
 from tests.register import BODY, OTHER, Register, a_first_event, a_number, a_suspension, accepted
 
 
 @pytest.fixture(scope="module")
-def register(
-    postgres_server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Register, FlaskClient]]:
-    with a_database(postgres_server) as url, pytest.MonkeyPatch.context() as patch:
-        environment = {
-            "CERTMARK_DATA": str(tmp_path_factory.mktemp("register")),
-            "CERTMARK_DATABASE_URL": url,
-            "CERTMARK_TOPIC_PREFIX": f"t{uuid.uuid4().hex[:12]}",
-        }
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        with closing(Register.begin(settings_from(environment))) as register:
-            yield register, api.create_app().test_client()
-
-
-@pytest.fixture
-def ours(register: tuple[Register, FlaskClient]) -> Register:
-    return register[0]
-
-
-@pytest.fixture
-def client(register: tuple[Register, FlaskClient]) -> FlaskClient:
-    return register[1]
+def client(register: Register) -> Iterator[FlaskClient]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CERTMARK_DATA", str(register.settings.data))
+        patch.setenv("CERTMARK_DATABASE_URL", register.settings.database_url)
+        patch.setenv("CERTMARK_TOPIC_PREFIX", register.settings.topic_prefix)
+        yield api.create_app().test_client()
 
 
 def answer(client: FlaskClient, path: str, asked: dict[str, Any] | None = None, **query: Any) -> Any:
@@ -48,10 +26,10 @@ def answer(client: FlaskClient, path: str, asked: dict[str, Any] | None = None, 
     return got.json
 
 
-def test_heads_in_bulk_are_the_heads_one_by_one(ours: Register, client: FlaskClient) -> None:
-    numbers = [ours.issue() for _ in range(3)]
-    accepted(ours.say(BODY, "certificate.suspended", numbers[0], a_suspension()))
-    other = ours.issue(source=OTHER)
+def test_heads_in_bulk_are_the_heads_one_by_one(register: Register, client: FlaskClient) -> None:
+    numbers = [register.issue() for _ in range(3)]
+    accepted(register.say(BODY, "certificate.suspended", numbers[0], a_suspension()))
+    other = register.issue(source=OTHER)
     found = answer(client, "/v1/heads", {"source": BODY, "subjects": [*numbers, other, a_number()]})["items"]
     assert {item["subject"] for item in found} == set(numbers)
     for item in found:
@@ -59,16 +37,20 @@ def test_heads_in_bulk_are_the_heads_one_by_one(ours: Register, client: FlaskCli
         assert one == {"sequence": item["sequence"], "previous": item["previous"]}
 
 
-def test_decisions_in_bulk_are_the_decisions_one_by_one(ours: Register, client: FlaskClient) -> None:
+def test_decisions_in_bulk_are_the_decisions_one_by_one(register: Register, client: FlaskClient) -> None:
     number = a_number()
-    good = ours.tell(BODY, "certificate.issued", number, a_first_event())
-    refused = ours.tell(
+    good = register.tell(BODY, "certificate.issued", number, a_first_event())
+    refused = register.tell(
         BODY, "certificate.resumed", number, {"effective_at": "2020-01-01", "verified_on": "2020-01-01"}
     )
-    parked = ours.tell(BODY, "certificate.suspended", number, a_suspension(), sequence=9, previous="sha256:" + "7" * 64)
-    forged = ours.forged(ours.keys[OTHER], ours.payload(BODY, "certificate.cancelled", number, {"reason": "C03"}))
-    ours.append(forged)
-    ours.decide_all()
+    parked = register.tell(
+        BODY, "certificate.suspended", number, a_suspension(), sequence=9, previous="sha256:" + "7" * 64
+    )
+    forged = register.forged(
+        register.keys[OTHER], register.payload(BODY, "certificate.cancelled", number, {"reason": "C03"})
+    )
+    register.append(forged)
+    register.decide_all()
     digests = [open_envelope(jws).digest for jws in (good, refused, parked, forged)]
     found = answer(client, "/v1/decisions", {"digests": [*digests, "0" * 64]})["items"]
     assert {item["digest"]: item["decision"] for item in found} == dict(
@@ -78,10 +60,10 @@ def test_decisions_in_bulk_are_the_decisions_one_by_one(ours: Register, client: 
         assert answer(client, f"/v1/decisions/{item['digest']}") == item
 
 
-def test_a_sources_certificates_page_by_page(ours: Register, client: FlaskClient) -> None:
-    mine = {ours.issue(source=OTHER) for _ in range(5)}
+def test_a_sources_certificates_page_by_page(register: Register, client: FlaskClient) -> None:
+    mine = {register.issue(source=OTHER) for _ in range(5)}
     ended = min(mine)
-    accepted(ours.say(OTHER, "certificate.cancelled", ended, {"reason": "C03"}))
+    accepted(register.say(OTHER, "certificate.cancelled", ended, {"reason": "C03"}))
     items: list[dict[str, Any]] = []
     after: str | None = ""
     while after is not None:
@@ -99,10 +81,10 @@ def test_a_sources_certificates_page_by_page(ours: Register, client: FlaskClient
     assert answer(client, "/v1/certificates", source="urn:certmark:body:CNCA-R-2001-001")["items"] == []
 
 
-def test_a_child_stands_no_better_than_its_parent(ours: Register, client: FlaskClient) -> None:
-    parent = ours.issue()
-    child = ours.issue(parent_no=parent)
-    accepted(ours.say(BODY, "certificate.suspended", parent, a_suspension()))
+def test_a_child_stands_no_better_than_its_parent(register: Register, client: FlaskClient) -> None:
+    parent = register.issue()
+    child = register.issue(parent_no=parent)
+    accepted(register.say(BODY, "certificate.suspended", parent, a_suspension()))
     items = answer(client, "/v1/certificates", source=BODY, limit=1000)["items"]
     assert {item["certificate_no"]: item["standing"] for item in items}[child] == "suspended"
 

@@ -3,7 +3,6 @@
 import csv
 import json
 import uuid
-from collections.abc import Iterator
 from contextlib import nullcontext
 from datetime import date
 from hashlib import sha256
@@ -16,32 +15,15 @@ from click.testing import CliRunner
 
 from services.cli import main
 from services.domain.errors import BadRequest, Malformed
-from services.embedded import EmbeddedPostgres
 from services.events.keys import load_key
 from services.postgres import transaction
 from services.registry import dumps, facts
 from services.registry.api import create_app
 from services.registry.dump_files import FORMATS, GROUP
 from services.registry.dump_tables import TABLES
-from services.settings import settings_from
-from tests.conftest import a_database
 from tests.register import AUTHORITY, BODY, TODAY, Register, a_suspension, ago, ahead
 
 DATA = [f"{table.name}.{form}" for table in TABLES for form in FORMATS]
-
-
-@pytest.fixture(scope="module")
-def register(postgres_server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Register]:
-    """One register for the whole file; its positions are what tests compare."""
-    with a_database(postgres_server) as url:
-        environment = {
-            "CERTMARK_DATA": str(tmp_path_factory.mktemp("register")),
-            "CERTMARK_DATABASE_URL": url,
-            "CERTMARK_TOPIC_PREFIX": f"t{uuid.uuid4().hex[:12]}",
-        }
-        made = Register.begin(settings_from(environment))
-        yield made
-        made.close()
 
 
 def dumped(register: Register, folder: Path, at: str | None = None, since: int | None = None, **how: Any) -> Path:

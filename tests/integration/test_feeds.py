@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -19,7 +18,6 @@ from click.testing import CliRunner, Result
 from services import auth
 from services.auth import Role
 from services.cli import main
-from services.embedded import EmbeddedPostgres
 from services.events import detached
 from services.events.decision_reader import DecisionReader
 from services.events.envelope import open_envelope
@@ -31,25 +29,11 @@ from services.registry.api import Database
 from services.registry.change_feed import changes_after, gaps
 from services.registry.decision_feed import BEGINNING, decisions_after
 from services.registry.streams import Streams
-from services.settings import settings_from
-from tests.conftest import ROOT, a_database
+from tests.conftest import ROOT
 from tests.register import AUTHORITY, BODY, OTHER, Register, a_first_event, a_number, a_suspension
 from tests.served import Stream, a_token, ask, ask_json, served
 
 PLACES = 10
-
-
-@pytest.fixture(scope="module")
-def register(postgres_server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Register]:
-    with a_database(postgres_server) as url:
-        environment = {
-            "CERTMARK_DATA": str(tmp_path_factory.mktemp("register")),
-            "CERTMARK_DATABASE_URL": url,
-            "CERTMARK_TOPIC_PREFIX": f"t{uuid.uuid4().hex[:12]}",
-        }
-        made = Register.begin(settings_from(environment))
-        yield made
-        made.close()
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import json
 import re
 import threading
 import time
-import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -24,8 +23,7 @@ from services.events.envelope import open_envelope
 from services.postgres import transaction
 from services.registry.api import create_app
 from services.registry.indicators import INDICATORS
-from services.settings import settings_from
-from tests.conftest import a_database
+from tests.integration.conftest import a_register
 from tests.register import (
     BODY,
     DECLARANT,
@@ -43,15 +41,8 @@ from tests.register import (
 @pytest.fixture
 def register(postgres_server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Register]:
     """A register for each test: every certificate in it counts."""
-    with a_database(postgres_server) as url:
-        environment = {
-            "CERTMARK_DATA": str(tmp_path_factory.mktemp("register")),
-            "CERTMARK_DATABASE_URL": url,
-            "CERTMARK_TOPIC_PREFIX": f"t{uuid.uuid4().hex[:12]}",
-        }
-        made = Register.begin(settings_from(environment))
+    with a_register(postgres_server, tmp_path_factory.mktemp("register")) as made:
         yield made
-        made.close()
 
 
 @pytest.fixture

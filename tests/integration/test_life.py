@@ -1,23 +1,18 @@
 """The rest of a certificate's life on a real register: what practice brings, and what the law makes of it."""
 
 import json
-import uuid
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
 from services.domain.identifiers import instant_text
-from services.embedded import EmbeddedPostgres
 from services.events.envelope import open_envelope
 from services.events.keys import new_key
 from services.events.log import Topics
 from services.postgres import transaction
 from services.registry.as_of import as_of
 from services.registry.worker import Worker
-from services.settings import settings_from
-from tests.conftest import a_database
 from tests.register import (
     A_MARK,
     AUTHORITY,
@@ -37,22 +32,6 @@ from tests.register import (
 )
 
 SITES = [{"name": "总部", "address": "上海市示范路1号"}, {"name": "二厂", "address": "上海市示范路2号"}]
-
-
-@pytest.fixture(scope="module")
-def register(postgres_server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Register]:
-    with a_database(postgres_server) as url:
-        made = Register.begin(
-            settings_from(
-                {
-                    "CERTMARK_DATA": str(tmp_path_factory.mktemp("life")),
-                    "CERTMARK_DATABASE_URL": url,
-                    "CERTMARK_TOPIC_PREFIX": f"t{uuid.uuid4().hex[:12]}",
-                }
-            )
-        )
-        yield made
-        made.close()
 
 
 def on(register: Register, number: str, day: str, known_at: datetime | None = None) -> dict[str, Any]:

@@ -1,36 +1,15 @@
 """What passes its form and once stopped the worker for ever: each is decided, and so is what comes after it."""
 
 import json
-import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from services.embedded import EmbeddedPostgres
 from services.events.drafts import Signer
 from services.events.envelope import open_envelope
 from services.events.keys import new_key
-from services.settings import settings_from
-from tests.conftest import a_database
 from tests.register import A_MARK, AUTHORITY, BODY, Register, a_first_event, a_number, accepted, ago, ahead, refused_for
-
-
-@pytest.fixture(scope="module")
-def register(postgres_server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Register]:
-    with a_database(postgres_server) as url:
-        made = Register.begin(
-            settings_from(
-                {
-                    "CERTMARK_DATA": str(tmp_path_factory.mktemp("never")),
-                    "CERTMARK_DATABASE_URL": url,
-                    "CERTMARK_TOPIC_PREFIX": f"t{uuid.uuid4().hex[:12]}",
-                }
-            )
-        )
-        yield made
-        made.close()
 
 
 def unchecked(register: Register, source: str, event: str, subject: str, **data: Any) -> dict[str, Any]:

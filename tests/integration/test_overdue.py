@@ -1,7 +1,5 @@
 """What is overdue, as the registry tells it: found by its columns, judged by the clocks, gone when settled."""
 
-import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,13 +8,10 @@ from werkzeug.test import TestResponse
 from services import auth
 from services.auth import Role
 from services.domain.clocks import RULES, ClockKind
-from services.embedded import EmbeddedPostgres
 from services.postgres import transaction
 from services.registry import overdue
 from services.registry.overdue import CountsSchema, OverdueSchema
-from services.settings import settings_from
 from services.web import service_app
-from tests.conftest import a_database
 from tests.register import (
     AUTHORITY,
     BODY,
@@ -35,22 +30,6 @@ from tests.served import a_token
 
 MISSED = {"surveillance_due": ago(1)}
 CLASSED = {"product": {"name": "电器", "class": "0703", "items": [{"model": "A1"}]}}
-
-
-@pytest.fixture(scope="module")
-def register(postgres_server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Register]:
-    with a_database(postgres_server) as url:
-        made = Register.begin(
-            settings_from(
-                {
-                    "CERTMARK_DATA": str(tmp_path_factory.mktemp("overdue")),
-                    "CERTMARK_DATABASE_URL": url,
-                    "CERTMARK_TOPIC_PREFIX": f"t{uuid.uuid4().hex[:12]}",
-                }
-            )
-        )
-        yield made
-        made.close()
 
 
 class Asker:

@@ -25,8 +25,7 @@ from services.registry import store
 from services.registry.as_of import folded
 from services.registry.relay import Relay, revision_of, seal
 from services.registry.worker import NotLeader, Worker
-from services.settings import settings_from
-from tests.conftest import a_database
+from tests.integration.conftest import a_register
 from tests.register import (
     ALLIANCE,
     AUTHORITY,
@@ -52,18 +51,11 @@ def register(
     request: pytest.FixtureRequest, postgres_server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Register]:
     """One register a log for the whole file; every test has numbers of its own."""
-    with a_database(postgres_server) as url:
-        environment = {
-            "CERTMARK_DATA": str(tmp_path_factory.mktemp("register")),
-            "CERTMARK_DATABASE_URL": url,
-            "CERTMARK_TOPIC_PREFIX": f"t{uuid.uuid4().hex[:12]}",
-            "CERTMARK_LOG": request.param,
-        }
-        if request.param == "kafka":
-            environment["CERTMARK_KAFKA_BOOTSTRAP"] = request.getfixturevalue("kafka_broker").bootstrap
-        made = Register.begin(settings_from(environment))
+    environment = {"CERTMARK_LOG": request.param}
+    if request.param == "kafka":
+        environment["CERTMARK_KAFKA_BOOTSTRAP"] = request.getfixturevalue("kafka_broker").bootstrap
+    with a_register(postgres_server, tmp_path_factory.mktemp("register"), **environment) as made:
         yield made
-        made.close()
 
 
 # --- the whole life -----------------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 """The log read from zero gives the same register, and every entry decided anew comes out as it is written down."""
 
 import json
-import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -25,7 +24,6 @@ from services.migrate import migrate
 from services.postgres import Connection, connect, execute_values, transaction
 from services.registry.replay import Replayed, replay
 from services.registry.worker import Worker
-from services.settings import settings_from
 from tests.conftest import a_database
 from tests.lives import AUTHORITY, BODY, DECLARANT, OTHER, Saying, Writer, beginnings
 from tests.register import SERVICES, TODAY, Register, a_first_event, a_number, accepted, ago, ahead
@@ -34,24 +32,13 @@ SEED, EVENTS = 7, 700
 
 
 @pytest.fixture(scope="module")
-def register(postgres_server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Register]:
+def register(register: Register) -> Register:
     """A register that has accepted every type of event, with refused ones, quarantine, holes and consequences."""
-    with a_database(postgres_server) as url:
-        made = Register.begin(
-            settings_from(
-                {
-                    "CERTMARK_DATA": str(tmp_path_factory.mktemp("replay")),
-                    "CERTMARK_DATABASE_URL": url,
-                    "CERTMARK_TOPIC_PREFIX": f"t{uuid.uuid4().hex[:12]}",
-                }
-            )
-        )
-        for said in beginnings(TODAY, ("sample",)):
-            assert accepted(made.say(said.source, said.short, said.subject, dict(said.data)))
-        the_rest_of_the_types(made)
-        lives(made)
-        yield made
-        made.close()
+    for said in beginnings(TODAY, ("sample",)):
+        assert accepted(register.say(said.source, said.short, said.subject, dict(said.data)))
+    the_rest_of_the_types(register)
+    lives(register)
+    return register
 
 
 def lives(register: Register) -> None:

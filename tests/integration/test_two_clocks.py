@@ -1,8 +1,6 @@
 """Ten thousand answers (certificate, at, known_at) are asked again when much more is known, and are the same bytes."""
 
-import uuid
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any, cast
@@ -11,13 +9,10 @@ import orjson
 import pytest
 
 from services.domain.certificate import Certificate, CertificateState, from_state
-from services.embedded import EmbeddedPostgres
 from services.events.envelope import open_envelope
 from services.postgres import Cursor, transaction
 from services.registry import api
 from services.registry.as_of import as_of
-from services.settings import settings_from
-from tests.conftest import a_database
 from tests.lives import Writer, beginnings
 from tests.register import TODAY, Register, a_number, accepted
 
@@ -28,21 +23,10 @@ Triple = tuple[str, date, datetime]
 
 
 @pytest.fixture(scope="module")
-def register(postgres_server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Register]:
-    with a_database(postgres_server) as url:
-        made = Register.begin(
-            settings_from(
-                {
-                    "CERTMARK_DATA": str(tmp_path_factory.mktemp("clocks")),
-                    "CERTMARK_DATABASE_URL": url,
-                    "CERTMARK_TOPIC_PREFIX": f"t{uuid.uuid4().hex[:12]}",
-                }
-            )
-        )
-        for said in beginnings(TODAY):
-            assert accepted(made.say(said.source, said.short, said.subject, dict(said.data)))
-        yield made
-        made.close()
+def register(register: Register) -> Register:
+    for said in beginnings(TODAY):
+        assert accepted(register.say(said.source, said.short, said.subject, dict(said.data)))
+    return register
 
 
 def test_what_was_answered_then_is_answered_again_byte_for_byte(register: Register) -> None:

@@ -24,7 +24,6 @@ from cryptography.x509.oid import NameOID
 
 from services import outbound
 from services.auth import Role
-from services.embedded import EmbeddedPostgres
 from services.events import detached
 from services.events.keys import public_key
 from services.outbound import NotDelivered, post, target_of
@@ -34,25 +33,11 @@ from services.registry.change_feed import gaps
 from services.registry.decision_feed import BEGINNING
 from services.registry.webhook_store import Kind
 from services.registry.webhooks import Deliverer
-from services.settings import settings_from
-from tests.conftest import ROOT, a_database
+from tests.conftest import ROOT
 from tests.receiver import Received, Receiver, continues, drips, floods, hangs_up, speaks_something_else
 from tests.register import BODY, OTHER, Register, a_suspension
 from tests.served import a_token, ask, ask_json, served
 from tests.system import wait_for
-
-
-@pytest.fixture(scope="module")
-def register(postgres_server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Register]:
-    with a_database(postgres_server) as url:
-        environment = {
-            "CERTMARK_DATA": str(tmp_path_factory.mktemp("register")),
-            "CERTMARK_DATABASE_URL": url,
-            "CERTMARK_TOPIC_PREFIX": f"t{uuid.uuid4().hex[:12]}",
-        }
-        made = Register.begin(settings_from(environment))
-        yield made
-        made.close()
 
 
 @pytest.fixture(scope="module")
