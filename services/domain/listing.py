@@ -134,6 +134,9 @@ class Shelf(Protocol):
     def number_fits(self, scheme: str, number: str, day: date) -> bool:
         """Whether a number has the form that the scheme gives its numbers; so has every number where it gives none."""
 
+    def mark_named(self, words: str) -> str | None:
+        """The id of the mark that goes by a name, an alias of its scheme or the name of a family among them."""
+
     def schemes_of_mark(self, mark: str) -> Sequence[str]:
         """The schemes whose mark this is."""
 
@@ -453,10 +456,10 @@ def _read_in_print(listing: Listing, plain: str, shelf: Shelf, day: date) -> _An
 
 def _of_claimed_mark(listing: Listing, plain: str, shelf: Shelf) -> Iterable[Issue]:
     """A mark that is shown without any number, where no certificate was found."""
-    mark = _mark_claimed(listing)
+    mark = _mark_claimed(listing, shelf)
     if mark == "organic":
         yield Issue("L11", Verdict.LEAD, "mark_not_authorized", "organic_form")
-    elif mark and shelf.schemes_of_mark(mark):
+    elif mark:
         yield Issue("L13", Verdict.REVIEW, "mark_not_authorized", "no_authorization", Confidence.LOW)
 
 
@@ -520,7 +523,7 @@ _CCC_DIGITS = 16
 
 def _schemes_claimed(listing: Listing, plain: str, shelf: Shelf, day: date) -> Sequence[str]:
     """The schemes under which the number would have to be: by the mark shown, or the catalogue class."""
-    mark = _mark_claimed(listing)
+    mark = _mark_claimed(listing, shelf)
     shown = list(shelf.schemes_of_mark(mark)) if mark else []
     modes = shelf.modes_of(plain_form(listing.product_class), day) if listing.product_class else ()
     needed = [scheme for mode, scheme in _SCHEME_OF_MODE.items() if mode in modes]
@@ -529,33 +532,10 @@ def _schemes_claimed(listing: Listing, plain: str, shelf: Shelf, day: date) -> S
 
 _SCHEME_OF_MODE = {"certification": "ccc", "self_declaration": "ccc-sdoc"}
 
-_MARK_WORDS = {
-    "3C": "ccc",
-    "CCC": "ccc",
-    "CCC标志": "ccc",
-    "3C标志": "ccc",
-    "强制性产品认证": "ccc",
-    "有机": "organic",
-    "有机产品": "organic",
-    "有机产品标志": "organic",
-    "中国有机产品标志": "organic",
-    "绿色产品": "green-product",
-    "绿色产品标识": "green-product",
-    "上品": "shanghai-brand",
-    "上海品牌": "shanghai-brand",
-    "上海品质": "shanghai-brand",
-    "品字标": "pinzibiao",
-    "浙江制造": "pinzibiao",
-    "泰山品质": "taishan",
-}
 
-
-def _mark_claimed(listing: Listing) -> str | None:
-    """The id of the mark that is shown, from a field for it."""
-    if not listing.mark or not is_stated(listing.mark):
-        return None
-    word = plain_form(listing.mark)
-    return _MARK_WORDS.get(word, listing.mark.strip().lower())
+def _mark_claimed(listing: Listing, shelf: Shelf) -> str | None:
+    """The id of the mark that is shown, from a field for it; None where the register knows none of that name."""
+    return shelf.mark_named(listing.mark) if listing.mark and is_stated(listing.mark) else None
 
 
 # --- against a certificate -------------------------------------------------------------------------------
@@ -583,7 +563,7 @@ def _against(
     issues += _of_mark(found, listing, shelf, day)
     issues += _of_recall(found, answer.item, listing, plain, shelf, day)
     if certificate.scheme in _ORGANIC_SCHEMES:
-        issues += _of_organic(found, listing, plain)
+        issues += _of_organic(found, listing, plain, shelf)
     if certificate.body is not None:
         issues += _of_body(certificate, listing, shelf, day)
     if certificate.declaration and claims_third_party(plain):
@@ -636,10 +616,9 @@ def _of_system(found: Registered, listing: Listing, plain: str, shelf: Shelf, da
     """L10: what attests an organisation or a service is shown as attesting goods."""
     product_class = plain_form(listing.product_class) if listing.product_class else ""
     needed = bool(product_class and shelf.modes_of(product_class, day))
-    mark = _mark_claimed(listing)
+    mark = _mark_claimed(listing, shelf)
     own = any(True for _ in found.marks_of(mark)) if mark else False
-    product_mark = bool(mark) and not own and bool(shelf.schemes_of_mark(mark or ""))
-    if needed or product_mark or claims_product_by_system(plain):
+    if needed or (mark and not own) or claims_product_by_system(plain):
         yield Issue("L10", Verdict.LEAD, "out_of_scope", "system")
 
 
@@ -727,8 +706,8 @@ def _reach(rules: SchemeRules | None, certificate: Certificate) -> Reach:
 
 def _of_mark(found: Registered, listing: Listing, shelf: Shelf, day: date) -> Iterable[Issue]:
     """L13: the mark that is shown has no authorization here, or one that does not stand."""
-    mark = _mark_claimed(listing)
-    if mark is None or not shelf.schemes_of_mark(mark):
+    mark = _mark_claimed(listing, shelf)
+    if mark is None:
         return
     rules = shelf.rules_on(found.certificate.scheme, day)
     own = rules["mark"]["id"] if rules and rules["mark"] else None
@@ -750,13 +729,13 @@ def _of_mark(found: Registered, listing: Listing, shelf: Shelf, day: date) -> It
 _ORGANIC_SCHEMES = ("organic", "organic-conversion")
 
 
-def _of_organic(found: Registered, listing: Listing, plain: str) -> Iterable[Issue]:
+def _of_organic(found: Registered, listing: Listing, plain: str, shelf: Shelf) -> Iterable[Issue]:
     """L12 and L11: conversion called organic; the mark without the body's name or the code."""
     if found.certificate.scheme == "organic-conversion":
         if claims_organic(plain):
             yield Issue("L12", Verdict.LEAD, "out_of_scope", "conversion")
         return
-    if _mark_claimed(listing) != "organic":
+    if _mark_claimed(listing, shelf) != "organic":
         return
     code = unit_code(listing)
     body = listing.body_claimed is None or is_stated(listing.body_claimed)

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from services.domain.scheme import Words
 
-RULE_SET = "2026-11.3"
+RULE_SET = "2026-11.4"
 """The version of the rules, the words they look for included. Findings and bundles name it."""
 
 

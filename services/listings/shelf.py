@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 
 from services.domain.body import BodyState
 from services.domain.catalogue import CatalogueState, modes_on
@@ -12,6 +13,16 @@ from services.domain.listing_words import name_form
 from services.domain.notice_states import RecallState
 from services.domain.registered import Registered
 from services.domain.scheme import Scheme, SchemeRules
+
+
+@lru_cache(maxsize=4096)
+def _mark_form(words: str) -> str:
+    """A mark's name as it is compared: 上品 and 上品标志 are one."""
+    plain = normalised(words)
+    return next((plain.removesuffix(end) for end in _MARK_ENDS if plain.endswith(end)), plain)
+
+
+_MARK_ENDS = ("标志", "标识", "认证")
 
 
 class Rulebook:
@@ -39,9 +50,17 @@ class Rulebook:
             for named in {recall["certificate_no"], recall["gtin"]} - {None}:
                 self._recalls.setdefault(str(named), []).append(recall)
         self._marks: dict[str, list[str]] = {}
+        self._mark_names: dict[str, set[str]] = {}
         for scheme in schemes.values():
-            for mark in {version["mark"]["id"] for version in scheme.versions if version["mark"]}:
-                self._marks.setdefault(mark, []).append(scheme.id)
+            for version in scheme.versions:
+                mark = version["mark"]
+                if mark is None:
+                    continue
+                if scheme.id not in self._marks.setdefault(mark["id"], []):
+                    self._marks[mark["id"]].append(scheme.id)
+                names = (*mark["name"].values(), *version["name"].values(), *version["aliases"], *version["families"])
+                for name in (mark["id"], *names):
+                    self._mark_names.setdefault(_mark_form(str(name)), set()).add(mark["id"])
 
     def rules_on(self, scheme: str, day: date) -> SchemeRules | None:
         """The version in force on a day, or the first where none is yet."""
@@ -54,6 +73,10 @@ class Rulebook:
     def number_fits(self, scheme: str, number: str, day: date) -> bool:
         found = self.schemes.get(scheme)
         return found is None or found.number_fits(number, day)
+
+    def mark_named(self, words: str) -> str | None:
+        found = self._mark_names.get(_mark_form(words), ())
+        return next(iter(found)) if len(found) == 1 else None
 
     def schemes_of_mark(self, mark: str) -> Sequence[str]:
         return self._marks.get(mark, ())
@@ -131,6 +154,9 @@ class Batch:
 
     def number_fits(self, scheme: str, number: str, day: date) -> bool:
         return self.rulebook.number_fits(scheme, number, day)
+
+    def mark_named(self, words: str) -> str | None:
+        return self.rulebook.mark_named(words)
 
     def schemes_of_mark(self, mark: str) -> Sequence[str]:
         return self.rulebook.schemes_of_mark(mark)

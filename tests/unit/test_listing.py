@@ -120,6 +120,9 @@ UNLAWFUL: dict[str, tuple[Listing, dict[str, Any], str]] = {
     "organic without anything": (ORGANIC, {"certificate_no": "", "maker": "无名公司", "maker_uscc": ""}, "L11"),
     "conversion with the mark": (SAMPLES["M15"].listing, {"mark": "有机产品标志", "title": "大米", "text": ""}, "L12"),
     "another scheme's mark": (GOOD, {"mark": "green-product"}, "L13"),
+    "a regional mark by its scheme's name": (GOOD, {"mark": "蒙字标"}, "L13"),
+    "a mark's name without its last word": (GOOD, {"mark": "深圳标准"}, "L13"),
+    "a family of the city's mark": (GOOD, {"mark": "上海制造"}, "L13"),
     "no maker": (GOOD, {"maker": "", "maker_uscc": "", "maker_address": ""}, "L16"),
     "an address that is none": (GOOD, {"maker_address": "见包装"}, "L16"),
     "certificates for sale": (GOOD, {"text": "3C证书当天出证"}, "L17"),
@@ -269,6 +272,26 @@ def test_there_is_a_clause_for_every_rule_on_every_day() -> None:
     for day in (date(2016, 1, 1), DAY, *turns, *(turn - timedelta(days=1) for turn in turns)):
         for rule in RULES:
             assert sum(clause.holds_on(day) for clause in CLAUSES[rule.clause]) == 1, (rule.id, day)
+
+
+def test_a_mark_is_known_by_every_name_that_its_scheme_has() -> None:
+    for name in (
+        "3C",
+        "ＣＣＣ标志",
+        "强制性产品认证",
+        "上品",
+        "上海品质",
+        "上海购物",
+        "浙江制造",
+        "品字标",
+        "湖南两型",
+        "有机",
+        "有机产品标志",
+    ):
+        mark = SHELF.mark_named(name)
+        assert mark is not None, name
+        assert SHELF.schemes_of_mark(mark)
+    assert SHELF.mark_named("绿色食品") is None
 
 
 def test_the_clause_is_that_of_the_day_of_capture() -> None:
