@@ -147,6 +147,9 @@ class Shelf(Protocol):
     def modes_of(self, product_class: str, day: date) -> Sequence[str]:
         """How a class of the catalogue of compulsory certification is assessed on a day; empty where it is not in."""
 
+    def schemes_of_mode(self, mode: str) -> Sequence[str]:
+        """The schemes by which the classes of a catalogue that are assessed in this way get their certificates."""
+
     def classes_named(self, product: str) -> Sequence[str]:
         """The classes whose name a product's name contains."""
 
@@ -526,11 +529,8 @@ def _schemes_claimed(listing: Listing, plain: str, shelf: Shelf, day: date) -> S
     mark = _mark_claimed(listing, shelf)
     shown = list(shelf.schemes_of_mark(mark)) if mark else []
     modes = shelf.modes_of(plain_form(listing.product_class), day) if listing.product_class else ()
-    needed = [scheme for mode, scheme in _SCHEME_OF_MODE.items() if mode in modes]
+    needed = [scheme for mode in modes for scheme in shelf.schemes_of_mode(mode)]
     return [scheme for scheme in shown if scheme in needed] or shown or needed
-
-
-_SCHEME_OF_MODE = {"certification": "ccc", "self_declaration": "ccc-sdoc"}
 
 
 def _mark_claimed(listing: Listing, shelf: Shelf) -> str | None:

@@ -51,7 +51,10 @@ class Rulebook:
                 self._recalls.setdefault(str(named), []).append(recall)
         self._marks: dict[str, list[str]] = {}
         self._mark_names: dict[str, set[str]] = {}
+        self._by_mode: dict[str, list[str]] = {}
         for scheme in schemes.values():
+            for mode in {version["catalogue_mode"] for version in scheme.versions} - {None}:
+                self._by_mode.setdefault(str(mode), []).append(scheme.id)
             for version in scheme.versions:
                 mark = version["mark"]
                 if mark is None:
@@ -80,6 +83,9 @@ class Rulebook:
 
     def schemes_of_mark(self, mark: str) -> Sequence[str]:
         return self._marks.get(mark, ())
+
+    def schemes_of_mode(self, mode: str) -> Sequence[str]:
+        return self._by_mode.get(mode, ())
 
     def modes_of(self, product_class: str, day: date) -> Sequence[str]:
         key = (product_class, day)
@@ -160,6 +166,9 @@ class Batch:
 
     def schemes_of_mark(self, mark: str) -> Sequence[str]:
         return self.rulebook.schemes_of_mark(mark)
+
+    def schemes_of_mode(self, mode: str) -> Sequence[str]:
+        return self.rulebook.schemes_of_mode(mode)
 
     def modes_of(self, product_class: str, day: date) -> Sequence[str]:
         return self.rulebook.modes_of(product_class, day)
