@@ -21,6 +21,7 @@ from rich.progress import Progress
 from bench.figures import Figure, percentile
 from bench.stage import wait_for
 from services.domain.body import Purpose
+from services.domain.unit_code import public_hash
 from services.events.keys import PrivateKey, new_key
 from services.marks.signers import Signer
 from services.marks.status_list import LIFE, TTL, Status, StatusList, empty_array, put_status, sign_list
@@ -35,11 +36,12 @@ from services.marks.trust_list import (
     root_payload,
     sign_document,
 )
+from services.marks.voided import packed
 from services.verify.scanner import READER, scanner
 
 HOST = "m.example.cn"
 MILLISECONDS = 50
-_LIST, _RUN = 0, 50
+_LIST, _RUN, _VOIDED = 0, 50, 1000
 _RUNS = """async ({ build, bundle, list, codes, now }) => {
   const bytes = (text) => Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0))
   const { opened } = await import(`/scan/${build}/held.js`)
@@ -60,7 +62,8 @@ _RUNS = """async ({ build, bundle, list, codes, now }) => {
 
 
 def measure(progress: Progress, *, quick: bool) -> list[Figure]:
-    """Codes of every status against a list of 2^20 places; the first one also inflates the list and finds the keys."""
+    """Units' codes of every status, one in five voided, against a list of 2^20 places and a thousand voided codes; the
+    first one also inflates the list and finds the keys."""
     count = 50 if quick else 500
     now = datetime.now(UTC).replace(microsecond=0)
     mark, status = new_key(), new_key()
@@ -72,7 +75,8 @@ def measure(progress: Progress, *, quick: bool) -> list[Figure]:
         found = page.evaluate(_RUNS, given)
     progress.update(task, completed=1)
     progress.remove_task(task)
-    assert found["said"].keys() == {"valid", "revoked", "suspended", "cancelled"}, found["said"]
+    answers = {"valid", "revoked", "suspended", "cancelled", "mark_not_authorized"}
+    assert found["said"].keys() == answers, found["said"]
     taken = found["taken"]
     raw = {"codes": count, "p50 ms": percentile(taken, 50), "slowest ms": max(taken)}
     raw |= {"first ms, which opens its list": taken[0], "ms to open the trust list": found["loaded"]}
@@ -113,26 +117,35 @@ def _bundle(mark: PrivateKey, status: PrivateKey, now: datetime) -> bytes:
 
 
 def _list(key: PrivateKey, now: datetime) -> bytes:
-    """2^20 places, one run of fifty in twenty not valid."""
+    """2^20 places, one run of fifty in twenty not valid, and a thousand voided codes."""
     array = empty_array()
     for place in range(2**20):
         run = place // _RUN
         put_status(array, place, Status(1 + run // 20 % 3) if run % 20 == 0 else Status.VALID)
-    return sign_list(StatusList(f"https://{HOST}/status/{_LIST}", now, now + LIFE, TTL, bytes(array)), key)
+    voided = packed(public_hash(_number(nth), _unit(nth).aad) for nth in range(0, 5 * _VOIDED, 5))
+    uri = f"https://{HOST}/status/{_LIST}"
+    return sign_list(StatusList(uri, now, now + LIFE, TTL, bytes(array), voided=voided), key)
 
 
 def _code(key: PrivateKey, day: date, nth: int) -> str:
     claims = MarkClaims(
         day - timedelta(days=30),
         1825,
-        f"{2023990703000000 + nth}",
-        f"{2023990703000000 + nth}",
+        _number(nth),
+        _number(nth),
         _LIST,
         nth * 523,
         "KFR-35GW",
     )
-    path = MarkPath.of_product("06909900123007")
-    return mark_url(f"https://{HOST}", path, sign_token(claims, path, key))
+    return mark_url(f"https://{HOST}", _unit(nth), sign_token(claims, _unit(nth), key))
+
+
+def _number(nth: int) -> str:
+    return f"{2023990703000000 + nth}"
+
+
+def _unit(nth: int) -> MarkPath:
+    return MarkPath.of_product("06909900123007", f"A{nth:09d}")
 
 
 def _base64(data: bytes) -> str:

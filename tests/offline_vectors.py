@@ -8,6 +8,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from services.domain.body import Purpose
+from services.domain.unit_code import printed_serial, public_hash
 from services.events.keys import PrivateKey, private_key
 from services.marks import strict_cbor
 from services.marks.cose import cose_key
@@ -25,6 +26,7 @@ from services.marks.trust_list import (
     root_payload,
     sign_document,
 )
+from services.marks.voided import Unit, packed
 
 REGISTER = "0123456789abcdef" * 4
 REGISTRY = "urn:certmark:registry:main"
@@ -32,6 +34,11 @@ NOW = datetime(2026, 11, 26, 4, tzinfo=UTC)
 LIST = 17
 INDEX = 0xC6539
 """Where the token of the mark's own vector has its place."""
+
+MARK_NO, SILENT = str(0x4B7974139), "SHB-M-2024-0031"
+"""The mark of that token; and one of whose units some are voided, and the list does not name them."""
+
+VOIDED, STANDING = (printed_serial("06901234567892", serial) for serial in ("A1B2C3", "A1B2C4"))
 
 
 def seeded(start: int) -> PrivateKey:
@@ -48,7 +55,8 @@ def a_status_list() -> bytes:
         put_status(array, INDEX + status, status)
     uri = f"https://mark.example/status/{LIST}"
     aggregation = "https://mark.example/status/lists"
-    return sign_list(StatusList(uri, NOW, NOW + LIFE, TTL, bytes(array), aggregation), STATUS)
+    voided = packed([public_hash(MARK_NO, VOIDED), public_hash(SILENT, b"")])
+    return sign_list(StatusList(uri, NOW, NOW + LIFE, TTL, bytes(array), aggregation, voided=voided), STATUS)
 
 
 def a_root(version: int = 1) -> bytes:
@@ -94,6 +102,14 @@ def vectors() -> dict[str, Any]:
         "status_kid": mark_kid(STATUS.public).hex(),
         "status_list": a_status_list().hex(),
         "statuses": {str(INDEX - 1): 0, **{str(INDEX + status): int(status) for status in Status}},
+        "units": [
+            {"mark_no": mark_no, "printed": printed.decode(), "hash": public_hash(mark_no, printed).hex(), "says": says}
+            for mark_no, printed, says in (
+                (MARK_NO, VOIDED, Unit.VOIDED),
+                (MARK_NO, STANDING, Unit.STANDS),
+                (SILENT, VOIDED, Unit.UNTOLD),
+            )
+        ],
         "pin": open_document(root).digest,
         "root": root.hex(),
         "trust_list": trust_list.hex(),

@@ -146,7 +146,7 @@ def codes_void(code: str, json_: bool, **told: Any) -> None:
         data = {
             "effective_at": told["effective_at"] or civil_day(datetime.now(UTC)).isoformat(),
             "mark_no": told["mark_no"],
-            "code": code_sets.hash_of(registry, told["mark_no"], code, told["gtin"]),
+            **code_sets.names_of(registry, told["mark_no"], code, told["gtin"]),
             "reason": told["reason"],
         }
         digest = _announce(settings, source, "mark.code_voided", told["certificate"], data, told)

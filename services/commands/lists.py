@@ -29,10 +29,10 @@ def lists() -> None:
 @click.option("--wait", "seconds", default=10.0, show_default=True, help="How long a difference may last.")
 @as_json
 def lists_check(url: str | None, node: Path | None, seconds: float, json_: bool) -> None:
-    """Read every published list again and compare it with the register, place by place.
+    """Read every published list again and compare it with the register: each place, and each voided code.
 
-    Ends with 1 where a mark that is not valid is missing from its list, a valid one is in it, or a list is not to be
-    believed. A difference counts when it lasts: a list may be on its way.
+    Ends with 1 where a mark that is not valid is missing from its list, a valid one is in it, a voided code is not
+    named, or a list is not to be believed. A difference counts when it lasts: a list may be on its way.
     """
     from services.postgres import connect, database_url, transaction
     from services.registry.list_check import check, published_at
@@ -60,8 +60,8 @@ def lists_check(url: str | None, node: Path | None, seconds: float, json_: bool)
             OUT.print(f"✗ list {list_id}: {code}", markup=False)
         for one in report.wrong[:20]:
             said = "nothing" if one.published is None else one.published
-            where = f"{one.list_id}/{one.index}"
-            OUT.print(f"✗ {where}  {one.certificate_no} {one.mark_no}: {said} where {one.due} is due", markup=False)
+            wrong = f"voided code {one.unit} is not named" if one.unit else f"{said} where {one.due} is due"
+            OUT.print(f"✗ {one.list_id}/{one.index}  {one.certificate_no} {one.mark_no}: {wrong}", markup=False)
         if len(report.wrong) > 20:
             OUT.print(f"  and {len(report.wrong) - 20} more", markup=False)
     sys.exit(0 if report.good else NO)

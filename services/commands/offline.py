@@ -12,7 +12,7 @@ from services.domain.identifiers import CHINA, instant_text
 from services.marks.photo import LARGEST_FILE, codes_in
 from services.settings import Settings
 from services.verify.offline import OfflineAnswer, check
-from services.verify.scan_wording import BECAUSE, NEITHER, OFFLINE, SCAN, SILENT, SINGLE_UNIT, WITHOUT_PRODUCT, Why
+from services.verify.scan_wording import BECAUSE, NEITHER, OFFLINE, SCAN, SILENT, WITHOUT_PRODUCT, Why
 from services.verify.wording import ANSWERS, LABELS, Code, Text
 
 
@@ -110,10 +110,7 @@ def _explanation(answer: OfflineAnswer) -> Text:
         return Text(because.zh + NEITHER.zh, f"{because.en} {NEITHER.en}")
     if answer.code is Code.VALID and answer.question.path is not None and answer.question.path.gtin is None:
         return WITHOUT_PRODUCT
-    told = OFFLINE.get(answer.code, ANSWERS[answer.code].explanation)
-    if answer.code is Code.VALID and answer.question.path is not None and answer.question.path.serial is not None:
-        return Text(told.zh + SINGLE_UNIT.zh, f"{told.en} {SINGLE_UNIT.en}")
-    return told
+    return OFFLINE.get(answer.code, ANSWERS[answer.code].explanation)
 
 
 def _show(answer: OfflineAnswer) -> None:

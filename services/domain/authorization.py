@@ -193,7 +193,7 @@ def with_voided_code(certificate: Certificate, said: Said, moment: Moment) -> Ce
             pointer="/data/code",
             hint="suspend or withdraw the authorization",
         )
-    voided = Voided(data["code"], since, reason, said.digest)
+    voided = Voided(data["code"], since, reason, said.digest, data.get("public_hash"))
     return _with(certificate, replace(mark, voided=(*mark.voided, voided)))
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import TypeAlias, TypedDict
+from typing import NotRequired, TypeAlias, TypedDict
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
@@ -121,12 +121,16 @@ class Corrected:
 
 @dataclass(frozen=True, slots=True)
 class Voided:
-    """One unit's code that counts no more from a day on, by its salted hash (see `unit_code`)."""
+    """One unit's code that counts no more from a day on, by its salted hash (see `unit_code`).
+
+    `public_hash` is what status lists name it by; None where its source did not say.
+    """
 
     code: str
     since: date
     reason: str
     digest: str
+    public_hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +264,7 @@ class VoidedState(TypedDict):
     since: str
     reason: str
     digest: str
+    public_hash: NotRequired[str]
 
 
 class MarkState(TypedDict):
@@ -555,9 +560,7 @@ def _mark_state(m: Mark) -> MarkState:
         "status": m.status.value,
         "statuses": _status_states(m.statuses),
         "code_sets": list(m.code_sets),
-        "voided": [
-            {"code": v.code, "since": v.since.isoformat(), "reason": v.reason, "digest": v.digest} for v in m.voided
-        ],
+        "voided": [_voided_state(v) for v in m.voided],
     }
 
 
@@ -576,7 +579,16 @@ def _mark(s: MarkState) -> Mark:
         valid_until=_date(s["valid_until"]),
         statuses=_statuses(s["statuses"]),
         code_sets=tuple(s["code_sets"]),
-        voided=tuple(
-            [Voided(v["code"], date.fromisoformat(v["since"]), v["reason"], v["digest"]) for v in s["voided"]]
-        ),
+        voided=tuple([_voided(v) for v in s["voided"]]),
     )
+
+
+def _voided_state(v: Voided) -> VoidedState:
+    state: VoidedState = {"code": v.code, "since": v.since.isoformat(), "reason": v.reason, "digest": v.digest}
+    if v.public_hash is not None:  # absent, not null: what was sealed before there were any stays as it is
+        state["public_hash"] = v.public_hash
+    return state
+
+
+def _voided(s: VoidedState) -> Voided:
+    return Voided(s["code"], date.fromisoformat(s["since"]), s["reason"], s["digest"], s.get("public_hash"))

@@ -10,13 +10,17 @@ from services.domain.standing import Standing, own_mark_standing, part_standing,
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a status is published, and of what. `gtin` and `model` are None where the mark is not on a product."""
+    """Where a status is published, and of what. `gtin` and `model` are None where the mark is not on a product.
+
+    `of_units`: the units of a run of serials share it.
+    """
 
     list_id: int
     index: int
     mark_no: str
     gtin: str | None
     model: str | None
+    of_units: bool = False
 
 
 def place_standing(certificate: Certificate, parent: Certificate | None, place: Place, day: date) -> Standing:
@@ -67,6 +71,7 @@ def _turns(certificate: Certificate, parent: Certificate | None) -> Iterator[dat
         yield from _begins(mark.statuses)
         yield mark.valid_from
         yield from _after(mark.valid_until)
+        yield from (code.since for code in mark.voided)
 
 
 def _begins(statuses: Iterable[StatusInterval]) -> Iterator[date]:

@@ -158,6 +158,7 @@ class EventData(_From, total=False):
     form: str | None
     gtin: str | None
     code: str
+    public_hash: str | None
     # authority.*, body.*, alliance.*, key.*, backfill.*
     name: str
     key: dict[str, str]

@@ -95,7 +95,12 @@ def hashed(code: str) -> bytes:
 
 def hashed_serial(gtin: str, serial: str) -> bytes:
     """What of a serial is hashed: its product's GTIN with it, so that neither is mistaken for a typed code."""
-    return f"serial:01{gtin}21{serial}".encode("ascii", "replace")
+    return b"serial:" + printed_serial(gtin, serial)
+
+
+def printed_serial(gtin: str, serial: str) -> bytes:
+    """A serial as it is printed, and as its token is signed for it: GS1's element string without brackets."""
+    return f"01{gtin}21{serial}".encode("ascii", "replace")
 
 
 def unit_hash(salt: bytes, what: bytes) -> int:
@@ -106,6 +111,21 @@ def unit_hash(salt: bytes, what: bytes) -> int:
     return int.from_bytes(hmac.digest(salt, what, "sha256")[:HASH_BYTES], "big", signed=True)
 
 
+def public_hash(mark_no: str, printed: bytes) -> bytes:
+    """By what a status list names one voided serial: the first 8 bytes of SHA-256 over its mark and what is printed.
+
+    There is no salt, so a scanner makes it of the code alone. The mark is in it, so that no source can name the unit
+    of another's mark. `printed` is what the token is signed for (`01<GTIN-14>21<serial>`); nothing stands for all units
+    of the mark: of them some are voided that the list does not name.
+    """
+    return hashlib.sha256(f"certmark-voided\n{mark_no}\n".encode() + printed).digest()[:HASH_BYTES]
+
+
 def hash_text(value: int) -> str:
     """The hash as events name it: 16 hexadecimal digits."""
     return value.to_bytes(HASH_BYTES, "big", signed=True).hex()
+
+
+def hash_of_text(text: str) -> int:
+    """The other way round."""
+    return int.from_bytes(bytes.fromhex(text), "big", signed=True)

@@ -136,8 +136,8 @@ def token_file(service: Service, digest: str) -> Iterator[bytes]:
     yield raw
 
 
-def hash_of(service: Service, mark_no: str, code: str, gtin: str | None) -> str:
-    """By what hash an event names a code of this source.
+def names_of(service: Service, mark_no: str, code: str, gtin: str | None) -> dict[str, str]:
+    """By what hashes an event names a code of this source: `code`, and `public_hash` of a serial.
 
     Raises:
         Refused: it is none of this source's under this mark.
@@ -145,5 +145,8 @@ def hash_of(service: Service, mark_no: str, code: str, gtin: str | None) -> str:
     asked: dict[str, Any] = {"mark_no": mark_no, "codes": [code]}
     if gtin:
         asked["gtin"] = gtin
-    (found,) = service.post("/v1/code-hashes", asked)["items"]
-    return str(found)
+    said = service.post("/v1/code-hashes", asked)
+    names = {"code": str(said["items"][0])}
+    if public := said.get("public_hashes"):
+        names["public_hash"] = str(public[0])
+    return names

@@ -1,4 +1,4 @@
-"""Status lists: the IETF's Token Status List as a CWT, two bits for the status of each place."""
+"""Status lists: the IETF's Token Status List as a CWT, two bits for each place, and single codes that were voided."""
 
 import zlib
 from collections.abc import Iterable, Mapping
@@ -16,6 +16,7 @@ from services.marks.cose import ALGORITHMS, SIGNATURE_BYTES, covered_by_one
 from services.marks.signers import KeyStanding, Signer
 from services.marks.strict_cbor import NotCbor, Reader, Value
 from services.marks.token import KID_BYTES, mark_kid
+from services.marks.voided import is_packed
 
 MEDIA_TYPE = "application/statuslist+cwt"
 BITS = 2
@@ -32,6 +33,10 @@ LARGEST = 512 * 1024
 """Bytes of a signed list that are looked at at all; chance in every place comes to 256 KiB."""
 
 _SUBJECT, _EXPIRES, _ISSUED, _STATUS_LIST, _TTL = 2, 4, 6, 65533, 65534
+_VOIDED = -65537
+"""A claim of our own (RFC 8392 leaves what is below -65536 to private use, and lets a reader pass over what he does not
+know)."""
+
 _FRAME = b"\xd2\x84"
 _LAST_SECOND = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp())
 
@@ -108,7 +113,11 @@ class ListTooShort(Untrusted):
 
 @dataclass(frozen=True, slots=True)
 class StatusList:
-    """A list as signed: `array` holds its statuses, `bits` each, the first in the lowest bits of the first byte."""
+    """A list as signed: `array` holds its statuses, `bits` each, the first in the lowest bits of the first byte.
+
+    `voided` names single codes of runs that have their place in it (see `voided`); None of a list that names none,
+    whether there are any or not.
+    """
 
     uri: str
     issued_at: datetime
@@ -117,6 +126,7 @@ class StatusList:
     array: bytes
     aggregation_uri: str | None = None
     bits: int = BITS
+    voided: bytes | None = None
 
     @property
     def places(self) -> int:
@@ -194,15 +204,16 @@ def sign_list(content: StatusList, key: PrivateKey) -> bytes:
     packed: dict[str, object] = {"bits": content.bits, "lst": deflated(content.array)}
     if content.aggregation_uri is not None:
         packed["aggregation_uri"] = content.aggregation_uri
-    claims = strict_cbor.dumps(
-        {
-            _SUBJECT: content.uri,
-            _EXPIRES: int(content.expires_at.timestamp()),
-            _ISSUED: int(content.issued_at.timestamp()),
-            _STATUS_LIST: packed,
-            _TTL: content.ttl,
-        }
-    )
+    told: dict[int, object] = {
+        _SUBJECT: content.uri,
+        _EXPIRES: int(content.expires_at.timestamp()),
+        _ISSUED: int(content.issued_at.timestamp()),
+        _STATUS_LIST: packed,
+        _TTL: content.ttl,
+    }
+    if content.voided is not None:
+        told[_VOIDED] = content.voided
+    claims = strict_cbor.dumps(told)
     protected = protected_header(ALGORITHMS[key.public.alg], mark_kid(key.public))
     signature = key.sign(covered_by_one(protected, claims))
     return _FRAME + strict_cbor.dumps(protected) + b"\xa0" + strict_cbor.dumps(claims) + strict_cbor.dumps(signature)
@@ -294,8 +305,11 @@ def content_of(opened: OpenList) -> StatusList:
         read = strict_cbor.loads(opened.claims)
     except NotCbor as error:
         raise ListUnreadable(error.detail) from None
-    if not isinstance(read, dict) or read.keys() != {_SUBJECT, _EXPIRES, _ISSUED, _STATUS_LIST, _TTL}:
-        raise ListUnreadable("the claims are 2, 4, 6, 65533 and 65534, nothing else")
+    if not isinstance(read, dict) or read.keys() - {_VOIDED} != {_SUBJECT, _EXPIRES, _ISSUED, _STATUS_LIST, _TTL}:
+        raise ListUnreadable("the claims are 2, 4, 6, 65533, 65534 and perhaps -65537, nothing else")
+    voided = read.get(_VOIDED, b"")
+    if not isinstance(voided, bytes) or not is_packed(voided):
+        raise ListUnreadable("voided codes are hashes of 8 bytes, ascending, none twice")
     uri, packed, ttl = read[_SUBJECT], read[_STATUS_LIST], read[_TTL]
     if not isinstance(uri, str) or not isinstance(packed, dict) or not isinstance(ttl, int) or ttl < 1:
         raise ListUnreadable("a claim is of another kind than the format says")
@@ -304,9 +318,9 @@ def content_of(opened: OpenList) -> StatusList:
         raise ListUnreadable("the status list has bits, lst and aggregation_uri, nothing else")
     if not isinstance(bits, int) or bits not in (1, 2, 4, 8) or not isinstance(aggregation, str | None):
         raise ListUnreadable("bits is 1, 2, 4 or 8, aggregation_uri a text")
-    return StatusList(
-        uri, _instant(read[_ISSUED]), _instant(read[_EXPIRES]), ttl, inflated(array, bits), aggregation, bits
-    )
+    issued_at, expires_at = _instant(read[_ISSUED]), _instant(read[_EXPIRES])
+    told = voided if _VOIDED in read else None
+    return StatusList(uri, issued_at, expires_at, ttl, inflated(array, bits), aggregation, bits, told)
 
 
 def _instant(value: Value) -> datetime:

@@ -19,6 +19,8 @@ from services.domain.unit_code import (
     hash_text,
     hashed,
     hashed_serial,
+    printed_serial,
+    public_hash,
     set_digest,
     unit_hash,
 )
@@ -387,8 +389,10 @@ def salt_of(cur: Cursor) -> bytes:
 # --- one code -----------------------------------------------------------------------------------------------------
 
 
-def named(cur: Cursor, source: str, mark_no: str, codes: Sequence[str], gtin: str | None) -> list[str]:
-    """The hashes by which events name these codes of a source, in their order.
+def named(
+    cur: Cursor, source: str, mark_no: str, codes: Sequence[str], gtin: str | None
+) -> tuple[list[str], list[str] | None]:
+    """The hashes by which events name these codes of a source, in their order; of serials the public ones, too.
 
     Raises:
         NoSuchCode: one of them is none that this source issued under this mark.
@@ -404,7 +408,8 @@ def named(cur: Cursor, source: str, mark_no: str, codes: Sequence[str], gtin: st
     for place, value in enumerate(values):
         if value not in known:
             raise NoSuchCode(f"{source} has issued no such code under mark {mark_no}", pointer=f"/codes/{place}")
-    return [hash_text(value) for value in values]
+    public = [public_hash(mark_no, printed_serial(gtin, code)).hex() for code in codes] if gtin else None
+    return [hash_text(value) for value in values], public
 
 
 def progress_of(cur: Cursor, source: str, digest: str) -> Progress:

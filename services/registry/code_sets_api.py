@@ -161,14 +161,16 @@ def blueprint(settings: Settings, read: Reads, gate: Gate) -> Blueprint:
     @pages.arguments(HashesAsked)
     @pages.doc(
         summary="By what hash an event names a code: for mark.code_voided",
-        description="Only codes that the caller issued under the mark.",
+        description="Only codes that the caller issued under the mark. `public_hashes`, of serials, are the event's "
+        "`public_hash`: with it scanners without a network know that the code is void.",
         security=SECURITY,
-        responses={200: {"description": "{items: [hash]}, in the order of the codes"}},
+        responses={200: {"description": "{items: [hash], public_hashes: [hash] or null}, in the order of the codes"}},
     )
     def hashes(asked: dict[str, Any]) -> dict[str, Any]:
         caller = gate.require(Role.SOURCE)
         mark_no, gtin = certificate_number(asked["mark_no"]), gtin14(asked["gtin"]) if asked["gtin"] else None
-        return {"items": read(lambda cur: code_sets.named(cur, caller.holder, mark_no, asked["codes"], gtin))}
+        found, public = read(lambda cur: code_sets.named(cur, caller.holder, mark_no, asked["codes"], gtin))
+        return {"items": found, "public_hashes": public}
 
     return pages
 

@@ -1,22 +1,26 @@
-"""Reads again what was published and compares: every place that is not valid is in a list, and every valid one is 0."""
+"""Reads again what was published and compares: every place says what is due, and every voided code is named."""
 
 import http.client
 import json
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from urllib.parse import urlsplit
 
+from services.domain.certificate import Certificate, Mark
 from services.domain.errors import CertmarkError, Fault
 from services.domain.identifiers import civil_day
 from services.domain.place import Place
+from services.domain.unit_code import public_hash
 from services.marks.signers import Signer
 from services.marks.status_list import LARGEST, Status, StatusList, check_list, open_list, verify_list
+from services.marks.voided import names, unpacked
 from services.postgres import Cursor, stream
-from services.registry import list_store, trust
+from services.registry import list_store, list_voided, trust
 from services.registry.list_places import certificate_in, parents_of, places_in, status_on
 from services.registry.list_store import Subject
+from services.registry.list_voided import Key
 
 AT_A_TIME = 500
 Fetch = Callable[[int], bytes]
@@ -30,7 +34,10 @@ class NotPublished(Fault):
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """A place that says something else than it should; `published` is None where its list says nothing at all."""
+    """A place that says something else than it should; `published` is None where its list says nothing at all.
+
+    `unit` is the hash of a voided code of the run in that place, where it is this code that the list does not name.
+    """
 
     list_id: int
     index: int
@@ -38,6 +45,7 @@ class Wrong:
     mark_no: str
     published: int | None
     due: int
+    unit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +92,20 @@ class Checker:
         places = not_valid = 0
         wrong: list[Wrong] = []
         while page := list(islice(subjects, AT_A_TIME)):
-            for number, place, due in self._due(cur, page):
+            runs: dict[Key, tuple[Mark, Wrong]] = {}
+            for certificate, place, due in self._due(cur, page):
                 places += 1
                 not_valid += due is not Status.VALID
                 published = self._published(place)
+                about = place.list_id, place.index, certificate.certificate_no, place.mark_no
                 if published != due:
-                    wrong.append(Wrong(place.list_id, place.index, number, place.mark_no, published, int(due)))
+                    wrong.append(Wrong(*about, published, int(due)))
+                if place.of_units and (mark := certificate.mark(place.mark_no)):
+                    runs[place.list_id, mark.mark_no] = mark, Wrong(*about, published, int(Status.CANCELLED))
+            wrong += self._not_named(cur, runs)
         return Report(places, not_valid, tuple(wrong), dict(self.refused))
 
-    def _due(self, cur: Cursor, page: list[Subject]) -> Iterator[tuple[str, Place, Status]]:
+    def _due(self, cur: Cursor, page: list[Subject]) -> Iterator[tuple[Certificate, Place, Status]]:
         day = civil_day(self._now)
         certificates = {one.certificate_no: certificate_in(one) for one in page}
         parents = parents_of(cur, certificates)
@@ -100,7 +113,18 @@ class Checker:
             certificate = certificates[subject.certificate_no]
             parent = parents.get(certificate.parent_no or "")
             for place in places_in(subject.tokens):
-                yield subject.certificate_no, place, status_on(certificate, parent, place, day)
+                yield certificate, place, status_on(certificate, parent, place, day)
+
+    def _not_named(self, cur: Cursor, runs: Mapping[Key, tuple[Mark, Wrong]]) -> Iterator[Wrong]:
+        """The voided codes that a reader of their list would take for good."""
+        due = list_voided.due(cur, {key: mark for key, (mark, _) in runs.items()}, civil_day(self._now))
+        for key, hashes in due.items():
+            found = self._lists[key[0]]
+            told = (found.voided or b"") if found else b""
+            if hashes and not names(told, public_hash(key[1], b"")):
+                for one in unpacked(hashes):
+                    if not names(told, one):
+                        yield replace(runs[key][1], unit=one.hex())
 
     def _published(self, place: Place) -> int | None:
         if place.list_id not in self._lists:

@@ -1,4 +1,4 @@
-"""Keeps the places of the status lists in step with the records and the day, a page at a time."""
+"""Keeps what the status lists say in step with the records and the day, a page at a time."""
 
 import json
 from collections import defaultdict
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import cast
 
-from services.domain.certificate import Certificate, CertificateState, from_state
+from services.domain.certificate import Certificate, CertificateState, Mark, from_state
 from services.domain.place import Place, next_turn, place_standing
 from services.marks.status_list import STATUS_OF, Status, empty_array, put_status
 from services.postgres import Cursor
-from services.registry import list_store
+from services.registry import list_store, list_voided
 from services.registry.list_store import Subject
 from services.registry.tokens import TokenRecord
 
@@ -52,10 +52,13 @@ def _put(cur: Cursor, placed: Mapping[str, Subject], day: date) -> None:
     parents = parents_of(cur, certificates)
     statuses: dict[int, dict[int, Status]] = defaultdict(dict)
     rows: list[tuple[str, str | None, date | None]] = []
+    marks: dict[tuple[int, str], Mark] = {}
     for number, certificate in certificates.items():
         parent = parents.get(certificate.parent_no or "")
         for place in places_in(placed[number].tokens):
             statuses[place.list_id][place.index] = status_on(certificate, parent, place, day)
+            if place.of_units and (mark := certificate.mark(place.mark_no)):
+                marks[place.list_id, mark.mark_no] = mark
         rows.append((number, certificate.parent_no, next_turn(certificate, parent, day)))
     list_store.save_subjects(cur, rows)
     stored = list_store.lists(cur, statuses.keys())
@@ -66,6 +69,7 @@ def _put(cur: Cursor, placed: Mapping[str, Subject], day: date) -> None:
             put_status(after, index, status)
         if after != before:
             list_store.save_places(cur, list_id, bytes(after))
+    list_voided.put(cur, marks, day)
 
 
 def status_on(certificate: Certificate, parent: Certificate | None, place: Place, day: date) -> Status:
@@ -88,4 +92,5 @@ def parents_of(cur: Cursor, certificates: Mapping[str, Certificate]) -> dict[str
 def places_in(tokens: str) -> Iterable[Place]:
     """The places of a record's tokens, those of a run of serials among them."""
     for token in cast(list[TokenRecord], json.loads(tokens)):
-        yield Place(token["list"], token["index"], token["mark_no"], token["gtin"], token["model"])
+        about = token["mark_no"], token["gtin"], token["model"]
+        yield Place(token["list"], token["index"], *about, of_units="serials" in token)

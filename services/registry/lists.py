@@ -13,7 +13,7 @@ from services.domain.identifiers import civil_day, instant_text
 from services.events.keys import PrivateKey, b64u
 from services.marks.status_list import LIFE, TTL, StatusList, sign_list
 from services.postgres import Cursor, transaction
-from services.registry import list_store, store, trust
+from services.registry import list_store, list_voided, store, trust
 from services.registry.foresight import missing_soon
 from services.registry.list_places import fold
 from services.registry.list_store import StoredList
@@ -108,7 +108,7 @@ class ListMaker:
         if key is None:
             self._tell_once("no status key that the register knows: status lists are not signed", "")
             return 0
-        records = [list_record(one, base, now, key) for one in due]
+        records = [list_record(one, list_voided.named_in(cur, one.list_id), base, now, key) for one in due]
         save_published(cur, records)
         for one in due:
             list_store.signed(cur, one.list_id, f"{base}/{one.list_id}", now)
@@ -157,10 +157,10 @@ def status_base(settings: Settings) -> str:
     return f"{settings.public_url.lower()}/status"
 
 
-def list_record(stored: StoredList, base: str, now: datetime, key: PrivateKey) -> StoredRecord:
+def list_record(stored: StoredList, voided: bytes | None, base: str, now: datetime, key: PrivateKey) -> StoredRecord:
     """The record of a list, signed; its revision is given when it is saved."""
     uri = f"{base}/{stored.list_id}"
-    content = StatusList(uri, now, now + LIFE, TTL, stored.places, f"{base}/lists")
+    content = StatusList(uri, now, now + LIFE, TTL, stored.places, f"{base}/lists", voided=voided)
     state: dict[str, object] = {
         "v": 1,
         "kind": "list",

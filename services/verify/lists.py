@@ -12,6 +12,7 @@ from flask import Response, request
 
 from services.domain.errors import CertmarkError, Fault, NotFound
 from services.domain.identifiers import instant_text
+from services.domain.unit_code import HASH_BYTES
 from services.marks.shown import document_json
 from services.marks.status_list import BITS, MEDIA_TYPE, OpenList, Status, StatusList, content_of, open_list
 from services.marks.trust_list import bundle, open_document
@@ -145,6 +146,7 @@ def _told(signed: bytes, now: datetime) -> dict[str, Any]:
         "bits": content.bits,
         "places": content.places,
         **counts,
+        "voided_codes": None if content.voided is None else len(content.voided) // HASH_BYTES,
         "aggregation_uri": content.aggregation_uri,
     }
 

@@ -20,6 +20,7 @@ from services.marks.token import (
     verify_token,
 )
 from services.marks.trust_list import Trusted, TrustList
+from services.marks.voided import Unit, unit_in
 from services.verify.recognise import Question, recognise
 from services.verify.scan_wording import Why
 from services.verify.wording import Code
@@ -69,7 +70,8 @@ def check(text: str, held: Held, now: datetime) -> OfflineAnswer:
 
     1. an address of another host, or no address: the text alone decides; 2. length, alphabet and form of the token;
     3. its key in the trust list, on the day of signing; 4. its signature; 5. the bar code's check digit; 6. the end of
-    the printed validity, which says nothing of a renewal; 7. the status list's signature and expiry; 8. the status.
+    the printed validity, which says nothing of a renewal; 7. the status list's signature and expiry; 8. the status;
+    9. where that is good and the code is one unit's, whether the list names it as voided.
     """
     trust = held.trusted.list if held.trusted else None
     question = recognise(text, trust.hosts if trust else held.hosts)
@@ -101,7 +103,8 @@ def check(text: str, held: Held, now: datetime) -> OfflineAnswer:
         return replace(unknown, why=Why.KEY_COMPROMISED)  # whoever has the key can sign what he likes
     if question.decided:
         return replace(blank, code=question.decided)  # the check digit: signed, and still no bar code
-    return _standing(replace(unknown, claims=claims), claims, trust, held, now)
+    found = _standing(replace(unknown, claims=claims), claims, trust, held, now)
+    return _of_unit(found, claims) if found.code is Code.VALID and question.path.serial is not None else found
 
 
 def _believed(token: OpenToken, question: Question, trust: TrustList) -> tuple[MarkClaims, Signer]:
@@ -143,6 +146,15 @@ def _standing(unknown: OfflineAnswer, claims: MarkClaims, trust: TrustList, held
     if content.expires_at <= now:
         return replace(known, why=Why.STATUS_LIST_EXPIRED)
     return replace(known, code=said)
+
+
+def _of_unit(valid: OfflineAnswer, claims: MarkClaims) -> OfflineAnswer:
+    assert valid.question.path is not None
+    assert valid.status is not None
+    said = unit_in(valid.status.voided, claims.mark_no, valid.question.path.aad)
+    if said is Unit.UNTOLD:
+        return replace(valid, code=Code.STATUS_UNKNOWN, why=Why.UNIT_UNTOLD)
+    return replace(valid, code=Code.MARK_NOT_AUTHORIZED) if said is Unit.VOIDED else valid
 
 
 def _is_past(last: date | None, day: date) -> bool:

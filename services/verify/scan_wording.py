@@ -28,6 +28,7 @@ class Why(StrEnum):
     NO_STATUS_LIST = "no_status_list"
     STATUS_LIST_REFUSED = "status_list_refused"
     STATUS_LIST_EXPIRED = "status_list_expired"
+    UNIT_UNTOLD = "unit_untold"
 
 
 NEITHER = Text(
@@ -71,6 +72,11 @@ BECAUSE: dict[Why, Text] = {
         "签名有效，但本机的状态列表已过期，请联网更新。",
         "The signature holds, but the status list on this device has run out; update it online.",
     ),
+    Why.UNIT_UNTOLD: Text(
+        "签名有效，但凭本机的状态列表不能得知这一个单件码是否已单独作废，请联网查询。",
+        "The signature holds, but the status list on this device does not tell whether this one unit's code was "
+        "voided; look it up online.",
+    ),
 }
 
 _DETAILS_ONLINE = Text("原因和日期请联网查询。", "Reason and date are to be had online.")
@@ -89,6 +95,11 @@ OFFLINE: dict[Code, Text] = {
         "The status list says that this mark or its certificate is cancelled, replaced or ended; not by itself a "
         f"failed product. {_DETAILS_ONLINE.en}",
     ),
+    Code.MARK_NOT_AUTHORIZED: Text(
+        f"状态列表显示：这一个单件码已单独作废，同批其他标志码不受影响。{_DETAILS_ONLINE.zh}",
+        "The status list says that this one unit's code has been voided; others of the same run are not touched. "
+        f"{_DETAILS_ONLINE.en}",
+    ),
 }
 """Answers of which the offline check knows less than their sentence in the catalogue says."""
 
@@ -96,12 +107,6 @@ WITHOUT_PRODUCT = Text(
     "此码不指向具体商品：不代表任何产品通过认证，认证范围请联网查看。",
     "This code names no product: it certifies none. See the scope of certification online.",
 )
-
-SINGLE_UNIT = Text(
-    "这一个单件码是否已单独作废，离线不能得知，请联网查询。",
-    "Whether this one unit's code was voided by itself cannot be told offline: look it up online.",
-)
-"""Added where a code of one unit is in force: lists have a place for the run, none for each code (decision 0037)."""
 
 SCAN: dict[str, Text] = {
     "title": Text("扫码验证", "Scan and check"),
@@ -232,7 +237,6 @@ def exported() -> dict[str, object]:
         "until": {"planned": both(SUSPENSION_PLANNED), "overdue": both(SUSPENSION_OVERDUE)},
         "silent": sorted(code.value for code in SILENT),
         "without_product": both(WITHOUT_PRODUCT),
-        "single_unit": both(SINGLE_UNIT),
         "without_product_next": both(SYSTEM_NEXT_STEP),
         "verdict": {family.value: both(text) for family, text in VERDICT.items()},
         "label": {name: both(LABELS[name]) for name in _FROM_THE_CATALOGUE}

@@ -46,10 +46,11 @@ const ways = {
     const found = await walk(bytes(bundle), pin, now, seen)
     return { root: found.rootVersion, list: found.list.version, pin: found.pin }
   },
-  async list ({ bundle, pin, now, data, uri, index }) {
+  async list ({ bundle, pin, now, data, uri, index, units = [] }) {
     const { list } = await walk(bytes(bundle), pin, now)
     const found = await openList(bytes(data), uri, list.signers)
-    return { iat: found.iat, exp: found.exp, says: found.at(index) }
+    const told = await Promise.all(units.map((unit) => found.unit(unit.mark_no, Buffer.from(unit.printed))))
+    return { iat: found.iat, exp: found.exp, says: found.at(index), ...(units.length ? { units: told } : {}) }
   },
   async verdict ({ text, bundle, pin, lists, now, host }) {
     const held = await opened(bundle ? stores({ bundle, pin, lists }) : {}, host, now)

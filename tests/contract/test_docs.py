@@ -523,11 +523,15 @@ def test_a_cose_library_alone_reads_the_vectors_of_the_offline_page(tmp_path: Pa
     now = int(datetime.fromisoformat(vectors["now"]).timestamp())
     place = min(int(at) for at in vectors["statuses"]) + 1 + away
 
-    def run(pin: str, at: int) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-W", "ignore", "-c", program, pin, str(place), str(at)]
+    def run(pin: str, at: int, *unit: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-W", "ignore", "-c", program, pin, str(place), str(at), *unit]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
 
     good = run(vectors["pin"], now)
     assert good.stdout.strip() == says, good.stderr
+    if says == "valid":
+        told = {unit["says"]: run(vectors["pin"], now, unit["mark_no"], unit["printed"]) for unit in vectors["units"]}
+        said = {says: ran.stdout.strip() for says, ran in told.items()}
+        assert said == {"voided": "voided", "stands": "valid", "untold": "ask online"}
     assert run("0" * 64, now).returncode == 1
     assert run(vectors["pin"], now + 49 * 3600).returncode == 1

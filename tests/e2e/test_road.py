@@ -22,7 +22,7 @@ from tests.system import CERTMARK, System, get, get_json, wait_for
 SAMPLES = json.loads((ROOT / "services" / "demo" / "register.json").read_text(encoding="utf-8"))["certificates"]
 VALID = "2023990703000117"
 MARK = "M-SHB-P-2024-0031"
-BODY = "CNCA-R-2019-7901"
+BODY, ALLIANCE = "CNCA-R-2019-7901", "shanghai-brand"
 TODAY = (datetime.now(UTC) + timedelta(hours=8)).date()
 
 pytestmark = pytest.mark.timeout(180)
@@ -133,6 +133,27 @@ def test_a_code_is_judged_offline_by_the_lists_of_the_running_register(system: S
     tampered = url[:-1] + ("1" if url[-1] != "1" else "2")
     told = json.loads(system.certmark("verify", "--offline", "--trust", trust, tampered, "--json", code=1))
     assert (told["code"], told["claims"]) == ("bad_signature", None)
+    void, *others = (row["url"] for row in tokens_of_units(system))
+    about = ("--as", ALLIANCE, "--certificate", "SHB-P-2024-0031", "--mark", MARK, "--gtin", "06909900127449")
+    system.certmark("codes", "void", void.partition("/21/")[2].partition("?")[0], *about, "--reason", "V01")
+    wait_for(lambda: get_json(f"{system.verify}/status/0?format=json")["voided_codes"] == 1, 5)
+    system.certmark("verify", "--refresh", "--trust", trust)
+    for text, code in ((void, "mark_not_authorized"), (others[-1], "valid")):
+        told = json.loads(
+            system.certmark("verify", "--offline", "--trust", trust, text, "--json", code=code != "valid")
+        )
+        assert told["code"] == code
+
+
+def tokens_of_units(system: System) -> list[dict[str, str]]:
+    """The token file of the demonstration's serials, as their source fetches it."""
+    with urllib.request.urlopen(f"{system.registry}/v1/certificates/SHB-P-2024-0031") as answer:
+        (mark,) = json.load(answer)["state"]["marks"]
+    token = (system.data / "keys" / f"{ALLIANCE}.token").read_text().strip()
+    path = f"/v1/code-sets/{mark['code_sets'][0]['digest']}/tokens?form=ndjson"
+    asked = urllib.request.Request(f"{system.registry}{path}", headers={"Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(asked) as answer:
+        return [json.loads(line) for line in answer]
 
 
 def test_a_tampered_code_shows_nothing_and_another_hosts_code_is_called_that(system: System) -> None:

@@ -11,7 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,8 +23,9 @@ from click.testing import CliRunner
 
 from services.auth import Role
 from services.cli import main
-from services.domain.unit_code import set_digest
+from services.domain.unit_code import public_hash, set_digest
 from services.embedded import EmbeddedPostgres
+from services.events.keys import save_key
 from services.events.log import Topics
 from services.marks.token import MarkKey, MarkPath, from_decimal, open_token, verify_token
 from services.migrate import migrate
@@ -380,7 +381,7 @@ def test_one_code_is_voided_and_the_others_of_its_run_are_not(node: Node) -> Non
     number, mark_no = announced(node, codes)
     assert node.bring(lines(codes))[0] == 200
     status, said = hash_of(node, mark_no, codes[2])
-    assert status == 200
+    assert (status, said["public_hashes"]) == (200, None), "nobody asks for typed codes offline"
     assert hash_of(node, mark_no, codes[2], OTHER)[1]["code"] == "no-such-code"
     assert hash_of(node, mark_no, "790326000000000009")[1]["code"] == "no-such-code"
     void = {"effective_at": TODAY.isoformat(), "mark_no": mark_no, "code": said["items"][0], "reason": "V03"}
@@ -441,6 +442,8 @@ def test_serials_are_signed_as_a_job_and_one_entry_stands_for_all(node: Node) ->
     # One of them is voided: its signed QR says so as well.
     said = hash_of(node, mark_no, serials[5], gtin=GTIN)[1]
     void = {"effective_at": TODAY.isoformat(), "mark_no": mark_no, "code": said["items"][0], "reason": "V01"}
+    void["public_hash"] = said["public_hashes"][0]
+    assert void["public_hash"] == public_hash(mark_no, MarkPath.of_product(GTIN, serials[5]).aad).hex()
     assert accepted(node.register.say(BODY, "mark.code_voided", number, void))
     assert node.answer(rows[5]["url"]).code is Code.MARK_NOT_AUTHORIZED
     assert node.answer(rows[6]["url"]).code is Code.VALID
@@ -470,8 +473,8 @@ def test_an_authorization_that_has_ended_gets_no_tokens(node: Node) -> None:
 # --- the command line -----------------------------------------------------------------------------------------------
 
 
-def certmark(*words: str) -> dict[str, Any]:
-    done = CliRunner().invoke(main, [*words, "--json"])
+def certmark(*words: str, **environment: str) -> dict[str, Any]:
+    done = CliRunner().invoke(main, [*words, "--json"], env=environment)
     assert done.exit_code == 0, done.output
     found: dict[str, Any] = json.loads(done.output)
     return found
@@ -496,7 +499,41 @@ def test_a_body_makes_brings_and_fetches_by_commands(node: Node, tmp_path: Path)
     assert [row["serial"] for row in rows] == serials
     out.unlink()
     assert certmark("codes", "tokens", str(file), *of_whom, "--out", str(out))["tokens"] == 30
+    void_one_by_command(node, tmp_path, of_whom, about[:4], serials[0])
     assert CliRunner().invoke(main, ["codes", "new", "9", "--random", "3", "--out", str(tmp_path / "x")]).exit_code == 2
+
+
+def void_one_by_command(
+    node: Node, folder: Path, of_whom: tuple[str, ...], about: tuple[str, ...], serial: str
+) -> None:
+    """The event names the code as registry and scanners know it, without anybody's having to say how."""
+    key = folder / "body.pem"
+    save_key(node.register.keys[BODY], key)
+    settings = node.register.settings
+    how = ("--gtin", GTIN, "--reason", "V01", "--key", str(key), "--to", settings.database_url or "")
+    with deciding(node.register):
+        said = certmark("codes", "void", serial, *of_whom, *about, *how, CERTMARK_TOPIC_PREFIX=settings.topic_prefix)
+    assert said["decision"] == "accepted"
+    (voided,) = node.register.state(about[1])["marks"][0]["voided"]
+    assert voided["public_hash"] == public_hash(about[3], MarkPath.of_product(GTIN, serial).aad).hex()
+
+
+@contextmanager
+def deciding(register: Register) -> Iterator[None]:
+    """The worker decides meanwhile, as it does in a register that runs."""
+    over = threading.Event()
+
+    def decide() -> None:
+        while not over.wait(0.02):
+            register.decide_all()
+
+    working = threading.Thread(target=decide)
+    working.start()
+    try:
+        yield
+    finally:
+        over.set()
+        working.join()
 
 
 def sign_when_asked(node: Node) -> None:

@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -17,6 +18,7 @@ from services import telemetry
 from services.domain.certificate import Certificate
 from services.domain.errors import NotConfigured
 from services.domain.identifiers import CHINA, civil_day
+from services.domain.unit_code import public_hash, set_digest
 from services.embedded import EmbeddedPostgres
 from services.events.keys import ES256, load_key, new_key
 from services.events.log import Topics, open_log
@@ -32,9 +34,11 @@ from services.marks.status_list import (
     sign_list,
     verify_list,
 )
+from services.marks.token import MarkClaims, MarkPath, mark_url, sign_token
 from services.marks.trust_list import Trusted, open_document, root_payload, sign_document, walk
+from services.marks.voided import names, packed, unpacked
 from services.postgres import transaction
-from services.registry import list_places, list_watch
+from services.registry import code_sets, list_places, list_watch
 from services.registry.foresight import missing_soon
 from services.registry.list_check import Fetch, NotPublished, Report, check
 from services.registry.list_store import Subject
@@ -42,10 +46,27 @@ from services.registry.list_watch import ListWatch
 from services.registry.lists import ListMaker
 from services.registry.relay import Relay
 from services.settings import Settings, settings_from
+from services.verify import offline
 from services.verify.api import app_for
+from services.verify.offline import Held
 from services.verify.projector import Projector
+from services.verify.scan_wording import Why
+from services.verify.wording import Code
 from tests.conftest import a_database
-from tests.register import AUTHORITY, BODY, REGISTRY, TODAY, Register, a_first_event, a_number, a_suspension, ahead
+from tests.register import (
+    AUTHORITY,
+    BODY,
+    REGISTRY,
+    SERVICES,
+    TODAY,
+    Register,
+    a_first_event,
+    a_number,
+    a_suspension,
+    accepted,
+    ago,
+    ahead,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -96,9 +117,9 @@ class Chain:
         content = verify_list(open_list(answer.data), trusted.list.signers)
         return check_list(content, trusted.list.status_uri(list_id), self.now)
 
-    def issue(self, **data: str) -> str:
-        """A certificate whose mark is implied, and so has a token at once."""
-        return self.register.issue("implied", **data)
+    def issue(self, scheme: str = "implied", **data: str) -> str:
+        """A certificate; where its mark is implied, it has a token at once."""
+        return self.register.issue(scheme, **data)
 
     def suspend(self, number: str) -> None:
         told = {"sequence": 2, "previous": _last(self, number)}
@@ -296,6 +317,118 @@ def test_a_new_key_and_a_lost_one_stand_in_the_trust_list_at_once(chain: Chain) 
     chain.come_round()
     (found,) = [signer for signer in chain.trusted().list.signers if signer.public.kid == key.public.kid]
     assert (found.state, found.since) == (KeyStanding.COMPROMISED, since)
+
+
+# --- single codes --------------------------------------------------------------------------------------------------
+
+GTIN = "06909900123007"
+
+
+@dataclass
+class Units:
+    """Two sets under one mark: serials, whose tokens name a place in a list, and typed codes."""
+
+    chain: Chain
+    serials: tuple[str, ...]
+    typed: str
+
+    def __post_init__(self) -> None:
+        register, self.number, self.mark_no = self.chain.register, self.chain.issue("coded"), f"MK-{a_number()}"
+        said: dict[str, Any] = {"effective_at": ago(300), "mark_no": self.mark_no, "mark": "sample-mark"}
+        said |= {"products": [{"model": "A1", "gtin": GTIN}], "valid_until": ahead(400)}
+        assert accepted(register.say(BODY, "mark.authorized", self.number, said))
+        serial = {"rule_version": "1", "form": "serial", "gtin": GTIN}
+        for codes, how in ((self.serials, serial), ((self.typed,), {"rule_version": "2024"})):
+            said = {"effective_at": ago(10), "mark_no": self.mark_no, "product": "A1", "quantity": len(codes)}
+            said |= {"digest": set_digest(sorted(codes))} | how
+            assert accepted(register.say(BODY, "mark.codes_issued", self.number, said))
+            with transaction(register.connection) as cur:
+                assert code_sets.take_whole(cur, BODY, sorted(codes), tokens=False).stored
+
+    def void(
+        self, code: str, effective_at: str = TODAY.isoformat(), gtin: str | None = GTIN, bare: bool = False
+    ) -> str:
+        """Void one code as its source does; `bare`: without what lists name it by. The public hash, if there is one."""
+        with transaction(self.chain.register.connection) as cur:
+            (name,), public = code_sets.named(cur, BODY, self.mark_no, [code], gtin)
+        said = {"effective_at": effective_at, "mark_no": self.mark_no, "code": name, "reason": "V01"}
+        said |= {"public_hash": public[0]} if public and not bare else {}
+        assert accepted(self.chain.register.say(BODY, "mark.code_voided", self.number, said))
+        return said.get("public_hash", "")
+
+    def offline(self, serial: str) -> tuple[Code, Why | None]:
+        """What a reader answers who has fetched the lists and scans the serial's printed code."""
+        tokens = json.loads(self.chain.register.record(f"certificate/{self.number}").tokens)
+        (place,) = [token for token in tokens if "serials" in token]
+        claims = MarkClaims(TODAY, 0, self.mark_no, self.number, place["list"], place["index"], "A1")
+        path, key = MarkPath.of_product(GTIN, serial), load_key(self.chain.settings.mark_key)
+        held = Held(self.chain.trusted(), Why.NO_TRUST_LIST, lambda number: served(self.chain, number))
+        found = offline.check(mark_url(PUBLIC, path, sign_token(claims, path, key)), held, self.chain.now)
+        return found.code, found.why
+
+
+def some_units(chain: Chain) -> Units:
+    chance = uuid.uuid4()
+    return Units(chain, tuple(f"{name}{chance.hex[:10]}" for name in "ABC"), f"{chance.int % 10**17:017d}")
+
+
+def test_a_voided_code_is_known_offline_and_the_others_of_its_run_stand(chain: Chain) -> None:
+    units, (one, other, later) = (made := some_units(chain)), made.serials
+    chain.come_round()
+    told = chain.client.get("/status/0?format=json").get_json()["voided_codes"]
+    assert units.offline(one) == (Code.VALID, None)
+    public = units.void(one)
+    units.void(later, ahead(3))
+    units.void(units.typed, gtin=None)  # nobody asks for typed codes offline: serials are told as before
+    chain.come_round()
+    assert [units.offline(serial) for serial in made.serials] == [
+        (Code.MARK_NOT_AUTHORIZED, None),
+        (Code.VALID, None),
+        (Code.VALID, None),
+    ]
+    assert chain.client.get("/status/0?format=json").get_json()["voided_codes"] == told + 1
+    assert names(chain.listed().voided or b"", bytes.fromhex(public))
+    chain.now = datetime.combine(TODAY + timedelta(days=3), datetime.min.time(), CHINA)
+    chain.come_round()
+    assert units.offline(later) == (Code.MARK_NOT_AUTHORIZED, None), "on its day, without any event"
+    assert units.offline(other) == (Code.VALID, None)
+    chain.now = datetime.now(UTC)
+    units.void(other, bare=True)
+    chain.come_round()
+    assert units.offline(other) == (Code.STATUS_UNKNOWN, Why.UNIT_UNTOLD)
+    assert units.offline(one) == (Code.MARK_NOT_AUTHORIZED, None)
+
+
+def test_the_checker_finds_a_voided_code_that_is_not_named(chain: Chain) -> None:
+    units = some_units(chain)
+    chain.come_round()
+    stale = served(chain, 0)
+    public = units.void(units.serials[0])
+    chain.come_round()
+    assert checked(chain, partial(served, chain)).good
+    (wrong,) = checked(chain, lambda _: stale).wrong
+    assert (wrong.certificate_no, wrong.mark_no, wrong.unit) == (units.number, units.mark_no, public)
+    key, content = load_key(chain.settings.status_key), chain.listed()
+    silent = sign_list(replace(content, voided=None), key)
+    assert public in {one.unit for one in checked(chain, lambda _: silent).wrong}
+    whole = packed([*unpacked(content.voided or b""), public_hash(units.mark_no, b"")])
+    room = sign_list(replace(content, voided=packed({*unpacked(whole)} - {bytes.fromhex(public)})), key)
+    assert checked(chain, lambda _: room).good, "named whole: of its units nothing is told offline"
+
+
+def test_certificates_of_before_are_looked_at_once_more(chain: Chain) -> None:
+    """The migration lets every list be signed anew, with what was voided before there was a table for it."""
+    units = some_units(chain)
+    units.void(units.serials[0], bare=True)
+    chain.come_round()
+    with transaction(chain.register.connection) as cur:
+        cur.execute("DROP TABLE list_voided")
+        (file,) = (SERVICES / "registry" / "migrations").glob("*_voided.sql")
+        cur.execute(file.read_text(encoding="utf-8"))
+        cur.execute("SELECT certificate_no FROM list_subjects WHERE turns_on = '1970-01-01'")
+        assert (units.number,) in cur.fetchall()
+    chain.come_round()
+    assert units.offline(units.serials[1]) == (Code.STATUS_UNKNOWN, Why.UNIT_UNTOLD)
 
 
 def places_wrong() -> float:

@@ -17,13 +17,15 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from services.domain.body import Purpose
+from services.domain.unit_code import public_hash
 from services.events.keys import b64u, new_key
 from services.marks import qr
 from services.marks.signers import Signer
 from services.marks.status_list import LIFE, TTL, Status, StatusList, empty_array, put_status, sign_list
 from services.marks.token import MarkClaims, MarkPath, mark_url, sign_token
 from services.marks.trust_list import LIST_LIFE, ROOT_LIFE, TrustList, bundle, list_payload, sign_document
-from services.verify.scan_wording import BECAUSE, SCAN, SINGLE_UNIT, Why
+from services.marks.voided import packed
+from services.verify.scan_wording import BECAUSE, OFFLINE, SCAN, Why
 from services.verify.wording import ANSWERS, Code
 from tests.integration.test_pages import AXE, CHROMIUM, SHOTS, a_register, fill, free_port, serve, wait_for
 from tests.sealed_register import SealedRegister
@@ -32,6 +34,7 @@ from tests.trust import Roots
 pytestmark = pytest.mark.e2e
 
 GTIN = "06909900127449"
+UNIT, VOID = MarkPath.of_product(GTIN, "A1B2C3"), MarkPath.of_product(GTIN, "A1B2C4")
 LIST = 3
 PLACES = {"TEST-VALID-000001": Status.VALID, "TEST-SUSPENDED-01": Status.SUSPENDED, "TEST-REVOKED-0001": Status.REVOKED}
 PLACES |= {"TEST-CANCELLED-01": Status.CANCELLED, "TEST-NOMARK-00001": Status.VALID}
@@ -65,7 +68,13 @@ class Lists:
         for place, status in enumerate(PLACES.values()):
             put_status(array, place, status)
         uri = f"{self.url}/status/{LIST}"
-        content = StatusList(uri, self.began, self.began + LIFE, TTL, bytes(array), f"{self.url}/status/lists")
+        aggregation, ends = f"{self.url}/status/lists", self.began + LIFE
+        # A thousand single codes are voided, this one among them; and one of a mark whose source did not say which.
+        others = [public_hash("M-TEST-REVOKED-0001", b"%d" % n) for n in range(999)]
+        voided = packed(
+            [*others, public_hash("M-TEST-VALID-000001", VOID.aad), public_hash("M-TEST-NOMARK-00001", b"")]
+        )
+        content = StatusList(uri, self.began, ends, TTL, bytes(array), aggregation, voided=voided)
         return sign_list(content, self.status_key)
 
     def code(self, number: str = "TEST-VALID-000001", path: MarkPath | None = None, key: Any = None, **how: Any) -> str:
@@ -185,10 +194,17 @@ def test_with_the_network_off_the_lists_decide_and_tell_their_age(browser: Brows
             expect(page.locator(".answer")).to_contain_text(f"M-{number}")
             expect(page.locator(".answer")).to_contain_text("5 分钟前")
             expect(page.locator(".answer .note")).to_have_text(SCAN["online_failed"].zh)
-        expect(page.locator(".answer")).not_to_contain_text(SINGLE_UNIT.zh)
-        typed(page, lists.code(path=MarkPath.of_product(GTIN, "A1B2C3")))
-        settled(page, Code.VALID)
-        expect(page.locator(".answer .v")).to_contain_text(SINGLE_UNIT.zh)
+        for number, path, code, said in (
+            ("TEST-VALID-000001", UNIT, Code.VALID, ANSWERS[Code.VALID].explanation),
+            ("TEST-VALID-000001", VOID, Code.MARK_NOT_AUTHORIZED, OFFLINE[Code.MARK_NOT_AUTHORIZED]),
+            ("TEST-NOMARK-00001", UNIT, Code.STATUS_UNKNOWN, BECAUSE[Why.UNIT_UNTOLD]),
+        ):
+            typed(page, lists.code(number, path))
+            settled(page, code)
+            expect(page.locator("h1:visible")).to_have_text(ANSWERS[code].title.zh)
+            expect(page.locator(".answer .v")).to_contain_text(said.zh)
+            expect(page.locator(".answer")).to_contain_text(f"序列号{path.serial}")
+            assert float(page.locator("#scan").get_attribute("data-check-ms") or "inf") < SCANNED_IN_MS
         typed(page, lists.code()[:-1] + ("1" if lists.code()[-1] != "1" else "2"))
         settled(page, Code.BAD_SIGNATURE)
         for secret in ("M-TEST", "TEST-VALID", "125g"):
@@ -368,7 +384,7 @@ def test_every_family_can_be_read_by_everybody(browser: Browser, lists: Lists, l
     SHOTS.mkdir(exist_ok=True)
     answers = {
         "yes": lists.code(path=MarkPath.of_certificate("TEST-VALID-000001")),
-        "no": lists.code(key=new_key()),
+        "no": lists.code(path=VOID),
         "cannot_say": lists.code("TEST-NOMARK-00001", valid_days=1),
         "input": "hello",
     }

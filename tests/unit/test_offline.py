@@ -7,11 +7,13 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from services.domain.body import Purpose
+from services.domain.unit_code import public_hash
 from services.events.keys import ES256, PrivateKey, new_key
 from services.marks.signers import KeyStanding, Signer
 from services.marks.status_list import LIFE, TTL, Status, StatusList, empty_array, put_status, sign_list
 from services.marks.token import MarkClaims, MarkPath, mark_url, sign_token
 from services.marks.trust_list import LIST_LIFE, Root, Trusted, TrustList
+from services.marks.voided import packed
 from services.verify.offline import Held, OfflineAnswer, check
 from services.verify.scan_wording import BECAUSE, OFFLINE, SCAN, Why
 from services.verify.wording import ANSWERS, Code, Family
@@ -38,12 +40,16 @@ def a_trust_list(**how: object) -> Trusted:
 
 
 def a_list(
-    status: Status = Status.VALID, number: int = 3, issued_at: datetime = NOW, signed_by: PrivateKey = STATUS
+    status: Status = Status.VALID,
+    number: int = 3,
+    issued_at: datetime = NOW,
+    signed_by: PrivateKey = STATUS,
+    voided: bytes | None = b"",
 ) -> bytes:
     array = empty_array(4096)
     put_status(array, CLAIMS.index, status)
     uri = f"https://mark.example/status/{number}"
-    return sign_list(StatusList(uri, issued_at, issued_at + LIFE, TTL, bytes(array)), signed_by)
+    return sign_list(StatusList(uri, issued_at, issued_at + LIFE, TTL, bytes(array), voided=voided), signed_by)
 
 
 def held(lists: Mapping[int, bytes] | None = None, trusted: Trusted | None = None) -> Held:
@@ -83,6 +89,37 @@ def test_the_status_list_says_what_stands(status: Status, code: Code) -> None:
 @pytest.mark.parametrize("key", [MARK, P256])
 def test_every_form_of_address_and_key_is_checked(path: MarkPath, key: PrivateKey) -> None:
     assert found(url(path=path, key=key)).code is Code.VALID
+
+
+UNIT = MarkPath.of_product(GTIN, "A1/b")
+VOID, WHOLE = public_hash(CLAIMS.mark_no, UNIT.aad), public_hash(CLAIMS.mark_no, b"")
+
+
+@pytest.mark.parametrize(
+    ("voided", "path", "code", "why"),
+    [
+        (b"", UNIT, Code.VALID, None),
+        (VOID, UNIT, Code.MARK_NOT_AUTHORIZED, None),
+        (packed([VOID, WHOLE]), UNIT, Code.MARK_NOT_AUTHORIZED, None),
+        (WHOLE, UNIT, Code.STATUS_UNKNOWN, Why.UNIT_UNTOLD),
+        (None, UNIT, Code.STATUS_UNKNOWN, Why.UNIT_UNTOLD),
+        (public_hash("M-1002", UNIT.aad), UNIT, Code.VALID, None),  # another mark's
+        (VOID, MarkPath.of_product(GTIN, "A1/c"), Code.VALID, None),
+        (packed([VOID, WHOLE]), PRODUCT, Code.VALID, None),  # the same code on every unit: none of them is voided
+        (None, PRODUCT, Code.VALID, None),
+    ],
+)
+def test_a_single_voided_code_is_known(voided: bytes | None, path: MarkPath, code: Code, why: Why | None) -> None:
+    answer = found(url(path=path), lists={3: a_list(voided=voided)})
+    assert (answer.code, answer.why, answer.claims) == (code, why, CLAIMS)
+
+
+def test_of_a_voided_code_the_run_and_the_lists_age_come_first() -> None:
+    text = url(path=UNIT)
+    assert found(text, lists={3: a_list(Status.REVOKED, voided=VOID)}).code is Code.REVOKED
+    assert found(text, NOW + LIFE, lists={3: a_list(voided=VOID)}).why is Why.STATUS_LIST_EXPIRED
+    assert found(text, lists={3: a_list(voided=VOID, signed_by=MARK)}).why is Why.STATUS_LIST_REFUSED
+    assert found(text, lists={3: a_list(voided=VOID[1:])}).why is Why.STATUS_LIST_REFUSED
 
 
 def test_a_token_at_another_address_proves_nothing() -> None:

@@ -4,9 +4,11 @@ import json
 from datetime import timedelta
 from pathlib import Path
 
+from services.domain.unit_code import public_hash
 from services.marks.status_list import check_list, open_list, verify_list
 from services.marks.token import decimal, from_decimal, open_token, verify_token
 from services.marks.trust_list import open_bundle, walk
+from services.marks.voided import unit_in
 from tests.offline_vectors import INDEX, LIST, NOW, vectors
 from tests.unit.test_mark_token import CLAIMS, PATH, VECTOR
 
@@ -30,3 +32,7 @@ def test_the_printed_mark_is_followed_from_the_pinned_root_to_its_status() -> No
     found = verify_list(open_list(bytes.fromhex(told["status_list"])), trusted.list.signers)
     found = check_list(found, trusted.list.status_uri(claims.list_id), NOW + timedelta(hours=1))
     assert {at: found.status(int(at)) for at in told["statuses"]} == told["statuses"]
+    for unit in told["units"]:
+        assert unit_in(found.voided, unit["mark_no"], unit["printed"].encode()) == unit["says"]
+        assert public_hash(unit["mark_no"], unit["printed"].encode()).hex() == unit["hash"]
+    assert claims.mark_no == told["units"][0]["mark_no"]

@@ -44,6 +44,7 @@ from services.marks.token import mark_kid
 
 URI = "https://mark.example/status/17"
 NOW = datetime(2026, 11, 26, 4, tzinfo=UTC)
+VOIDED = bytes.fromhex("1f0c3b5a7e29d8469c0d1e2f3a4b5c6d")
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors/status_list.json").read_text(encoding="utf-8"))["vectors"]
 
 
@@ -54,7 +55,8 @@ def a_signer(key: PrivateKey, purpose: Purpose = Purpose.STATUS, **how: Any) -> 
 def a_list(**how: Any) -> StatusList:
     array = empty_array(100)
     put_status(array, 7, Status.SUSPENDED)
-    content = StatusList(URI, NOW, NOW + timedelta(hours=48), 900, bytes(array), "https://mark.example/status/lists")
+    aggregation = "https://mark.example/status/lists"
+    content = StatusList(URI, NOW, NOW + timedelta(hours=48), 900, bytes(array), aggregation, voided=VOIDED)
     return replace(content, **how)
 
 
@@ -95,7 +97,8 @@ def test_an_independent_cose_library_reads_a_list(alg: str) -> None:
     jwk = {**key.public.jwk, "kid": "oracle", "alg": {"Ed25519": "EdDSA", ES256: "ES256"}[alg]}
     oracle = cwt.COSEKey.new({**cwt.COSEKey.from_jwk(jwk).to_dict(), 2: mark_kid(key.public), 3: number})
     claims = cbor2.loads(cwt.COSE.new().decode(data, oracle))
-    assert claims.keys() == {2, 4, 6, 65533, 65534}
+    assert claims.keys() == {2, 4, 6, 65533, 65534, -65537}
+    assert claims[-65537] == VOIDED
     assert (claims[2], claims[6], claims[4], claims[65534]) == (URI, 1795665600, 1795665600 + 48 * 3600, 900)
     assert claims[65533]["bits"] == 2
     assert zlib.decompress(claims[65533]["lst"])[1] == 0b10_00_00_00
@@ -193,6 +196,11 @@ GOOD: dict[int, Any] = {2: URI, 4: 2, 6: 1, 65533: {"bits": 2, "lst": deflated(b
         (GOOD | {65533: {"bits": 2, "lst": deflated(b"\0"), "more": 1}}, ListUnreadable),
         (GOOD | {65533: {"bits": 2, "lst": "text"}}, ListUnreadable),
         (GOOD | {1: "somebody"}, ListUnreadable),
+        (GOOD | {-65537: "text"}, ListUnreadable),
+        (GOOD | {-65537: None}, ListUnreadable),
+        (GOOD | {-65537: VOIDED[:-1]}, ListUnreadable),
+        (GOOD | {-65537: VOIDED[8:] + VOIDED[:8]}, ListUnreadable),
+        (GOOD | {-65537: VOIDED[:8] * 2}, ListUnreadable),
         ({name: value for name, value in GOOD.items() if name != 4}, ListUnreadable),
         (GOOD | {4: "soon"}, ListUnreadable),
         (GOOD | {4: 2**63}, ListUnreadable),
@@ -217,6 +225,7 @@ def test_good_claims_made_by_another_program_are_taken() -> None:
     key = new_key()
     signer = replace(a_signer(key), first_day=date(1970, 1, 1))
     assert believed(_signed(GOOD, key), signer).places == 4
+    assert believed(_signed(GOOD, key), signer).voided is None, "the draft's lists name no single codes"
 
 
 def test_what_is_too_long_is_not_looked_at() -> None:

@@ -14,11 +14,11 @@ from services.cli import main
 from services.commands import held_lists, offline
 from services.events.client import Unreachable
 from services.marks import qr
-from services.marks.token import MarkPath
 from services.marks.trust_list import bundle, list_payload, sign_document
-from services.verify.scan_wording import SINGLE_UNIT, Why
+from services.verify.scan_wording import OFFLINE, Why
+from services.verify.wording import Code
 from tests.trust import NOW, Roots, pin_of
-from tests.unit.test_offline import CLAIMS, SIGNERS, a_list, url
+from tests.unit.test_offline import CLAIMS, SIGNERS, UNIT, VOID, a_list, url
 
 FIRST, SECOND = Roots(), Roots(2)
 HOST = "https://mark.example"
@@ -109,14 +109,20 @@ def test_every_code_of_an_image_is_judged(certmark: Callable[..., Result], tmp_p
     assert found.exit_code == 1
 
 
-def test_of_one_units_code_it_is_said_what_lists_do_not_tell(certmark: Callable[..., Result]) -> None:
+def test_a_voided_code_is_known_and_no_older_list_brings_it_back(certmark: Callable[..., Result], host: Host) -> None:
+    text = url(path=UNIT)
     certmark("--refresh")
-    unit = url(path=MarkPath.of_product("06901234567892", "A1B2C3"))
-    for text, said in ((unit, True), (url(), False)):
-        answer = json.loads(certmark("--offline", "--json", text).output)
-        assert answer["code"] == "valid"
-        for language, sentence in (("zh", SINGLE_UNIT.zh), ("en", SINGLE_UNIT.en)):
-            assert answer["explanation"][language].endswith(sentence) is said
+    assert json.loads(certmark("--offline", "--json", text).output)["code"] == "valid"
+    host.files["/status/3"] = a_list(issued_at=NOW + timedelta(minutes=5), voided=VOID)
+    certmark("--refresh")
+    host.files["/status/3"] = a_list()
+    assert certmark("--refresh").exit_code == 1
+    void = certmark("--offline", "--json", text)
+    assert (json.loads(void.output)["code"], void.exit_code) == ("mark_not_authorized", 1)
+    said = certmark("--offline", text).output
+    for part in (OFFLINE[Code.MARK_NOT_AUTHORIZED].zh, OFFLINE[Code.MARK_NOT_AUTHORIZED].en, "A1/b"):
+        assert part in said
+    assert json.loads(certmark("--offline", "--json", url()).output)["code"] == "valid"
 
 
 def test_nothing_of_a_forged_code_is_told(certmark: Callable[..., Result]) -> None:

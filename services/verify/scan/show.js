@@ -19,7 +19,7 @@ export function verdictBlock (words, { family, title, explanation }, heading) {
 }
 
 /** What the check on this device says: {family, title, explanation, next}. */
-export function worded (words, { code, why, gtin, serial, claims }) {
+export function worded (words, { code, why, gtin, claims }) {
   const told = words.catalogue.answers[code]
   let explanation = why
     ? words.fill(words.catalogue.because[why]) + (words.language === 'en' ? ' ' : '') + words.fill(words.catalogue.neither)
@@ -29,7 +29,6 @@ export function worded (words, { code, why, gtin, serial, claims }) {
     explanation = words.fill(words.catalogue.without_product)
     next = words.catalogue.without_product_next
   }
-  if (code === 'valid' && serial) explanation += (words.language === 'en' ? ' ' : '') + words.fill(words.catalogue.single_unit)
   return { family: told.family, title: words.fill(told.title), explanation, next: words.fill(next) }
 }
 

@@ -1,4 +1,5 @@
-// Status lists (IETF Token Status List in CBOR): who may sign one, until when it counts, and what it says of an index.
+// Status lists (IETF Token Status List in CBOR): who may sign one, until when it counts, and what it says of an index
+// and of one unit's code.
 
 import { isBytes, isCount, isText, read } from './cbor.js'
 import { openSign1 } from './cose.js'
@@ -6,6 +7,7 @@ import { inflate } from './inflate.js'
 import { named } from './keys.js'
 import { dayOf } from './days.js'
 import { Refused } from './refused.js'
+import { isPacked, unitIn } from './voided.js'
 
 const TYPE = 'application/statuslist+cwt'
 const PLACES = 2 ** 20
@@ -17,14 +19,16 @@ const EXPIRES = 4
 const ISSUED = 6
 const LIST = 65533
 const TTL = 65534
+const VOIDED = -65537
 
 /** What a place says, as answer codes. */
 export const SAYS = ['valid', 'revoked', 'suspended', 'cancelled']
 
 /**
- * {iat, exp, at(index)} of a list once a key of purpose `status` stands behind it; `at` gives an answer code, or null
- * where the list does not reach so far. A list of another name than `uri` is another list, whoever signed it. Its expiry
- * is for the asker to look at. Refusals bear the names of services/marks/status_list.py.
+ * {iat, exp, at(index), unit(markNo, printed)} of a list once a key of purpose `status` stands behind it; `at` gives an
+ * answer code, or null where the list does not reach so far; `unit` what voided.js says. A list of another name than
+ * `uri` is another list, whoever signed it. Its expiry is for the asker to look at. Refusals bear the names of
+ * services/marks/status_list.py.
  */
 export async function openList (bytes, uri, signers) {
   if (bytes.length > MOST_BYTES) throw new Refused('list-too-large', 'larger than a list may be')
@@ -54,6 +58,8 @@ async function content (payload) {
   if (!isText(uri) || ![iat, exp, ttl].every(isCount) || !(list instanceof Map)) throw new Refused('list-unreadable', 'a claim is missing')
   const packed = list.get('lst')
   if (list.get('bits') !== BITS || !isBytes(packed)) throw new Refused('list-unreadable', 'not two bits a place')
+  const voided = claims.get(VOIDED)
+  if (claims.has(VOIDED) && !(isBytes(voided) && isPacked(voided))) throw new Refused('list-unreadable', 'not hashes in their order')
   const entries = await inflate(packed, (PLACES * BITS) / 8, 'list-unreadable', 'list-too-large')
   return {
     uri,
@@ -62,6 +68,7 @@ async function content (payload) {
     at: (index) => {
       const byte = entries[index >> 2]
       return byte === undefined ? null : SAYS[(byte >> (2 * (index & 3))) & 3]
-    }
+    },
+    unit: (markNo, printed) => unitIn(voided, markNo, printed)
   }
 }

@@ -61,5 +61,8 @@ export async function verdict (text, held, now) {
   if (list.iat > now + CLOCK_S) return unknown('clock_behind', shown)
   if (now >= list.exp) return unknown('status_list_expired', shown)
   const said = list.at(claims.index)
-  return said === null ? unknown('status_list_refused', shown) : say(said, shown)
+  if (said === null) return unknown('status_list_refused', shown)
+  const unit = said === 'valid' && shown.serial !== null ? await list.unit(claims.markNo, asked.aad) : 'stands'
+  if (unit === 'untold') return unknown('unit_untold', shown)
+  return say(unit === 'voided' ? 'mark_not_authorized' : said, shown)
 }
