@@ -35,6 +35,7 @@ from services.marks.trust_list import (
     sign_document,
     walk,
 )
+from services.marks.voided import packed
 
 KEYS = [new_key(alg) for alg in ("Ed25519", ES256, "Ed25519", ES256)]
 NOW = datetime(2026, 11, 26, 4, tzinfo=UTC)
@@ -83,10 +84,16 @@ def test_an_array_holds_what_was_put_into_it_last(bits: int, put: list[tuple[int
     assert inflated(deflated(array), bits) == array
 
 
-@given(st.binary(min_size=1, max_size=300), st.sampled_from(KEYS), SECONDS, st.data())
+VOIDED = st.none() | st.lists(st.binary(min_size=8, max_size=8), max_size=9).map(packed)
+
+
+@given(st.binary(min_size=1, max_size=300), VOIDED, st.sampled_from(KEYS), SECONDS, st.data())
 @settings(max_examples=60, deadline=None)
-def test_a_list_is_read_back_and_no_other_byte_is_taken(array: bytes, key: Any, issued: datetime, data: Any) -> None:
-    content = StatusList("https://mark.example/status/1", issued, issued + timedelta(hours=48), 900, array)
+def test_a_list_is_read_back_and_no_other_byte_is_taken(
+    array: bytes, voided: bytes | None, key: Any, issued: datetime, data: Any
+) -> None:
+    uri, ends = "https://mark.example/status/1", issued + timedelta(hours=48)
+    content = StatusList(uri, issued, ends, 900, array, voided=voided)
     signer = Signer("urn:certmark:registry:main", Purpose.STATUS, key.public, date(1970, 1, 1))
     signed = sign_list(content, key)
     assert verify_list(open_list(signed), [signer]) == content
