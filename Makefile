@@ -43,7 +43,7 @@ LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url 
 clean: ## remove what can be made again (the data under .data stays)
 	rm -rf .venv .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help run run-kafka test lint bench faults format lock clean kafka scanner
+.PHONY: help run run-kafka test lint bench faults format lock clean kafka nginx scanner
 
 # --- the virtual environment: made once, filled again only when a lock file has changed ---
 
@@ -80,4 +80,12 @@ kafka: .cache/kafka.stamp
 	@rm -rf $(KAFKA) && mkdir -p $(KAFKA)
 	@echo "Fetching Apache Kafka …"
 	@mvn --quiet --batch-mode -f deploy/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory=$(abspath $(KAFKA))
+	@touch $@
+
+# --- nginx, for the tests of the proxy ---
+
+nginx: .cache/nginx.stamp
+
+.cache/nginx.stamp: deploy/proxy/binary.sh
+	@deploy/proxy/binary.sh .cache/nginx
 	@touch $@

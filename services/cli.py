@@ -170,7 +170,7 @@ def publish(
 ) -> None:
     """Publish signed events (a JWS a line) from FILES or standard input, in order.
 
-    What ends in 429 or 503 is sent again, the same bytes. With --wait, the exit code is 0 only when every
+    What is not known to be stored (429, 5xx) is sent again, the same bytes. With --wait, the exit code is 0 only when every
     event was accepted.
     """
     settings = settings_from()

@@ -50,6 +50,22 @@ class NotReady(Fault):
     zh = "服务目前无法工作"
 
 
+class ServiceAway(Fault):
+    """Said by the proxy, as 504 is (deploy/proxy)."""
+
+    slug = "service-away"
+    title = "The service behind this address does not answer"
+    zh = "该地址的服务没有应答"
+    status = 502
+
+
+class ServiceSlow(Fault):
+    slug = "service-slow"
+    title = "The service behind this address has not answered in time"
+    zh = "该地址的服务没有及时应答"
+    status = 504
+
+
 _BY_STATUS: dict[int, type[CertmarkError]] = {
     error.status: error
     for error in (NotFound, MethodNotAllowed, NotAcceptable, TooLarge, UnsupportedMediaType, TooManyRequests, NotReady)

@@ -30,7 +30,7 @@ LAYERS = (
         "integration",
         ("tests/integration",),
         (*PARALLEL, *A_FILE_TO_A_PROCESS),
-        needs=("kafka", "chromium", "fonts", "pango", "tesseract", "npm", "scanner"),
+        needs=("kafka", "nginx", "chromium", "fonts", "pango", "tesseract", "npm", "scanner"),
     ),
     Layer(
         "fault, e2e and clients",
@@ -93,7 +93,7 @@ def _within(path: str, folders: tuple[str, ...]) -> bool:
 
 
 def _ready(needs: Sequence[str]) -> bool:
-    made = [n for n in needs if n in ("kafka", "scanner")]
+    made = [n for n in needs if n in ("kafka", "nginx", "scanner")]
     packages = [n for n in needs if n not in made]
     commands = []
     if packages:

@@ -88,6 +88,14 @@ ADVICE: Mapping[str, tuple[str, str]] = MappingProxyType(
             "不知是否已存入：重发同样的字节",
             "unknown whether it was stored: send the same bytes again",
         ),
+        "service-away": (
+            "不知是否已收到：稍候，重发同样的字节",
+            "unknown whether it was taken: wait a moment, then send the same bytes",
+        ),
+        "service-slow": (
+            "不知是否已收到：稍候，重发同样的字节",
+            "unknown whether it was taken: wait a moment, then send the same bytes",
+        ),
         "not-ready": ("稍候，重发同样的字节", "wait a moment, then send the same bytes"),
     }
 )

@@ -20,10 +20,9 @@ BYTES = 4 * 1024 * 1024
 BULK = 500
 """Chains or decisions that are asked for at once."""
 PATIENCE = 30.0
-"""Seconds without one more event stored in which a portion is sent again: the answer is 429, 503 or nothing at all."""
+"""Seconds without one more event stored in which a portion is sent again: the answer is 429, 5xx or nothing at all."""
 KEY_PATIENCE = 5.0
 """Seconds in which a key that was just added becomes known to ingest: its record is on the way there."""
-_TRY_AGAIN = (429, 503)
 
 
 class Unreachable(Fault):
@@ -199,7 +198,7 @@ class Publisher:
     def publish(self, events: Sequence[bytes], progress: Callable[[int], None] = lambda done: None) -> list[Sent]:
         """One result an event, in order. `progress` is called with how many more are done.
 
-        Nothing is sent past an event that ends in 429 or 503: in a chain it would be too early, and refused for good.
+        Nothing is sent past an event whose fate is unknown: in a chain it would be too early, and refused for good.
 
         Raises:
             NotConfigured, LogMisconfigured: the log does not let us in, or not write: no use in trying again.
@@ -209,7 +208,7 @@ class Publisher:
             sent = self._to_log(portion) if self._log else self._to_http(portion)
             results += sent
             progress(len(portion))
-            if any(one.status in _TRY_AGAIN for one in sent):
+            if not all(one.final for one in sent):
                 break
         return results + [_not_sent(event) for event in events[len(results) :]]
 
@@ -234,10 +233,10 @@ class Publisher:
             open_places = [
                 place
                 for place, answer in zip(open_places, answers, strict=True)
-                if answer.status in _TRY_AGAIN or (early and _knows_no_key(answer))
+                if not answer.final or (early and _knows_no_key(answer))
             ]
             if open_places and time.monotonic() + wait > deadline:
-                break  # they keep their 429 or 503: unknown, and the caller is told so
+                break  # they keep their status: unknown, and the caller is told so
             if open_places:
                 time.sleep(wait)
         return [result for result in results if result is not None]

@@ -30,7 +30,7 @@ from services.verify.wording import HTML_LANG, LANGUAGES, Code, Note
 
 HTML, JSON, LINKSET = "text/html", "application/json", "application/linkset+json"
 HSTS = ("Strict-Transport-Security", "max-age=31536000")
-_MACHINE = ("/v1/", "/qr/", "/status/", "/.well-known/", "/healthz", "/readyz", "/metrics")
+MACHINE = ("/v1/", "/qr/", "/status/", "/.well-known/", "/healthz", "/readyz", "/metrics")
 """Addresses that programs ask: their problems stay problem documents, whatever is said to be accepted."""
 _OPERATORS = ("/healthz", "/readyz", "/metrics")
 RETRY_S = 10
@@ -205,7 +205,7 @@ class Node:
         response.headers.setdefault(*HSTS)
         if not request.path.startswith("/qr/"):
             response.headers["Vary"] = "Accept, Accept-Language"
-        machine = request.path.startswith(_MACHINE)
+        machine = request.path.startswith(MACHINE)
         if response.content_type == MEDIA_TYPE and not machine and wanted() == HTML:
             frame = self.frame(other_language=False)
             page = self.html(pages.error_page(response.status_code, frame), frame, response.status_code)

@@ -11,6 +11,7 @@ from flask import Flask
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import RequestRedirect
 
+from deploy.proxy import says
 from services import web
 from services.events.ingest import MAX_REQUEST
 from services.registry import api as registry
@@ -19,6 +20,7 @@ from services.registry.console import routes as console
 from services.registry.desk.room import UPLOADS
 from services.settings import settings_from
 from services.verify.api import app_for
+from services.verify.node import HSTS, MACHINE
 from services.verify.pages import NAVIGATION
 from services.verify.projector import Projector
 from services.verify.report_routes import LARGEST as LARGEST_REPORT
@@ -167,3 +169,31 @@ def test_every_link_of_a_public_page_leads_somewhere_through_the_proxy(verify: F
             (outside if target.netloc else asked).add(target.path)
     assert len(asked) > 50
     assert {"/v1/dumps"} < outside
+
+
+# --- what it says of its own accord ----------------------------------------------------------------------------------
+
+
+def test_the_files_are_what_their_program_writes() -> None:
+    kept = {path.name: path.read_text(encoding="utf-8") for path in says.FOLDER.glob("*.[hj]*")}
+    assert kept == says.files(), "run `python -m deploy.proxy.says`"
+
+
+def test_every_server_says_each_of_them_with_the_headers_of_the_services() -> None:
+    told = (says.FOLDER / "errors.conf").read_text(encoding="utf-8")
+    assert {int(status) for status in re.findall(r"/\.proxy/(\d+)\.\$form;", told)} == set(says.SAID)
+    for status, said in says.SAID.items():
+        assert said.error.status == status
+    headers = web.SECURITY_HEADERS | dict([HSTS]) | {"Content-Security-Policy": says.CSP}
+    for name, value in headers.items():
+        assert re.search(f'add_header {name} "?{re.escape(value)}"? always;', told), name
+    for said_of_all, _ in servers().values():
+        assert "include /etc/nginx/proxy/errors.conf;" in said_of_all
+
+
+def test_an_address_for_programs_is_one_for_the_service_too() -> None:
+    """Where verify answers with problem documents whatever is accepted, the proxy does."""
+    text = (ROOT / "deploy" / "nginx.conf").read_text(encoding="utf-8")
+    named = re.search(r'"~\^verify /\(([^)]+)\)/" json;', text)
+    assert named
+    assert {f"/{name}/" for name in named[1].replace("\\", "").split("|")} == {one for one in MACHINE if one[-1] == "/"}
