@@ -20,7 +20,7 @@ from types import FrameType
 
 from rich.console import Console
 
-from services import auth, demo
+from services import auth, confined, demo
 from services.domain.errors import Fault, NotConfigured
 from services.embedded import EmbeddedPostgres
 from services.events.client import Service
@@ -39,7 +39,6 @@ from services.settings import Settings
 
 READY_SECONDS = 60
 KEYS_SECONDS = 3600.0
-_CHILD = Path(__file__).with_name("child.py")
 TO_TRY = ("2023990703000117", "2022990201000204", "2024990714000458")
 BODY_TO_TRY = "CNCA-R-2019-7901"
 MARK_TO_SCAN = "M-SHB-P-2024-0031"
@@ -88,7 +87,7 @@ class Supervisor:
     def _start(self, child: Child) -> "subprocess.Popen[bytes]":
         with (self.logs / f"{child.name}.log").open("ab") as log:
             return subprocess.Popen(  # our own modules, no shell
-                [sys.executable, "-I", "-S", str(_CHILD), str(os.getpid()), *child.command],
+                confined.command(child.command),
                 env=self.environment | {"PROMETHEUS_MULTIPROC_DIR": str(self._figures(child.service))},
                 stdin=subprocess.DEVNULL,
                 stdout=log,

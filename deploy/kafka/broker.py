@@ -1,7 +1,7 @@
 """Runs one Apache Kafka broker from the jars that Maven fetched, for tests and for `make run-kafka`.
 
 `broker.py --libs .cache/kafka/libs --data DIR [--port N] [-- COMMAND …]` starts the broker, runs the command with
-`CERTMARK_LOG` and `CERTMARK_KAFKA_BOOTSTRAP` set (or waits for Ctrl-C), and stops the broker. Standard library only.
+`CERTMARK_LOG` and `CERTMARK_KAFKA_BOOTSTRAP` set (or waits for Ctrl-C), and stops the broker.
 """
 
 import argparse
@@ -21,10 +21,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from services import confined
+
 READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 20.0
 HEAP = "-Xmx512m"
-_CHILD = Path(__file__).resolve().parents[2] / "services" / "child.py"
 _STARTED = b"Kafka Server started"
 
 
@@ -84,9 +85,8 @@ class Broker:
                     raise BrokerFailed(f"the data folder could not be formatted\n{self._last_words(0)}")
             before = self._log.stat().st_size
             # A small step in between asks the kernel to end Java when we end, however that happens.
-            step = [sys.executable, "-I", "-S", str(_CHILD), str(os.getpid())]
             self._process = subprocess.Popen(
-                [*step, *command, "kafka.Kafka", str(properties)],
+                confined.command([*command, "kafka.Kafka", str(properties)]),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,

@@ -36,7 +36,6 @@ class SheetUnreadable(Malformed):
     slug = "sheet-unreadable"
     title = "The sheet cannot be read"
     zh = "无法读取该表格文件"
-    zh = "无法读取该表格"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
-"""Reads one file of listings in a process with limits, and writes its rows as JSON lines: nothing of it is trusted.
+"""Reads one file of listings in a process of its own, and writes its rows as JSON lines: nothing of it is trusted.
 
-Run as `python -m services.listings.parse FILE [MAPPING SHEET PICTURES MEMORY]`. A workbook is opened whole before its
-first row is there: a line before that says roughly how many rows there will be. Then a line says what the file is. Then
-two lines a frame: its place, with the units' codes in it, and the rows. The last line has the total, or the error.
+Run as `python -m services.listings.parse FILE [MAPPING SHEET PICTURES]` by `reading.py`. A workbook is opened whole
+before its first row is there: a line before that says roughly how many rows there will be. Then a line says what the
+file is. Then two lines a frame: its place, with the units' codes in it, and the rows. The last line has the total, or
+the error.
 """
 
-import resource
 import sys
 from collections.abc import Iterator
 from itertools import islice
@@ -24,23 +24,9 @@ from services.listings.print_reader import print_reader
 
 FRAME = 1000
 """Rows in a frame: what one checking process takes at once, and what a page of findings has at most."""
-MEMORY = 2 << 30
-"""Bytes of address space: a sheet of 100,000 rows takes a fifth of it."""
-SECONDS = 900
-"""Of processor time."""
-_FILES = 64
 _SHOP, _SELLER, _CODE, _TEXT, _IMAGE, _NUMBER = (
     KEYS.index(key) for key in ("shop", "seller", "mark_code", "text", "image", "certificate_no")
 )
-
-
-def limit(memory: int) -> None:
-    """Take away what reading a file does not need: memory beyond so many bytes, time, files, writing, core dumps."""
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (_FILES, _FILES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def frames(rows: Iterator[Fields | None], pictures: Pictures | None) -> Iterator[tuple[dict[str, Any], list[object]]]:
@@ -79,11 +65,9 @@ def _shop(fields: Fields) -> str:
     return normalised(fields[_SHOP] or fields[_SELLER] or "")
 
 
-def main(path: str, mapping: str = "{}", sheet: str = "", pictures: str = "", memory: str = "") -> int:
-    most = int(memory or MEMORY)
+def main(path: str, mapping: str = "{}", sheet: str = "", pictures: str = "") -> int:
     out = sys.stdout.buffer
     try:
-        limit(most)
         foretold = rows_foretold(Path(path))
         if foretold is not None:
             out.write(orjson.dumps({"opening": foretold}) + b"\n")
@@ -108,7 +92,7 @@ def main(path: str, mapping: str = "{}", sheet: str = "", pictures: str = "", me
         out.write(_told(error))
     except MemoryError:
         out.write(
-            _told(ListingsUnreadable(f"needs more than {most >> 20} MiB 所需内存过大", hint="分成几个文件；split it"))
+            _told(ListingsUnreadable("needs more memory than it may take 所需内存过大", hint="分成几个文件；split it"))
         )
     except OSError as error:
         out.write(_told(ListingsUnreadable(f"cannot be opened 无法打开: {error.strerror}")))
@@ -121,4 +105,4 @@ def _told(error: CertmarkError) -> bytes:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:6]))
+    sys.exit(main(*sys.argv[1:5]))

@@ -6,17 +6,18 @@ no number otherwise, its process has limits of its own, and there is an end to h
 
 import io
 import os
-import resource
 import shutil
 import subprocess
 import time
 
 from PIL import Image
 
+from services import confined
+
 PROGRAM, LANGUAGES = "tesseract", "chi_sim+eng"
-MEMORY = 1 << 30
-SECONDS = 20
-"""Of processor time for a picture."""
+LIMITS = confined.Limits(memory=1 << 30, seconds=20)
+"""For a picture."""
+_PATIENCE_S = 40
 ALTOGETHER = 300.0
 """Seconds for all pictures of a file; those behind are not read."""
 LONGEST = 2000
@@ -38,25 +39,18 @@ class PrintReader:
         begun = time.monotonic()
         try:
             done = subprocess.run(  # noqa: S603  # the distribution's program, no shell, nothing of the file in the command
-                [self._program, "stdin", "stdout", "-l", LANGUAGES, "--psm", "11"],
+                confined.command([self._program, "stdin", "stdout", "-l", LANGUAGES, "--psm", "11"], LIMITS),
                 input=pixels.getvalue(),
                 capture_output=True,
-                timeout=SECONDS * 2,
+                timeout=_PATIENCE_S,
                 check=False,
                 env={"PATH": os.defpath, "OMP_THREAD_LIMIT": "1", "LC_ALL": "C.UTF-8"},
-                preexec_fn=_limit,  # the process that reads files has one thread
             )
         except (OSError, subprocess.SubprocessError):
             return ""
         finally:
             self._left -= time.monotonic() - begun
         return done.stdout.decode("utf-8", "replace").strip()[:LONGEST] if done.returncode == 0 else ""
-
-
-def _limit() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
 def print_reader(path: str | None = None) -> PrintReader | None:

@@ -3,16 +3,14 @@
 The page is printed by a process of its own with limits, which fetches nothing; the same findings give the same bytes.
 """
 
-import os
-import resource
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import date
 from html import escape
-from pathlib import Path
 from typing import Any
 
+from services import confined
 from services.domain.errors import Fault
 from services.domain.listing_rules import NOT_CHECKED, RULE, RULES, clause_on
 from services.domain.listing_standing import Verdict
@@ -21,10 +19,9 @@ from services.listings.workbook import VERDICTS
 REPORT = "report.pdf"
 MOST = 300
 """Leads that are printed; the others are in findings.xlsx, and the report says how many."""
-MEMORY = 1536 << 20
-"""Bytes of address space; the fonts, which are mapped and shared, are half a gigabyte of it."""
-SECONDS = 120
-_ROOT = Path(__file__).resolve().parents[2]
+LIMITS = confined.Limits(memory=1536 << 20, seconds=120, writes=True)
+"""The fonts, which are mapped and shared, are half a gigabyte of it."""
+_PATIENCE_S = 240
 _STANDINGS = {
     "valid": "有效",
     "suspended": "暂停",
@@ -168,12 +165,8 @@ def printed(html: str) -> bytes:
     Raises:
         ReportFailed: no font with Chinese characters, no weasyprint, or more memory or time than it may take.
     """
-    command = [sys.executable, "-m", "services.listings.report"]
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "HOME") if name in os.environ}
     try:
-        done = subprocess.run(  # noqa: S603  # our own module, no shell
-            command, input=html.encode(), capture_output=True, cwd=_ROOT, timeout=SECONDS * 2, check=False, env=kept
-        )
+        done = confined.answer("services.listings.report", LIMITS, html.encode(), _PATIENCE_S)
     except subprocess.TimeoutExpired:
         raise ReportFailed("it took too long") from None
     if done.returncode or not done.stdout.startswith(b"%PDF"):
@@ -183,8 +176,6 @@ def printed(html: str) -> bytes:
 
 
 def main() -> int:
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     import logging
 
     import weasyprint

@@ -2,16 +2,14 @@
 
 import contextlib
 import json
-import os
 import re
 import secrets
 import subprocess
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 from flask import Response, request
 
+from services import confined
 from services.domain.errors import BadRequest
 from services.marks.photo import LARGEST_FILE, NotAPicture, PictureTooLarge
 from services.verify import pages
@@ -29,9 +27,9 @@ from services.web import Blueprint
 PER_MINUTE, AT_ONCE = 20, 6
 """Photos of one client. Reading one takes a fifth of a second of a processor."""
 
+LIMITS = confined.Limits(memory=1 << 30, seconds=5, files=32, nice=5)
 _PATIENCE_S = 10
 _KEY = re.compile("[0-9a-f]{32}")
-_CHILD = Path(__file__).parents[1] / "child.py"
 _EACH = Text(
     "照片中有多个二维码，逐一答复如下。总体上不作“有效”的判断。",
     "There are several codes in the photo; each has its own answer below. There is no overall yes.",
@@ -123,10 +121,8 @@ def codes_read(picture: bytes) -> list[str]:
     """
     if len(picture) > LARGEST_FILE:
         raise PictureTooLarge(f"a picture has at most {LARGEST_FILE} bytes")
-    command = [sys.executable, "-I", "-S", str(_CHILD), str(os.getpid())]
-    command += [sys.executable, "-I", "-m", "services.verify.photo_child"]
     try:
-        done = subprocess.run(command, input=picture, capture_output=True, timeout=_PATIENCE_S, check=False, env={})
+        done = confined.answer("services.verify.photo_child", LIMITS, picture, _PATIENCE_S)
     except subprocess.TimeoutExpired:
         raise PictureTooLarge("the picture takes too long to read") from None
     try:

@@ -6,10 +6,8 @@ import contextlib
 import fcntl
 import hashlib
 import json
-import os
 import select
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -21,6 +19,7 @@ from flask import Response, request
 from markupsafe import Markup
 from werkzeug.urls import iri_to_uri
 
+from services import confined
 from services.domain.errors import BadRequest, CertmarkError, Fault
 from services.domain.identifiers import instant_text
 from services.marks import qr
@@ -37,6 +36,9 @@ from services.web import Blueprint
 
 LONGEST = 200_000
 """Characters of a page that are put on paper: some forty sheets."""
+
+LIMITS = confined.Limits(memory=1536 << 20, nice=5, writes=True)
+"""The fonts, which are mapped and shared, are half a gigabyte of it. It is ended when it lets a page's time pass."""
 
 PATIENCE_S = 20.0
 _REST, _LONGEST_REST_S = 3, 6.0
@@ -228,10 +230,10 @@ class Press:
         if self._process is not None and self._process.poll() is None:
             return self._process
         self._end()
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("CERTMARK_")}
+        # It outlives the thread that starts it, and ends when nobody holds the other end of its standard input.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "services.verify.receipt_press"],
-            env=environment,
+            confined.command(confined.module("services.verify.receipt_press"), LIMITS, outlives=True),
+            env=confined.environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

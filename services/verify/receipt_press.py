@@ -1,4 +1,4 @@
-"""Makes PDF files of receipts: a process of its own with limits, one page after the other from its standard input.
+"""Makes PDF files of receipts: a process of its own, one page after the other from its standard input.
 
 A frame is four bytes of length and that many bytes. In: JSON {html, attachment, made_at}. Out: a PDF, or nothing for a
 page that could not be made. Before the first, a frame with the reason why none can be made, empty where they can.
@@ -9,16 +9,11 @@ import ctypes
 import ctypes.util
 import json
 import logging
-import os
-import resource
 import select
 import struct
 import sys
 from datetime import datetime
 from typing import IO
-
-MEMORY = 1536 << 20
-"""Bytes of address space; the fonts, which are mapped and shared, are half a gigabyte of it."""
 
 IDLE_S = 60.0
 RECEIPTS = 100
@@ -76,8 +71,6 @@ def pdf(html: str, attachment: str, made_at: datetime) -> bytes:
 
 
 def main() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    os.nice(5)  # look-ups come first
     logging.disable(logging.CRITICAL)  # what its style sheet leaves out is not news
     given, out = sys.stdin.buffer, sys.stdout.buffer
     reason = why_not()

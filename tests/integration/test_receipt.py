@@ -17,6 +17,7 @@ import pytest
 import zxingcpp
 from flask.testing import FlaskClient
 
+from services import confined
 from services.settings import settings_from
 from services.verify import receipt, receipt_press
 from services.verify.api import app_for
@@ -153,12 +154,9 @@ def test_one_at_a_time_and_not_without_a_pause(data: Path, tmp_path: Path) -> No
     ],
 )
 def test_a_press_that_cannot_is_told_apart(
-    data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, program: str, error: type[Exception]
+    data: Path, monkeypatch: pytest.MonkeyPatch, program: str, error: type[Exception]
 ) -> None:
-    script = tmp_path / "press"
-    script.write_text(f"#!{sys.executable}\n{program}\n", encoding="utf-8")
-    script.chmod(0o700)
-    monkeypatch.setattr("services.verify.receipt.sys.executable", str(script))
+    monkeypatch.setattr(confined, "module", lambda _: [sys.executable, "-c", program])
     monkeypatch.setattr(receipt, "PATIENCE_S", 1.0)
     with closing(Press(data / "verify")) as press, pytest.raises(error):
         press.make("<p>x</p>", "{}", NOW)

@@ -1,7 +1,5 @@
 """The process that works on one submission: it reads a sheet as an import would, or passes signed events on."""
 
-import os
-import resource
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +18,7 @@ from services.events.envelope import Event, open_envelope, read_event
 from services.events.faults import Fault
 from services.events.journal import Journal
 from services.events.rows import Entry
-from services.events.sheets import encoding_said, open_sheet
+from services.events.sheets import SheetUnreadable, encoding_said, open_sheet
 from services.events.templates import write_fix_file
 from services.postgres import Connection, connect, database_url, transaction
 from services.problems import problem
@@ -29,23 +27,18 @@ from services.registry.console.submissions import Findings, Kind, Line, Progress
 from services.settings import Settings, settings_from
 
 PORTION = 500
-_MEMORY = 2 << 30
-_SECONDS = 1800
 _BEAT_S = 1.0
 
 
 def main() -> None:
     """Work on the submission in the folder that is named; what becomes of it stands in its findings."""
     telemetry.log_as_json("registry")
-    os.nice(10)  # answers go before checks
-    resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     one = submission_at(Path(sys.argv[1]))
     assert one is not None
     with Findings(one) as findings:
         ended = Progress("cut")
         try:
-            ended = work_on(one, findings, settings_from())
+            ended = _worked_on(one, findings)
         except CertmarkError as error:
             said = problem(error)
             # The file's place on this machine is nobody's business; its sender knows it by its own name.
@@ -53,6 +46,15 @@ def main() -> None:
             ended = Progress("failed", problem={name: str(value) for name, value in said.items()})
         finally:
             findings.tell(ended)
+
+
+def _worked_on(one: Submission, findings: Findings) -> Progress:
+    try:
+        return work_on(one, findings, settings_from())
+    except MemoryError:
+        raise SheetUnreadable(
+            "需要的内存超过上限 (needs more memory than it may take)", hint="分成几个文件；split it"
+        ) from None
 
 
 def work_on(one: Submission, findings: Findings, settings: Settings) -> Progress:

@@ -6,7 +6,6 @@ import re
 import shutil
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -16,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
+from services import confined
 from services.domain.errors import NotFound, TooManyRequests
 from services.domain.identifiers import instant_of, instant_text
 
@@ -26,6 +26,8 @@ KEPT = timedelta(days=7)
 AT_ONCE = 2
 """Submissions of one source that are worked on at a time."""
 PAGE = 100
+LIMITS = confined.Limits(memory=2 << 30, seconds=1800, nice=10, writes=True)
+"""Of the process that works on one: answers go before it."""
 
 _SILENT_S = 60.0
 """Without a sign of life for so long, the work on a submission has been cut."""
@@ -174,7 +176,7 @@ def announce(one: Submission) -> None:
 def begin(one: Submission) -> None:
     """Start the work on it, in a process of its own: a large sheet would keep everybody else waiting."""
     _RUNNING[:] = [process for process in _RUNNING if process.poll() is None]
-    command = [sys.executable, "-m", "services.registry.console.checking", str(one.folder)]
+    command = confined.command(confined.module("services.registry.console.checking", str(one.folder)), LIMITS)
     told = {name: value for name, value in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"}
     _RUNNING.append(subprocess.Popen(command, env=told, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL))
 

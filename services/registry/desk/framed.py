@@ -4,21 +4,18 @@
 """
 
 import io
-import os
-import resource
 import subprocess
 import sys
 import warnings
-from pathlib import Path
 
+from services import confined
 from services.domain.errors import NotFound
 
-MEMORY = 1 << 30
-SECONDS = 10
+LIMITS = confined.Limits(memory=1 << 30, seconds=10)
 WIDEST = 1200
 """Pixels of the longer side of what is shown."""
-_CHILD = Path(__file__).resolve().parents[2] / "child.py"
 _FRAME = 6
+_PATIENCE_S = 10
 
 
 def framed(picture: bytes) -> bytes:
@@ -27,10 +24,8 @@ def framed(picture: bytes) -> bytes:
     Raises:
         NotFound: it is no picture, too large to be opened, or breaks its reader.
     """
-    command = [sys.executable, "-I", "-S", str(_CHILD), str(os.getpid())]
-    command += [sys.executable, "-I", "-m", "services.registry.desk.framed"]
     try:
-        done = subprocess.run(command, input=picture, capture_output=True, timeout=SECONDS, check=False, env={})
+        done = confined.answer("services.registry.desk.framed", LIMITS, picture, _PATIENCE_S)
     except subprocess.TimeoutExpired:
         raise NotFound("the picture takes too long to open") from None
     if done.returncode or not done.stdout:
@@ -39,9 +34,6 @@ def framed(picture: bytes) -> bytes:
 
 
 def main() -> int:
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     from services.listings.pictures import LARGEST, LARGEST_FILE
 
     data = sys.stdin.buffer.read(LARGEST_FILE + 1)
