@@ -6,7 +6,6 @@ import os
 import resource
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -29,6 +28,7 @@ from services.events.record import SealedRecord, open_sealed, seal_record
 from services.listings.checking import Held, findings_on
 from services.listings.columns import HEADINGS, fields_of_object, listing_of
 from services.listings.shelf import Rulebook
+from services.scratch import scratch_folder
 from services.verify import projector
 from services.verify.filed import filed
 from services.verify.listings import NodeSource
@@ -240,15 +240,15 @@ def measure(progress: Progress, *, quick: bool) -> list[Figure]:
     task = progress.add_task("listings: labelled set", total=3)
     judged = judge()
     progress.advance(task)
-    with tempfile.TemporaryDirectory(prefix="certmark-bench-") as folder:
+    with scratch_folder() as folder:
         held = Registered(SEED, held_count)
-        a_node(Path(folder) / "verify", held)
+        a_node(folder / "verify", held)
         made = Maker(held, SEED + 1).all(50_000)
-        write_csv(Path(folder) / "listings.csv", rows, made)
+        write_csv(folder / "listings.csv", rows, made)
         progress.advance(task)
-        run = checked_rows(Path(folder) / "listings.csv", Path(folder), 2)
+        run = checked_rows(folder / "listings.csv", folder, 2)
         progress.advance(task)
-        source = a_source(Path(folder) / "verify")
+        source = a_source(folder / "verify")
         one = listing_of(fields_of_object({**made[0].row}), 1)
         findings_on([one], source, {})
         begun = time.perf_counter()

@@ -7,12 +7,10 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
@@ -37,6 +35,7 @@ from services.marks.trust_list import (
     sign_document,
 )
 from services.marks.voided import packed
+from services.scratch import scratch_folder
 from services.verify.scanner import READER, scanner
 
 HOST = "m.example.cn"
@@ -159,9 +158,9 @@ def _node() -> Iterator[str]:
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "services.verify.api:create_app"]
     command += ["--port", str(port), "--blocking-threads", "1"]
-    with tempfile.TemporaryDirectory(prefix="certmark-bench-") as folder:
-        told = os.environ | {"CERTMARK_DATA": folder, "CERTMARK_VERIFY_PORT": str(port)}
-        log = (Path(folder) / "log").open("wb")
+    with scratch_folder() as folder:
+        told = os.environ | {"CERTMARK_DATA": str(folder), "CERTMARK_VERIFY_PORT": str(port)}
+        log = (folder / "log").open("wb")
         process = subprocess.Popen(command, env=told, stdout=log, stderr=log)
         try:
             wait_for(lambda: _answers(port), 30, "the verify service")

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import socket
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from services.events.keys import PublicKey
 from services.events.log import Log, Topics, open_log
 from services.postgres import Connection, connect, transaction
 from services.registry import store
+from services.scratch import scratch_folder
 from services.settings import Settings, settings_from
 
 KAFKA_LIBS = Path(__file__).resolve().parents[1] / ".cache" / "kafka" / "libs"
@@ -123,7 +123,7 @@ class Stage:
 def stage(kind: str = "postgres") -> Iterator[Stage]:
     """A fresh register on the embedded PostgreSQL, its log there or on a Kafka broker of its own."""
     with contextlib.ExitStack() as stack:
-        data = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="certmark-bench-")))
+        data = stack.enter_context(scratch_folder())
         told = {"CERTMARK_DATA": str(data), "CERTMARK_LOG": kind, **ports()}
         if kind == "kafka":
             told["CERTMARK_KAFKA_BOOTSTRAP"] = stack.enter_context(Broker(KAFKA_LIBS, data / "broker")).bootstrap

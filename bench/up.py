@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from pathlib import Path
@@ -14,6 +13,7 @@ from rich.progress import Progress
 
 from bench.figures import Figure
 from bench.stage import load, ports, wait_for
+from services.scratch import scratch_folder
 from services.up import TO_TRY
 
 SETTLE_S = 3.0
@@ -22,10 +22,10 @@ SETTLE_S = 3.0
 def measure(progress: Progress, *, quick: bool) -> list[Figure]:
     """A first start on an empty folder, and a second one on what the first left."""
     task = progress.add_task("up: certmark up --demo, twice", total=2)
-    with tempfile.TemporaryDirectory(prefix="certmark-bench-") as name:
-        first, _ = _started(Path(name))
+    with scratch_folder() as data:
+        first, _ = _started(data)
         progress.advance(task)
-        second, held = _started(Path(name))
+        second, held = _started(data)
         progress.advance(task)
     progress.remove_task(task)
     raw: dict[str, float | str] = {"second start, seconds": round(second, 2), "load": load()}

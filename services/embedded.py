@@ -33,6 +33,7 @@ from urllib.parse import quote
 from services.domain.errors import NotConfigured
 from services.embedded_supervisor import Orders
 from services.postgres import URL_FILE, DatabaseUnavailable, connect
+from services.scratch import is_scratch, make_and_hold, new_name, sweep, throw_away
 
 READY_WITHIN_S = 60.0
 OWNER_ENDS_WITHIN_S = 2.0
@@ -154,17 +155,19 @@ class EmbeddedPostgres:
             secret = _secret(data)
             _end_leftover(data / "postgres")
             uid = _server_uid(data / "postgres")
-            run = _run_folder(data, uid)
+            run, held = _run_folder(data, uid)
             try:
                 if uid is not None and not binaries.reachable_by(uid):
                     binaries = binaries.copied_to(run)
                 if not (data / "postgres" / "PG_VERSION").exists():
                     _make_cluster(binaries, data, uid, _password(secret, "postgres"))
                 _check_version(binaries, data / "postgres")
-                supervisor = _supervise(binaries, data, run, uid, lock)
+                supervisor = _supervise(binaries, data, run, uid, (lock, held))
             except BaseException:
                 shutil.rmtree(run, ignore_errors=True)
                 raise
+            finally:
+                os.close(held)
         server = cls(data, supervisor, _url(run, "certmark", _password(secret, "certmark"), "certmark"))
         try:
             server._wait_until_ready(_url(run, "postgres", _password(secret, "postgres"), "postgres"))
@@ -329,40 +332,41 @@ def _server_uid(cluster: Path) -> int | None:
     raise NotConfigured(f"every uid from {SERVER_UIDS.start} down belongs to a user: none is free for PostgreSQL")
 
 
-def _run_folder(data: Path, uid: int | None) -> Path:
+def _run_folder(data: Path, uid: int | None) -> tuple[Path, int]:
     """A folder for the socket (and for copied binaries), made anew: short enough, and closed to everybody else.
 
-    Its name is drawn once and kept in `postgres.run`, so that clients find the socket again after a restart.
+    Its name is drawn once and kept in `postgres.run`, so that clients find the socket again after a restart. The
+    descriptor holds it, as `scratch.py` says: the supervisor inherits and keeps it.
     """
     note = data / "postgres.run"
     with suppress(OSError):
         former = Path(note.read_text(encoding="utf-8"))
-        if former.is_dir() and not former.is_symlink() and former.stat().st_uid == os.geteuid():
-            shutil.rmtree(former)
-        if not former.exists() and former.parent.is_dir():
-            return _own_folder(former, uid)
+        throw_away(former)
+        if is_scratch(former) and not former.exists():  # a server on a copy of this data folder may hold it
+            return former, _own_folder(former, uid)
     places = [Path(tempfile.gettempdir()), Path("/var/tmp"), Path("/run")]  # noqa: S108 (the name is drawn)
     if uid is None:
         places.insert(0, data)
     for place in places:
-        folder = place / f"certmark-{secrets.token_hex(6)}"
+        sweep(place)
+        folder = place / new_name()
         fits = len(os.fsencode(folder / "s" / f".s.PGSQL.{PORT}")) <= SOCKET_PATH_LIMIT
         if fits and os.access(place, os.W_OK) and not os.statvfs(place).f_flag & os.ST_NOEXEC:
-            _own_folder(folder, uid)
-            note.write_text(str(folder), encoding="utf-8")
-            return folder
+            held = _own_folder(folder, uid)
+            _write_private(note, str(folder))
+            return folder, held
     raise NotConfigured(f"none of {', '.join(map(str, places))} can hold the socket of the embedded PostgreSQL")
 
 
-def _own_folder(folder: Path, uid: int | None) -> Path:
+def _own_folder(folder: Path, uid: int | None) -> int:
     """The folder is ours; as root the server's group may pass through it, and `s`, for the socket, is the server's."""
-    folder.mkdir(mode=0o700)
+    held = make_and_hold(folder)
     (folder / "s").mkdir(mode=0o700)
     if uid is not None:
         os.chown(folder / "s", uid, uid)
         os.chown(folder, 0, uid)
         folder.chmod(0o710)
-    return folder
+    return held
 
 
 def _url(run: Path, role: str, password: str, database: str) -> str:
@@ -452,7 +456,9 @@ def _environment(binaries: Binaries) -> dict[str, str]:
     return {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC", "LD_LIBRARY_PATH": str(binaries.libraries)}
 
 
-def _supervise(binaries: Binaries, data: Path, run: Path, uid: int | None, lock: int) -> "subprocess.Popen[bytes]":
+def _supervise(
+    binaries: Binaries, data: Path, run: Path, uid: int | None, kept: tuple[int, ...]
+) -> "subprocess.Popen[bytes]":
     log = data / "postgres.log"
     if log.exists() and log.stat().st_size > 10_000_000:
         log.rename(log.with_suffix(".log.1"))
@@ -480,7 +486,7 @@ def _supervise(binaries: Binaries, data: Path, run: Path, uid: int | None, lock:
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
-            pass_fds=[lock, *descriptors],
+            pass_fds=[*kept, *descriptors],
             cwd="/",
             start_new_session=True,  # Ctrl-C in the terminal is the owner's to handle: it stops us in its own order
         )

@@ -3,7 +3,7 @@
 Run by its path with the standard library alone (`python -I -S embedded_supervisor.py <JSON of Orders>`), so that it is
 small, starts fast, and has one thread. It ends the server when its own parent ends (however that happens), when its
 standard input closes, or on SIGTERM. Where it is killed itself the kernel ends the server (PR_SET_PDEATHSIG). A server
-that ends unasked, a killed one too, is started again. The lock it was given stays held until the server has ended.
+that ends unasked, a killed one too, is started again. The locks it was given stay held until the server has ended.
 """
 
 import ctypes

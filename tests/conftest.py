@@ -2,7 +2,6 @@
 
 import shutil
 import socket
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from deploy.kafka.broker import Broker
 from services.embedded import EmbeddedPostgres
 from services.events.log import Topics
 from services.postgres import Connection, connect
+from services.scratch import scratch_folder
 from services.settings import Settings, settings_from
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -71,8 +71,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.fixture(scope="session")
 def short_folder() -> Iterator[Path]:
     """A folder with a short name, for what the servers of this run keep."""
-    with tempfile.TemporaryDirectory(prefix="certmark-test-", ignore_cleanup_errors=True) as name:
-        yield Path(name)
+    with scratch_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")

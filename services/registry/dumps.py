@@ -4,8 +4,6 @@ import contextlib
 import hashlib
 import json
 import re
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -29,6 +27,7 @@ from services.registry.dump_files import TableFile, check_formats, open_table
 from services.registry.dump_tables import ENTRIES, Table, row_of_entry, rows_of_state, tables
 from services.registry.facts import known_to
 from services.registry.past import administrative_states, instant_named, last_recorded, notice_states
+from services.scratch import scratch_folder
 from services.settings import Settings
 
 TYP = "certmark-dump+jws"
@@ -135,7 +134,7 @@ def dump(
 ) -> tuple[Path, dict[str, Any]]:
     """Write a dump into a folder that appears when it is whole; the folder and the manifest.
 
-    Everything is read in one snapshot, row by row. A crash leaves a hidden folder beside, nothing else.
+    Everything is read in one snapshot, row by row. A crash leaves a hidden folder, until the next dump.
 
     Raises:
         AlreadyThere: the folder has something in it. BadRequest, NotConfigured: see `wanted`.
@@ -147,8 +146,7 @@ def dump(
         if target.exists() and any(target.iterdir()):
             raise AlreadyThere(f"{target} is not empty", hint="name another folder, or remove it")
         target.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-        try:
+        with scratch_folder(target.parent) as part:
             with progress(asked) as advance:
                 manifest = _write(cur, asked, part, advance)
             _seal(cur, part, seal_key)
@@ -161,9 +159,6 @@ def dump(
             if target.exists():
                 target.rmdir()
             part.replace(target)
-        except BaseException:
-            shutil.rmtree(part, ignore_errors=True)
-            raise
     return target, manifest
 
 

@@ -1,6 +1,5 @@
 """The check of listings against this node's file: `POST /v1/checks`, and `certmark check` on the same machine."""
 
-import tempfile
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
@@ -24,6 +23,7 @@ from services.listings.checking import Held, canonical, finding_json, findings_o
 from services.listings.columns import HEADINGS, KEYS, fields_of_object, listing_of
 from services.listings.reading import Reading
 from services.listings.shelf import Rulebook
+from services.scratch import scratch_folder
 from services.verify.looked_up import code_unit
 from services.verify.name_index import folded
 from services.verify.read_model import Meta, Stored, certificate_key
@@ -236,11 +236,11 @@ def _json(text: bytes) -> object:
 
 def _rows_of_sheet(body: bytes) -> Sequence[object]:
     """A sheet's rows as objects, read by the limited process as a job's are."""
-    with tempfile.NamedTemporaryFile(prefix="certmark-listings-") as file:
-        file.write(body)
-        file.flush()
+    with scratch_folder() as folder:
+        path = folder / "file"
+        path.write_bytes(body)
         rows: list[object] = []
-        with Reading(Path(file.name)) as reading:
+        with Reading(path) as reading:
             for frame in reading:
                 for fields in orjson.loads(frame.packed):
                     named = zip(KEYS, fields or [None] * len(KEYS), strict=False)

@@ -3,12 +3,10 @@
 import platform
 import secrets
 import shlex
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from importlib.metadata import version
-from pathlib import Path
 
 from services.domain.errors import BadRequest
 from services.events.client import Service
@@ -21,6 +19,7 @@ from services.events.conform.producer_cases import BEHAVIOURS, FORMS
 from services.events.conform.report import Report, report_of
 from services.events.conform.ways import way_to
 from services.events.keys import PrivateKey
+from services.scratch import scratch_folder
 from services.settings import Settings
 
 Clock = Callable[[], datetime]
@@ -83,9 +82,9 @@ def against_client(command: str, clock: Clock, progress: Progress) -> Report:
         raise BadRequest("the command is empty")
     begun = clock()
     client = Command(words)
-    with tempfile.TemporaryDirectory(prefix="certmark-conform-") as folder:
+    with scratch_folder() as folder:
         try:
-            outcomes = list(examine(client, Path(folder), progress))
+            outcomes = list(examine(client, folder, progress))
         finally:
             client.forget()
     return report_of("producer", {"command": command}, _versions({}), (begun, clock()), outcomes)

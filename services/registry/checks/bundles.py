@@ -1,8 +1,8 @@
 """Bundles that were asked for: made by the process that checks, kept beside the material, read in parts."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import IO
 
 from services.postgres import Cursor
@@ -56,6 +56,7 @@ def fail(cur: Cursor, job_id: str, code: str, detail: str) -> None:
     cur.execute("UPDATE check_bundles SET code = %s, detail = %s WHERE check_id = %s", (code, detail[:1000], job_id))
 
 
-def content(cur: Cursor, job_id: str) -> Iterator[bytes]:
-    """The bundle's bytes, part by part."""
-    return store.parts(cur, job_id, _WHAT)
+def write(cur: Cursor, job_id: str, path: Path) -> None:
+    """Part by part, as it is kept."""
+    with path.open("wb") as file:
+        file.writelines(store.parts(cur, job_id, _WHAT))

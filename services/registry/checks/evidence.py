@@ -1,6 +1,5 @@
 """The bundle of a check that is done, out of the database: see `services.listings.bundle`."""
 
-import tempfile
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,7 +56,7 @@ def may_have_bundle(job: Job, rows: int) -> None:
 
 
 def write_bundle(cur: Cursor, job: Job, key: PrivateKey, path: Path) -> bytes:
-    """Write the bundle of a check; its manifest. For the errors see `may_have_bundle`."""
+    """Write the bundle of a check into a folder of its own; its manifest. For the errors see `may_have_bundle`."""
     told = store.counted(cur, job.id)
     may_have_bundle(job, told.done)
     about = {
@@ -75,9 +74,9 @@ def write_bundle(cur: Cursor, job: Job, key: PrivateKey, path: Path) -> bytes:
     }
     packer = Packer(path)
     packer.add(FINDINGS, (lines for _, lines, _ in store.frames_of(cur, job.id)))
-    with tempfile.NamedTemporaryFile(suffix=".xlsx") as workbook:
-        write_workbook(Path(workbook.name), counted(lines for _, lines, _ in store.frames_of(cur, job.id)), about)
-        packer.add(WORKBOOK, [Path(workbook.name).read_bytes()])
+    workbook = path.with_name(WORKBOOK)
+    write_workbook(workbook, counted(lines for _, lines, _ in store.frames_of(cur, job.id)), about)
+    packer.add(WORKBOOK, [workbook.read_bytes()])
     findings = counted(lines for _, lines, _ in store.frames_of(cur, job.id))
     packer.add(REPORT, [printed(report_html(findings, about))])
     for what in ("file", "images"):

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import secrets
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -23,6 +22,7 @@ from services.listings.columns import HEADINGS
 from services.postgres import Cursor
 from services.registry.checks import bundles, evidence, store, watch_routes
 from services.registry.checks.store import Job
+from services.scratch import scratch_folder
 from services.settings import Settings
 from services.web import Blueprint
 
@@ -264,17 +264,11 @@ def bundle_response(read: Read[Any], job: Job) -> Response:
         made = Response(json.dumps({"id": job.id, "state": "running"}), 202, content_type="application/json")
         made.headers["Retry-After"] = "1"
         return made
-    file = tempfile.NamedTemporaryFile(prefix="certmark-")  # noqa: SIM115  # closed with the answer
-
-    def copy(cur: Cursor) -> None:
-        for part in bundles.content(cur, job.id):
-            file.write(part)
-
-    read(copy)
-    file.flush()
-    response = send_file(file.name, "application/zip", as_attachment=True, download_name=f"{job.id}.zip")
-    response.call_on_close(file.close)
-    return response
+    with scratch_folder() as folder:
+        path = folder / "bundle.zip"
+        read(lambda cur: bundles.write(cur, job.id, path))
+        # It is open when the folder goes, and so is sent all the same.
+        return send_file(path, "application/zip", as_attachment=True, download_name=f"{job.id}.zip")
 
 
 def _after(text: str | None) -> int:

@@ -6,7 +6,6 @@ belongs to the session that holds its advisory lock; with the session the lock i
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -19,12 +18,13 @@ from services.domain.listing import Sighting
 from services.events.keys import load_key
 from services.listings.reading import Frame, Reading
 from services.listings.workers import CheckingStopped, Codes, Workers, sightings
-from services.postgres import database_url, transaction
+from services.postgres import database_url, snapshot, transaction
 from services.registry.checks import again, bundles, evidence, store, watches
 from services.registry.checks.source import RegisterSource, learn_parties
 from services.registry.checks.store import Job
 from services.registry.feeds import NoSeal
 from services.registry.process import Connections, run_until_stopped, step_by_step
+from services.scratch import scratch_folder
 from services.settings import Settings
 
 _LOOK = 2.0
@@ -95,11 +95,8 @@ class Runner:
 
     def _prepare(self, job: Job) -> None:
         try:
-            with tempfile.TemporaryDirectory(prefix="certmark-watch-") as folder:
-                file, images = (
-                    self._spooled(job.id, "file", Path(folder)),
-                    self._spooled(job.id, "images", Path(folder)),
-                )
+            with scratch_folder() as folder:
+                file, images = self._spooled(job.id, "file", folder), self._spooled(job.id, "images", folder)
                 assert file is not None
                 with Reading(file, job.mapping, job.sheet, images) as reading:
                     told = watches.asked_by(reading, self.settings.hosts)
@@ -115,13 +112,13 @@ class Runner:
 
     def _bundle(self, job: Job) -> None:
         """Make the bundle of a check and keep it; a crash before it is kept makes it anew, byte for byte the same."""
-        with tempfile.TemporaryDirectory(prefix="certmark-bundle-") as folder:
-            path = Path(folder) / "bundle.zip"
+        with scratch_folder() as folder:
+            path = folder / "bundle.zip"
             try:
                 if not self.settings.seal_key.exists():
                     raise NoSeal("this process holds no key to seal the bundle with")
                 key = load_key(self.settings.seal_key)
-                with transaction(self._connections.working()) as cur:
+                with snapshot(self._connections.working()) as cur:  # the report is printed meanwhile
                     evidence.write_bundle(cur, job, key, path)
             except Fault:
                 raise
@@ -139,9 +136,9 @@ class Runner:
         if look is not None and not look.concerns_any:
             self._finish_look(job, 0, 0)
             return
-        with tempfile.TemporaryDirectory(prefix="certmark-check-") as folder, contextlib.ExitStack() as stack:
-            file = self._spooled(job.id, "file", Path(folder))
-            images = self._spooled(job.id, "images", Path(folder))
+        with scratch_folder() as folder, contextlib.ExitStack() as stack:
+            file = self._spooled(job.id, "file", folder)
+            images = self._spooled(job.id, "images", folder)
             make = partial(RegisterSource, database_url(self.settings), job.seq, job.day, self.settings.hosts)
             assert file is not None
             # The processes start while the file is opened, which takes a second of a large workbook.
@@ -276,9 +273,8 @@ class Runner:
 
     def _spooled(self, job_id: str, what: str, folder: Path) -> Path | None:
         path = folder / what
-        with transaction(self._connections.working()) as cur, path.open("wb") as file:
-            for part in store.material(cur, job_id, what):
-                file.write(part)
+        with transaction(self._connections.working()) as cur:
+            store.write_material(cur, job_id, what, path)
         return path if path.stat().st_size or what == "file" else None
 
     def _learn(self) -> bool:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any, cast
 
 from services.listings.checking import Checked
@@ -154,6 +155,12 @@ def material(cur: Cursor, job_id: str, what: str) -> Iterator[bytes]:
     cur.execute("SELECT coalesce(again_of, id) FROM checks WHERE id = %s", (job_id,))
     (job_id,) = cur.fetchone() or (job_id,)
     return parts(cur, job_id, what)
+
+
+def write_material(cur: Cursor, job_id: str, what: str, path: Path) -> None:
+    """Part by part: the file may be larger than what a process should hold."""
+    with path.open("wb") as file:
+        file.writelines(material(cur, job_id, what))
 
 
 def parts(cur: Cursor, job_id: str, what: str) -> Iterator[bytes]:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlencode
 
@@ -29,6 +28,7 @@ from services.registry.console.visits import Visitor
 from services.registry.decision_feed import place_of as place_of_cursor
 from services.registry.door import FormNotOurs
 from services.registry.rooms import attached, back_to, go, language_kept, language_now, other_href, tell_errors
+from services.scratch import scratch_folder
 from services.settings import Settings
 
 T = TypeVar("T")
@@ -377,8 +377,8 @@ class _Console:
         kind = _TEMPLATES.get(form)
         if kind is None:
             raise NotFound("a template is .csv or .xlsx")
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / f"template.{form}"
+        with scratch_folder() as folder:
+            path = folder / f"template.{form}"
             write_template(path)
             return attached(path.read_bytes(), kind, path.name)
 

@@ -23,6 +23,7 @@ from services.domain.identifiers import CHINA
 from services.postgres import Cursor
 from services.registry import trail
 from services.registry.desk.accounts import Account
+from services.scratch import scratch_folder
 from services.settings import Settings
 
 LARGEST = 32 << 20
@@ -133,9 +134,9 @@ class Captures:
     def _keep(self, stream: IO[bytes]) -> tuple[int, str]:
         """(bytes, SHA-256) of what came, written under its digest; nothing stays of what is too large."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        part = self.folder / f".{uuid.uuid4().hex}.part"
         size, digest = 0, hashlib.sha256()
-        try:
+        with scratch_folder(self.folder) as folder:
+            part = folder / "part"
             with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
                 while piece := stream.read(1 << 20):
                     size += len(piece)
@@ -148,8 +149,6 @@ class Captures:
             if not size:
                 raise BadRequest("the file is empty", pointer="/file")
             part.replace(self.folder / digest.hexdigest())
-        finally:
-            part.unlink(missing_ok=True)
         return size, digest.hexdigest()
 
     def of_case(self, cur: Cursor, case_no: str) -> list[Capture]:

@@ -4,7 +4,6 @@ import hashlib
 import json
 import re
 import secrets
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -40,6 +39,7 @@ from services.registry.desk.matters import Matter
 from services.registry.desk.room import Desk, Frame
 from services.registry.desk.rulebook import RULE_WORDS, field_word
 from services.registry.rooms import go
+from services.scratch import scratch_folder
 
 PAGE = 50
 SAMPLE = 20
@@ -198,11 +198,9 @@ class Checks:
         )
 
     def _preview(self, job: Job, mapping: Mapping[str, str]) -> About:
-        with tempfile.TemporaryDirectory(prefix="certmark-") as folder:
-            path = Path(folder) / job.name
-            with path.open("wb") as out:
-                # Part by part: the file may be larger than what this process should hold.
-                self.desk.read(lambda cur: out.writelines(store.material(cur, job.id, "file")))
+        with scratch_folder() as folder:
+            path = folder / "file"
+            self.desk.read(lambda cur: store.write_material(cur, job.id, "file", path))
             return preview(path, mapping, job.sheet)
 
     def _begin(self, job: Job, mapping: Mapping[str, str]) -> None:
@@ -299,10 +297,9 @@ class Checks:
         """
         if not named:
             return {}
-        with tempfile.TemporaryDirectory(prefix="certmark-") as folder:
-            path = Path(folder) / "pictures.zip"
-            with path.open("wb") as out:
-                out.writelines(store.material(cur, job.id, "images"))
+        with scratch_folder() as folder:
+            path = folder / "pictures.zip"
+            store.write_material(cur, job.id, "images", path)
             if not path.stat().st_size:
                 return {}
             try:
