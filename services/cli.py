@@ -170,8 +170,8 @@ def publish(
 ) -> None:
     """Publish signed events (a JWS a line) from FILES or standard input, in order.
 
-    What is not known to be stored (429, 5xx) is sent again, the same bytes. With --wait, the exit code is 0 only when every
-    event was accepted.
+    What is not known to be stored (429, 5xx) is sent again, the same bytes. With --wait, the exit code
+    is 0 only when every event was accepted.
     """
     settings = settings_from()
     events = [event for name in files or ("-",) for event in client.events_in(_read(name))]

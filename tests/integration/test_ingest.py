@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from deploy.kafka.broker import Broker
-from services.events.client import Publisher
+from services.events.client import Publisher, Service
 from services.events.envelope import open_envelope
 from services.events.ingest import MAX_LINES, MAX_REQUEST
 from services.events.keys import PrivateKey, new_key
@@ -401,6 +401,17 @@ def test_nothing_is_sent_past_what_is_not_known_to_be_stored(settings_for: Setti
     assert [s.digest for s in sent] == [open_envelope(jws).digest for jws in events]
     assert [(s.problem or {})["code"] for s in sent] == ["unreachable"] * 500 + ["not-sent"] * 100
     assert not any(s.stored for s in sent)
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 504])
+def test_an_answer_of_the_proxy_is_unknown_too(status: int) -> None:
+    class Away(Service):
+        def request(self, *_: object, **__: object) -> tuple[int, http.client.HTTPMessage, bytes]:
+            return status, http.client.HTTPMessage(), b"<html>"
+
+    events = [event_of(new_key(), subject=f"2023990703{i:06}") for i in range(501)]
+    sent = Publisher(Away("http://127.0.0.1"), patience=0.0).publish(events)
+    assert [sent[0].status, sent[-1].status, sent[-1].problem and sent[-1].problem["code"]] == [status, 503, "not-sent"]
 
 
 def test_patience_begins_anew_with_every_event_that_is_stored(start: Callable[..., Desk]) -> None:
