@@ -45,7 +45,9 @@ SCHEMES = {
         suspend_within={"days": 5, "working": True},
         surveillance_months=6,
         reapply_months=1,
+        reapply_revoked={"reasons": ["R11"], "months": 6},
         reapply_suspended={"reasons": ["S03"], "months": 1},
+        reapply_body_lost_months=1,
     ),
 }
 CATALOGUE = {
@@ -306,7 +308,7 @@ class Writer:
                 return value
 
     def _annulled(self) -> Saying | None:
-        found = [one for one in self.heard if one[1].short.split(".")[0] not in ("scheme", "decision")]
+        found = [one for one in self.heard if one[1].short.split(".")[0] != "scheme"]
         if not found:
             return None
         digest, said = self.chance.choice(found[-8:] if self._rarely(2) else found)
@@ -390,7 +392,8 @@ class Writer:
         competence = [{"scheme": scheme, "from": "2016-01-01"} for scheme in SCHEMES]
         number = OTHER.rpartition(":")[2]
         if self._rarely(2):
-            return Saying(AUTHORITY, "body.suspended", number, {"effective_at": self._day(-5, 0), "instrument": "决定"})
+            short = self.chance.choice(["body.suspended", "body.disqualified"])
+            return Saying(AUTHORITY, short, number, {"effective_at": self._day(-5, 0), "instrument": "决定"})
         return Saying(AUTHORITY, "body.approved", number, approved | {"schemes": competence})
 
     kids: list[str] = field(default_factory=list)

@@ -3,14 +3,14 @@
 import hashlib
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from services.domain.body import KeyState
 from services.domain.certificate import Certificate
-from services.domain.fold import ANNULLED, CAUSES, CLASS_REMOVED, KEY_COMPROMISED, Told
+from services.domain.fold import CAUSES, CLASS_REMOVED, KEY_COMPROMISED, Told
 from services.domain.identifiers import CHINA, civil_day, instant_of
 from services.domain.said import Moment
 from services.events import strict_json
@@ -43,14 +43,16 @@ class _Register(Register):
         self._certificates, self._mark_owners = other._certificates.copy(), dict(other._mark_owners)
         self._lost = {uscc: set(numbers) for uscc, numbers in other._lost.items()}
 
+    def lost_by(self, uscc: str) -> Set[str]:
+        disqualified = {n for n in self._memory.numbers() if self._was_disqualified(self._memory.certificate(n).body)}
+        held = {number for number in disqualified if self._memory.certificate(number).holder.uscc == uscc}
+        return super().lost_by(uscc) | held
+
     def told(self, subject: str) -> list[Told]:
         return self._memory.told.get(subject, [])
 
     def entry(self, digest: str) -> Told | None:
         return self._memory.events.get(digest)
-
-    def is_annulled(self, digest: str) -> bool:
-        return any(one.said.type == ANNULLED for one in self._memory.told.get(digest, ()))
 
     def tell(self, subject: str, event: Event, moment: Moment, seq: int) -> None:
         """`Memory.hear` writes down what was accepted."""

@@ -56,6 +56,16 @@ def _entered(before: Certificate, after: Certificate, begun: StatusInterval) -> 
     return [Part(PartKind.ITEM, item.model, item.gtin, (begun,)) for item in items if item not in held]
 
 
+def widens(before: Certificate, after: Certificate) -> bool:
+    """Whether an amendment has added a model, a site or a module of the basis."""
+    items, held = ((c.product.items if c.product else ()) for c in (after, before))
+    return any(
+        one not in known
+        for now, known in ((items, held), (after.sites, before.sites), (after.basis, before.basis))
+        for one in now
+    )
+
+
 def _with_fields(certificate: Certificate, fields: AmendedFields) -> Certificate:
     after = certificate
     if "holder" in fields:

@@ -134,6 +134,13 @@ def body_status_on(body: BodyState, day: date) -> BodyStatus | None:
     return BodyStatus(begun[-1]) if begun else None
 
 
+def lost_approval_by(body: BodyState, day: date) -> date | None:
+    """The day on which a body was last disqualified, as far as a day has come; None where it never was."""
+    text = day.isoformat()
+    lost = [s["from"] for s in body["statuses"] if s["status"] == BodyStatus.DISQUALIFIED and s["from"] <= text]
+    return date.fromisoformat(lost[-1]) if lost else None
+
+
 def is_competent(body: BodyState, scheme: str, day: date) -> bool:
     """Whether a body may issue under a scheme on a day (approval, status and scope together)."""
     text = day.isoformat()

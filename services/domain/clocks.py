@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from services.domain.calendar import Calendars, add_working_days
 from services.domain.catalogue import CatalogueState, class_of
-from services.domain.certificate import Certificate, Status, StatusInterval
+from services.domain.certificate import Basis, Certificate, Status, StatusInterval
 from services.domain.errors import SchemeRule
 from services.domain.scheme import Clock as ClockLimit
 from services.domain.scheme import SchemeRules
@@ -189,9 +189,17 @@ def _timelines(certificate: Certificate) -> Iterator[tuple[Sequence[StatusInterv
 
 def _standards(certificate: Certificate, rules: SchemeRules) -> Iterator[_Running]:
     for basis in certificate.basis:
-        for old in rules["transitions"]:
-            if _same(basis.standard, old["standard"]) and basis.edition == old["edition"]:
-                yield ClockKind.STANDARD, date.fromisoformat(old["until"]), f"{basis.standard}-{basis.edition}"
+        last = last_day_of_edition(basis, rules)
+        if last is not None:
+            yield ClockKind.STANDARD, last, f"{basis.standard}-{basis.edition}"
+
+
+def last_day_of_edition(basis: Basis, rules: SchemeRules) -> date | None:
+    """The last day on which an edition is in order; None where the scheme has put none after it."""
+    for old in rules["transitions"]:
+        if _same(basis.standard, old["standard"]) and basis.edition == old["edition"]:
+            return date.fromisoformat(old["until"])
+    return None
 
 
 def _same(standard: str, other: str) -> bool:
@@ -284,3 +292,17 @@ def check_within(
             pointer="/data/effective_at",
             hint="correct determined_on if it is mistyped; history belongs into a backfill that the authority opens",
         )
+
+
+def check_editions(bases: Sequence[Basis], issued_on: date, rules: SchemeRules) -> None:
+    """Whether what is certified against was in order on the day of issue (domain rules §1, 5 and 20).
+
+    Raises:
+        SchemeRule: an edition whose transition was over.
+    """
+    for at, basis in enumerate(bases):
+        last = last_day_of_edition(basis, rules)
+        if last is not None and issued_on > last:
+            raise SchemeRule(
+                f"{basis.standard}-{basis.edition} was in order until {last}", pointer=f"/data/basis/{at}/edition"
+            )

@@ -1,7 +1,7 @@
 """What one event does to the register: who may say it, which records change, or why it is refused."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
@@ -9,9 +9,10 @@ from types import MappingProxyType
 from typing import Any, TypeAlias, cast
 
 from services.domain import administration, notices
+from services.domain.amendment import widens
 from services.domain.body import AllianceState, BodyState, KeyState, in_backfill, is_competent, is_member
 from services.domain.catalogue import CatalogueState, class_of, modes_on
-from services.domain.certificate import Certificate, Status, StatusInterval
+from services.domain.certificate import Certificate
 from services.domain.errors import (
     BadCorrection,
     BadDates,
@@ -26,13 +27,22 @@ from services.domain.errors import (
     UnknownCertificate,
     UnknownSubject,
 )
-from services.domain.fold import CLASS_REMOVED, Told, corrected, fold, is_about_a_certificate, rules_told
-from services.domain.identifiers import add_months, certificate_number
+from services.domain.fold import (
+    ANNULLED,
+    CLASS_REMOVED,
+    Told,
+    corrected,
+    fold,
+    is_about_a_certificate,
+    is_annulled,
+    rules_told,
+)
+from services.domain.identifiers import certificate_number
 from services.domain.lifecycle import apply
 from services.domain.said import Moment, Said
 from services.domain.scheme import SchemeRules, scheme_from_state
-from services.domain.standing import interval_on
 from services.domain.transition import check_ahead
+from services.domain.waiting import check_waiting
 from services.domain.world import Changes, World, scheme_on
 
 
@@ -70,7 +80,7 @@ def _issue(said: Said, world: World, moment: Moment) -> Changes:
             raise NotResponsible(f"{said.source} declares for another holder", pointer="/data/holder/uscc")
     else:
         _check_competence(said, world, moment, scheme.id, certificate.issued_on)
-        _check_waiting(certificate, world, rules, moment)
+        check_waiting(certificate, world, rules, moment)
     return {f"certificate/{number}": certificate}
 
 
@@ -112,51 +122,6 @@ def _check_catalogue(said: Said, world: World, rules: SchemeRules, moment: Momen
         )
 
 
-def _check_waiting(certificate: Certificate, world: World, rules: SchemeRules, moment: Moment) -> None:
-    """Who lost a certificate of this scheme by revocation, or has one suspended through a fault of its own, waits
-    before being certified again, by whatever body.
-
-    Known by the holder's credit code; what was annulled does not count. History inside an open backfill is taken as it
-    happened.
-    """
-    uscc, day = certificate.holder.uscc, certificate.issued_on
-    if uscc is None or (rules["reapply_months"] is None and rules["reapply_suspended"] is None):
-        return
-    body = world.body(certificate.body) if certificate.body else None
-    if body and in_backfill(body, day, moment.today):
-        return
-    for number in sorted(world.lost_by(uscc)):
-        lost = world.certificate(number)
-        if lost is None or lost.scheme != certificate.scheme or lost.holder.uscc != uscc:
-            continue
-        for what, since, until in _waits(lost, rules, day):
-            if day < until:
-                raise SchemeRule(
-                    f"{number} of this holder was {what} on {since}: no new one before {until}",
-                    pointer="/data/holder/uscc",
-                )
-
-
-def _waits(lost: Certificate, rules: SchemeRules, day: date) -> Iterator[tuple[str, date, date]]:
-    """(what happened, when, the first day on which the holder may be certified again) of a certificate, by a day."""
-    ended = interval_on(lost.statuses, day)
-    # An issue that was annulled stands revoked, too, and is nobody's fault: it has no reason.
-    if rules["reapply_months"] and ended and ended.status is Status.REVOKED and ended.reason is not None:
-        yield "revoked", ended.since, add_months(ended.since, rules["reapply_months"])
-    rule, open_ = rules["reapply_suspended"], _not_lifted(lost, day)
-    if rule and open_ and open_.reason in rule["reasons"]:
-        yield f"suspended ({open_.reason})", open_.since, add_months(open_.since, rule["months"])
-
-
-def _not_lifted(lost: Certificate, day: date) -> StatusInterval | None:
-    """The suspension that was not lifted by a day, though it may have ended with the certificate: to cancel what is
-    suspended must not be a way around the wait. One that was lifted is settled."""
-    begun = [interval for interval in lost.statuses if interval.since <= day]
-    while begun and begun[-1].status in (Status.CANCELLED, Status.REVOKED):
-        begun.pop()
-    return begun[-1] if begun and begun[-1].status is Status.SUSPENDED else None
-
-
 def _product_class(said: Said) -> str | None:
     product = said.data.get("product")
     return product.get("class") if product else None
@@ -174,7 +139,10 @@ def _check_parent(said: Said, world: World) -> None:
 
 
 def _check_competence(said: Said, world: World, moment: Moment, scheme: str, day: date) -> None:
-    """Issuing, resuming and authorizing need competence on the date and at the decision, but for open backfills."""
+    """Issuing, resuming and authorizing need competence on the date and at the decision, but for open backfills.
+
+    An alliance's scheme is its members' alone, on the date and at the decision likewise.
+    """
     body = world.body(said.source_id)
     if body is None:
         raise NotCompetent(f"{said.source_id} is not an approved body", pointer="/source")
@@ -182,11 +150,31 @@ def _check_competence(said: Said, world: World, moment: Moment, scheme: str, day
         raise NotCompetent(f"{said.source_id} was not approved for {scheme} on {day}", pointer="/data/scheme")
     if not is_competent(body, scheme, moment.today) and not in_backfill(body, day, moment.today):
         raise NotCompetent(f"{said.source_id} is not approved for {scheme} at present", pointer="/source")
+    alliance_id = scheme_on(world, scheme, day)[1]["alliance"]
+    if alliance_id is not None:
+        _check_membership(body, alliance_id, world, moment, day)
+
+
+def _check_membership(body: BodyState, alliance_id: str, world: World, moment: Moment, day: date) -> None:
+    alliance, approval_no = world.alliance(alliance_id), body["approval_no"]
+    if alliance is None or not is_member(alliance, approval_no, day):
+        raise NotCompetent(f"{approval_no} is not a member of {alliance_id} on {day}", pointer="/data/effective_at")
+    if not is_member(alliance, approval_no, moment.today) and not in_backfill(body, day, moment.today):
+        raise NotCompetent(f"{approval_no} is not a member of {alliance_id} at present", pointer="/source")
 
 
 def _change(said: Said, world: World, moment: Moment) -> Changes:
     certificate = _responsible_for(said, world)
     return _changed(certificate, said, world, moment)
+
+
+def _amend(said: Said, world: World, moment: Moment) -> Changes:
+    """As `_change`; what widens the certificate is an issue of what is added, and needs competence as an issue does."""
+    certificate = _responsible_for(said, world)
+    changes = _changed(certificate, said, world, moment)
+    if widens(certificate, cast(Certificate, changes[f"certificate/{certificate.certificate_no}"])):
+        _check_competence(said, world, moment, certificate.scheme, date.fromisoformat(said.data["effective_at"]))
+    return changes
 
 
 def _resume(said: Said, world: World, moment: Moment) -> Changes:
@@ -251,7 +239,7 @@ def _correct(said: Said, world: World, moment: Moment) -> Changes:
         raise BadCorrection("codes are not corrected: void them, or report the set anew", pointer="/data/of")
     if "scheme" in said.data["fields"] or "mark_no" in said.data["fields"]:
         raise BadCorrection("scheme and mark number are not corrected: end it and report anew", pointer="/data/fields")
-    earlier = [one.said for one in told if one.said.type == said.type and not world.is_annulled(one.said.digest)]
+    earlier = [one.said for one in told if one.said.type == said.type and not is_annulled(world.told, one.said.digest)]
     as_it_was, as_it_is_now = corrected(target, earlier), corrected(target, [*earlier, said])
     try:
         world.check_data(target.type, cast(Mapping[str, object], as_it_is_now.data))
@@ -334,35 +322,45 @@ def _authorize_mark(said: Said, world: World, moment: Moment) -> Changes:
     certificate = _existing(said, world)
     effective_at = date.fromisoformat(said.data["effective_at"])
     _, rules = scheme_on(world, certificate.scheme, effective_at)
-    _check_authorizer(said, world, certificate, rules, effective_at)
-    if said.source_kind == "body":
-        _check_competence(said, world, moment, certificate.scheme, effective_at)
+    _check_authorizer(said, certificate, rules)
+    _check_grantor(said, world, moment, certificate)
     mark_no = certificate_number(said.data["mark_no"])
     if world.mark_owner(mark_no) is not None or world.certificate(mark_no) is not None:
         raise NumberTaken(f"{mark_no} is in the register already", pointer="/data/mark_no")
     return {f"certificate/{certificate.certificate_no}": apply(certificate, said, rules, moment)}
 
 
-def _check_authorizer(
-    said: Said, world: World, certificate: Certificate, rules: SchemeRules, effective_at: date
-) -> None:
-    """Whom the scheme names: the responsible body, its alliance (of which the body is a member), or an authority."""
+def _check_authorizer(said: Said, certificate: Certificate, rules: SchemeRules) -> None:
+    """Whom the scheme names: the responsible body, its alliance, or an authority."""
     authorizer = rules["mark_authorizer"]
     if authorizer == "body" and said.source == certificate.responsible:
         return
     if authorizer == "authority" and said.source_kind == "authority":
         return
     if authorizer == "alliance" and said.source == f"urn:certmark:alliance:{rules['alliance']}":
-        alliance = world.alliance(said.source_id)
-        if alliance and certificate.body and is_member(alliance, certificate.body, effective_at):
-            return
-        raise NotCompetent(
-            f"{certificate.body} is not a member of {said.source_id} on {effective_at}", pointer="/data/effective_at"
-        )
+        return
     named = {"implied": "nobody: the mark is implied by the certificate", "none": "nobody: it has no mark"}
     raise NotResponsible(
         f"{certificate.scheme} names {named.get(authorizer, 'its ' + authorizer)} to authorize marks", pointer="/source"
     )
+
+
+def _check_grantor(said: Said, world: World, moment: Moment, certificate: Certificate) -> None:
+    """Who grants the use of a mark is competent: a body by its approval, an alliance for its members' certificates."""
+    day = date.fromisoformat(said.data["effective_at"])
+    if said.source_kind == "body":
+        _check_competence(said, world, moment, certificate.scheme, day)
+    elif said.source_kind == "alliance" and certificate.body is not None:
+        body = world.body(certificate.body)
+        assert body is not None  # it has issued or received the certificate
+        _check_membership(body, said.source_id, world, moment, day)
+
+
+def _grant_mark(said: Said, world: World, moment: Moment) -> Changes:
+    """As `_change_mark`, for what lets a mark be used again or on more units."""
+    changes = _change_mark(said, world, moment)
+    _check_grantor(said, world, moment, _existing(said, world))
+    return changes
 
 
 def _change_mark(said: Said, world: World, moment: Moment) -> Changes:
@@ -378,7 +376,7 @@ def _change_mark(said: Said, world: World, moment: Moment) -> Changes:
 
 
 def _annul(said: Said, world: World, moment: Moment) -> Changes:
-    """An accepted event counts as never said from a day on.
+    """An accepted event counts as never said from a day on; of an annulment, what it annulled counts again.
 
     What it was about is a body, an alliance or a key: its record is decided anew here. A certificate, or the many
     that the event had consequences for, follow as consequences.
@@ -391,25 +389,35 @@ def _annul(said: Said, world: World, moment: Moment) -> Changes:
         raise UnknownSubject(f"no accepted event {digest}", pointer="/data/digest")
     if date.fromisoformat(said.data["effective_at"]) > moment.today:
         raise BadDates("an annulment is reported when it has taken effect", pointer="/data/effective_at")
-    if world.is_annulled(digest):
+    if is_annulled(world.told, digest):
         raise NothingToChange(f"{digest} is annulled already", pointer="/data/digest")
-    if is_about_a_certificate(target.said):
+    about = target.said
+    while about.type == ANNULLED:
+        first = world.entry(about.data["digest"])
+        assert first is not None  # it was accepted, so what it annulled was
+        about = first.said
+    if is_about_a_certificate(about):
         return {}
-    if target.said.type == CLASS_REMOVED or _kind(target.said) in ("body", "alliance", "key", "backfill"):
-        return _decided_anew(target.said, world)
-    raise TransitionNotAllowed(f"{target.said.type} is not annulled: publish what is right", pointer="/data/digest")
+    if about.type == CLASS_REMOVED or _kind(about) in ("body", "alliance", "key", "backfill"):
+        return _decided_anew(about, said, world, moment)
+    raise TransitionNotAllowed(f"{about.type} is not annulled: publish what is right", pointer="/data/digest")
 
 
-def _decided_anew(gone: Said, world: World) -> Changes:
-    """The record of a body, an alliance, a key or a catalogue, from what else was said about it."""
+def _decided_anew(about: Said, annulment: Said, world: World, moment: Moment) -> Changes:
+    """The record of a body, an alliance, a key or a catalogue, from what was said about it and is not annulled."""
+
+    def told(subject: str) -> Sequence[Told]:
+        heard = world.told(subject)
+        return [*heard, Told(-1, False, annulment, moment)] if subject == annulment.subject else heard
+
     alone = _Alone(world)
-    kinds = _TOGETHER.get(_kind(gone), (_kind(gone),))
-    for one in world.told(gone.subject):
-        if one.said.digest != gone.digest and _kind(one.said) in kinds and not world.is_annulled(one.said.digest):
+    kinds = _TOGETHER.get(_kind(about), (_kind(about),))
+    for one in world.told(about.subject):
+        if _kind(one.said) in kinds and not is_annulled(told, one.said.digest):
             with suppress(Refusal):
                 alone.changes |= HANDLERS[one.said.type][1](one.said, alone, one.moment)
     if not alone.changes:
-        raise TransitionNotAllowed(f"nothing would be left of {gone.subject}: end it instead", pointer="/data/digest")
+        raise TransitionNotAllowed(f"nothing would be left of {about.subject}: end it instead", pointer="/data/digest")
     return alone.changes
 
 
@@ -483,7 +491,7 @@ HANDLERS: Mapping[str, tuple[tuple[str, ...], Handler]] = MappingProxyType(
         "certmark.decision.annulled.v1": (_AUTHORITY, _annul),
         "certmark.quarantine.resolved.v1": (_AUTHORITY, _resolve_quarantine),
         "certmark.certificate.issued.v1": (("body",), _issue),
-        "certmark.certificate.amended.v1": (("body",), _change),
+        "certmark.certificate.amended.v1": (("body",), _amend),
         "certmark.certificate.surveillance_passed.v1": (("body",), _change),
         "certmark.certificate.suspended.v1": (("body",), _change),
         "certmark.certificate.resumed.v1": (("body",), _resume),
@@ -496,9 +504,9 @@ HANDLERS: Mapping[str, tuple[tuple[str, ...], Handler]] = MappingProxyType(
         "certmark.certificate.cancelled.v1": (("body",), _change),
         "certmark.mark.authorized.v1": (("body", "alliance", "authority"), _authorize_mark),
         "certmark.mark.suspended.v1": (("body", "alliance", "authority"), _change_mark),
-        "certmark.mark.resumed.v1": (("body", "alliance", "authority"), _change_mark),
+        "certmark.mark.resumed.v1": (("body", "alliance", "authority"), _grant_mark),
         "certmark.mark.withdrawn.v1": (("body", "alliance", "authority"), _change_mark),
-        "certmark.mark.codes_issued.v1": (("body", "alliance", "authority"), _change_mark),
+        "certmark.mark.codes_issued.v1": (("body", "alliance", "authority"), _grant_mark),
         "certmark.mark.code_voided.v1": (("body", "alliance", "authority"), _change_mark),
         "certmark.declaration.made.v1": (("declarant",), _issue),
         "certmark.declaration.withdrawn.v1": (("declarant",), _withdraw_declaration),

@@ -121,24 +121,25 @@ class _Story:
 
         An annulment sets what stood beside what would stand without its target. The latter is looked at from a day on
         alone: annulments that have taken effect by then are told by leaving their targets out. Each other one doubles
-        the work.
+        the work. An annulment may itself be gone, or annulled: then its target counts again.
         """
-        known = [one for one in self.annulments if one.place < end and one.target not in gone]
-        if since is not None:
-            later = [one for one in known if not one.whole and one.day > since][-DEEPEST:]
-            gone |= {one.target for one in known if one not in later}
-            known = later
-        if not known:
-            return self._applied(None, 0, end, gone)
-        last = known[-1]
-        before = self.told_to(last.place, gone, since)
-        without = self.told_to(last.place, gone | {last.target}, last.day)
+        known = [one for one in self.annulments if one.place < end and not gone & {one.target, one.digest}]
+        later = known if since is None else [one for one in known if not one.whole and one.day > since][-DEEPEST:]
+        early = [one for one in known if one not in later]
+        left_out = gone | _annulled_by(early, gone)
+        later = [one for one in later if one.digest not in left_out]
+        if not later:
+            return self._applied(None, 0, end, left_out)
+        last = later[-1]
+        before = self.told_to(last.place, left_out, since)
+        never = gone | {last.target}
+        without = self.told_to(last.place, never | _annulled_by(early, never), last.day)
         joined = before.certificate
         if without.certificate is not None or last.of_issue:  # else the issue was annulled before, and that stands
             joined = _joined(before.certificate, without.certificate, last.day, last.digest)
         if joined is not None:
-            joined = replace(joined, annulled=tuple(sorted({one.target for one in known})))
-        after = self._applied(joined, last.place + 1, end, gone | {last.target})
+            joined = replace(joined, annulled=tuple(sorted(_annulled_by(known, gone))))
+        after = self._applied(joined, last.place + 1, end, left_out | {last.target})
         return Folded(after.certificate, {**before.moot, **after.moot})
 
     def _applied(self, certificate: Certificate | None, start: int, end: int, gone: frozenset[str]) -> Folded:
@@ -171,6 +172,20 @@ class _Story:
             except Refusal as refusal:
                 moot[said.digest] = refusal
         return Folded(certificate, moot)
+
+
+def _annulled_by(annulments: Sequence[_Annulment], gone: frozenset[str]) -> frozenset[str]:
+    """The targets of these annulments, in their order, but of those that are gone or annulled by a later one."""
+    targets: set[str] = set()
+    for one in reversed(annulments):
+        if one.digest not in gone and one.digest not in targets:
+            targets.add(one.target)
+    return frozenset(targets)
+
+
+def is_annulled(told: Callable[[str], Sequence[Told]], digest: str) -> bool:
+    """Whether an annulment of an entry stands, by what was told about each digest: one may itself be annulled."""
+    return any(one.said.type == ANNULLED and not is_annulled(told, one.said.digest) for one in told(digest))
 
 
 def _first_day(said: Said, about: Sequence[Told], corrections: Sequence[Said]) -> date:

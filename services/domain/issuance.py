@@ -15,6 +15,7 @@ from services.domain.certificate import (
     Status,
     StatusInterval,
 )
+from services.domain.clocks import check_editions
 from services.domain.errors import (
     BadDates,
     SchemeRule,
@@ -55,6 +56,8 @@ def issued(number: str, said: Said, rules: SchemeRules, moment: Moment, *, decla
     if rules["approver_differs"] and data.get("approver") == said.signatory:
         raise SchemeRule("who drafts does not approve: approver and signatory differ", pointer="/data/approver")
     _check_scheme(data, rules, valid_from, valid_until)
+    basis = bases_of(data.get("basis") or [])
+    check_editions(basis, issued_on, rules)
     interval = StatusInterval(Status.ACTIVE, effective_at, None, None, None, said.digest)
     product = product_of(data)
     certificate = Certificate(
@@ -65,7 +68,7 @@ def issued(number: str, said: Said, rules: SchemeRules, moment: Moment, *, decla
         responsible=said.source,
         body=None if declaration else said.source_id,
         certification_mode=data.get("certification_mode"),
-        basis=bases_of(data.get("basis") or []),
+        basis=basis,
         holder=party(data["holder"]),
         manufacturer=party_or_none(data.get("manufacturer")),
         factory=party_or_none(data.get("factory")),

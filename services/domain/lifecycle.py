@@ -17,6 +17,7 @@ from services.domain.certificate import (
     StatusInterval,
     Transfer,
 )
+from services.domain.clocks import check_editions
 from services.domain.errors import (
     BadDates,
     NothingToChange,
@@ -179,6 +180,8 @@ def _renewed(certificate: Certificate, said: Said, rules: SchemeRules, moment: M
         raise SchemeRule(
             f"this scheme's certificates are valid for at most {months} months", pointer="/data/valid_until"
         )
+    basis = bases_of(data["basis"]) if data.get("basis") else certificate.basis
+    check_editions(basis, issued_on, rules)
     period = Period(certificate.valid_from, end, certificate.issued_on, said.digest)
     marks = tuple(
         replace(mark, valid_until=valid_until) if mark.mark_no == certificate.certificate_no else mark
@@ -192,7 +195,7 @@ def _renewed(certificate: Certificate, said: Said, rules: SchemeRules, moment: M
         valid_until=valid_until,
         surveillance_due=day_of(data.get("surveillance_due")) or first_surveillance(valid_from, rules, moment.today),
         approver=data.get("approver") or certificate.approver,
-        basis=bases_of(data["basis"]) if data.get("basis") else certificate.basis,
+        basis=basis,
         audit_refs=(*certificate.audit_refs, *(data.get("audit_refs") or ())),
         marks=marks,
     )
@@ -223,18 +226,21 @@ def _received(certificate: Certificate, said: Said, rules: SchemeRules) -> Certi
 def _passed(certificate: Certificate, day: date, data: EventData, rules: SchemeRules) -> Certificate:
     if day < certificate.issued_on:
         raise BadDates("surveillance passed before the certificate was issued", pointer="/data/effective_at")
-    due = day_of(data.get("next_due")) or next_surveillance(certificate.valid_from, day, rules)
+    due = day_of(data.get("next_due")) or next_surveillance(certificate, day, rules)
     return replace(certificate, surveillances=(*certificate.surveillances, day), surveillance_due=due)
 
 
-def next_surveillance(valid_from: date, passed: date, rules: SchemeRules) -> date | None:
-    """The anniversary of `valid_from` that follows the one which this surveillance served (domain rules §2.3)."""
-    months = rules["surveillance_months"]
-    if months is None:
+def next_surveillance(certificate: Certificate, passed: date, rules: SchemeRules) -> date | None:
+    """The anniversary of `valid_from` that follows the one which this surveillance served (domain rules §2.3).
+
+    One that comes late serves what was missed: then the very next anniversary is due, or two would lie further apart
+    than the scheme allows.
+    """
+    since, missed = certificate.valid_from, certificate.surveillance_due
+    served = first_surveillance(since, rules, passed)
+    if served is None:
         return None
-    due = add_months(valid_from, months)
-    periods = 1
-    while due < passed:
-        periods += 1
-        due = add_months(valid_from, months * periods)
-    return add_months(valid_from, months * (periods + 1))
+    was_due = first_surveillance(since, rules, missed) if missed else None
+    if was_due is not None and was_due < passed < served:
+        return served
+    return first_surveillance(since, rules, served + timedelta(days=1))

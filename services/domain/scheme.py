@@ -59,8 +59,8 @@ class EarlierRule(TypedDict):
     until: str
 
 
-class ReapplySuspended(TypedDict):
-    """How long a suspension for one of these reasons bars a new certificate, counted from its first day."""
+class Reapply(TypedDict):
+    """How long a suspension or revocation for one of these reasons bars a new certificate, from its first day on."""
 
     months: int
     reasons: list[str]
@@ -112,7 +112,9 @@ SchemeRules = TypedDict(
         "surveillance_grace_days": int,
         "receive_within_days": int,
         "reapply_months": int | None,
-        "reapply_suspended": ReapplySuspended | None,
+        "reapply_revoked": Reapply | None,
+        "reapply_suspended": Reapply | None,
+        "reapply_body_lost_months": int | None,
         "consequence": dict[str, dict[str, Judgement]],
         "same_product": bool,
         "unit_codes": UnitCodes | None,
@@ -156,7 +158,9 @@ _ABSENT: dict[str, object] = {
     "surveillance_grace_days": 0,
     "receive_within_days": 30,
     "reapply_months": None,
+    "reapply_revoked": None,
     "reapply_suspended": None,
+    "reapply_body_lost_months": None,
     "consequence": {},
     "same_product": False,
     "unit_codes": None,

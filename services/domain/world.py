@@ -37,7 +37,8 @@ class World(Protocol):
         """The certificate that holds this mark number."""
 
     def lost_by(self, uscc: str) -> Collection[str]:
-        """The numbers of this holder's certificates that were ever revoked or suspended, whatever came of it."""
+        """The numbers of this holder's certificates that were ever revoked or suspended, or whose body was ever
+        disqualified, whatever came of it."""
 
     def body(self, approval_no: str) -> BodyState | None: ...
     def alliance(self, alliance_id: str) -> AllianceState | None: ...
@@ -49,12 +50,12 @@ class World(Protocol):
     def recall(self, recall_id: str) -> RecallState | None: ...
     def warning(self, warning_id: str) -> WarningState | None: ...
     def told(self, subject: str) -> Sequence[Told]:
-        """The accepted entries about a subject, in order; only where a correction or an annulment may ask for them."""
+        """The accepted entries about a subject, in order, and about their digests: what annulled them. Only where a
+        correction or an annulment may ask for them."""
 
     def entry(self, digest: str) -> Told | None:
         """An accepted event, where an annulment asks for it."""
 
-    def is_annulled(self, digest: str) -> bool: ...
     def is_quarantined(self, digest: str) -> bool: ...
     def check_data(self, event_type: str, data: Mapping[str, object]) -> None:
         """Raises Malformed where data does not have the form that its type's schema asks for."""

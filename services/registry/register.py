@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import orjson
 
-from services.domain.body import AuthorityState, Key, KeyState, key_from_state
+from services.domain.body import AuthorityState, BodyStatus, Key, KeyState, key_from_state
 from services.domain.calendar import Calendars
 from services.domain.certificate import Certificate, CertificateState, Status, from_state
 from services.domain.fold import ANNULLED, CORRECTED, Told
@@ -50,9 +50,10 @@ class Register(Administration):
         self._calendars: Calendars | None = None
         self._told: dict[str, list[Told]] = {}
         self._entries: dict[str, Told] = {}
-        self._annulled: set[str] = set()
         self._lost: dict[str, set[str]] = {}
         self.new_lost: set[tuple[str, str]] = set()
+        self.lost_bodies: set[str] = set()
+        """Sources that this batch has disqualified: their certificates are not among the lost before it is saved."""
         """(credit code, number) of what this batch found revoked or suspended: where the next are looked for."""
         self.quarantined: set[str] = set()
         """Digests in quarantine that events of this batch resolve."""
@@ -64,7 +65,7 @@ class Register(Administration):
         self._certificates.clear()
         self._weight = 0
         self._calendars = None
-        self.new_lost = set()
+        self.new_lost, self.lost_bodies = set(), set()
 
     def load(self, cur: Cursor, numbers: set[str], mark_nos: set[str]) -> None:
         """The certificates and mark numbers that a batch is about, those read that no batch before has left here."""
@@ -77,7 +78,7 @@ class Register(Administration):
         self._mark_owners = store.mark_owners(cur, mark_nos) if mark_nos else {}
 
     def load_lost(self, cur: Cursor, events: Sequence[Event]) -> None:
-        """Which certificates of the holders that these events are about were ever revoked or suspended.
+        """Which certificates of the holders that these events are about were ever lost (`World.lost_by`).
 
         Issues; and corrections of issues, so after `load_told`.
         """
@@ -97,22 +98,22 @@ class Register(Administration):
 
     def load_told(self, cur: Cursor, events: Sequence[tuple[Event, str]]) -> None:
         """What the corrections and annulments among (event, subject) pairs may ask about."""
-        self._told, self._entries, self._annulled = {}, {}, set()
+        self._told, self._entries = {}, {}
         named = {event.digest: subject for event, subject in events}
         digests = {str(event.data["digest"]) for event, _ in events if event.type == ANNULLED}
         subjects = {subject for event, subject in events if event.type == CORRECTED}
         subjects |= {named[digest] for digest in digests if digest in named}
-        if digests:
-            for *row, _ in store.told_by_digest(cur, digests):
-                told = told_one(cast(ToldRow, tuple(row)))
-                self._entries[told.said.digest] = told
-                subjects.add(told.said.subject)
+        while digests:  # what an annulled annulment was about is asked for next
+            found = [told_one(cast(ToldRow, row)) for *row, _ in store.told_by_digest(cur, digests)]
+            self._entries |= {told.said.digest: told for told in found}
+            subjects |= {told.said.subject for told in found}
+            digests = {told.said.data["digest"] for told in found if told.said.type == ANNULLED}
         self.load_told_about(
             cur, subjects, {str(event.data["scheme"]) for event, _ in events if "scheme" in event.data}
         )
 
     def load_told_about(self, cur: Cursor, subjects: Collection[str], schemes: Collection[str] = ()) -> None:
-        """The accepted entries about these subjects, which of them are annulled, and the entries about their schemes.
+        """The accepted entries about these subjects and about each of them (annulments), and those about their schemes.
 
         `schemes` are those that certificates may name which the entries do not tell of yet.
         """
@@ -127,8 +128,12 @@ class Register(Administration):
         for row in store.told_about(cur, named - set(subjects)):
             self._told[row[0]].append(told_one(cast(ToldRow, row)))
         digests = [said.digest for said in told]
-        annulments = told_of(cast(list[ToldRow], store.told_about(cur, digests)))
-        self._annulled = {one.said.subject for one in annulments if one.said.type == ANNULLED}
+        while digests:
+            annulments = told_of(cast(list[ToldRow], store.told_about(cur, digests)))
+            self._told |= {one.said.subject: [] for one in annulments}
+            for one in annulments:
+                self._told[one.said.subject].append(one)
+            digests = [one.said.digest for one in annulments]
 
     def tell(self, subject: str, event: Event, moment: Moment, seq: int) -> None:
         """Add an accepted event of this batch to what is known about its subject, where somebody may ask for it."""
@@ -165,13 +170,22 @@ class Register(Administration):
             ]
             self._mark_owners.update(new)
             uscc = value.holder.uscc
-            if uscc is not None and any(interval.status in _LOST for interval in value.statuses):
+            if uscc is not None and (
+                any(interval.status in _LOST for interval in value.statuses) or self._was_disqualified(value.body)
+            ):
                 self._lost.setdefault(uscc, set()).add(number)
                 self.new_lost.add((uscc, number))
+        was_disqualified = key.startswith("body/") and self._was_disqualified(key.removeprefix("body/"))
         self._values[key] = value
+        if key.startswith("body/") and not was_disqualified and self._was_disqualified(key.removeprefix("body/")):
+            self.lost_bodies.add(f"urn:certmark:{key.replace('/', ':')}")
         if key.startswith("calendar/"):
             self._calendars = None
         return new
+
+    def _was_disqualified(self, approval_no: str | None) -> bool:
+        body = self.body(approval_no) if approval_no else None
+        return body is not None and any(one["status"] == BodyStatus.DISQUALIFIED for one in body["statuses"])
 
     @property
     def established(self) -> bool:
@@ -191,7 +205,7 @@ class Register(Administration):
         """These stand now. A batch that was not committed leaves wrong values behind: `reload` before the next."""
         administrative = {key: record for key, record in records.items() if not key.startswith("certificate/")}
         self.administrative |= administrative
-        self.new_lost = set()
+        self.new_lost, self.lost_bodies = set(), set()
         self._keep({key: record for key, record in records.items() if key not in administrative})
 
     # World
@@ -237,9 +251,6 @@ class Register(Administration):
 
     def entry(self, digest: str) -> Told | None:
         return self._entries.get(digest)
-
-    def is_annulled(self, digest: str) -> bool:
-        return digest in self._annulled
 
     def is_quarantined(self, digest: str) -> bool:
         return digest in self.quarantined

@@ -11,7 +11,7 @@ import orjson
 from services.domain.certificate import Certificate, CertificateState, from_state
 from services.domain.decision import decide
 from services.domain.errors import CHAIN_REFUSALS, CertmarkError, Refusal
-from services.domain.fold import ANNULLED, CAUSES, Told
+from services.domain.fold import CAUSES, Told
 from services.domain.identifiers import civil_day
 from services.domain.said import Moment
 from services.domain.world import Changes, Value
@@ -218,9 +218,6 @@ class _World(Administration):
     def entry(self, digest: str) -> Told | None:
         rows = [row[:-1] for row in store.told_by_digest(self._cur, [digest]) if row[1] < self.seq]
         return told_one(cast(ToldRow, rows[0])) if rows else None
-
-    def is_annulled(self, digest: str) -> bool:
-        return any(one.said.type == ANNULLED for one in self.told(digest))
 
     def is_quarantined(self, digest: str) -> bool:
         return store.was_aside(self._cur, digest, self.seq, self.position)

@@ -296,7 +296,7 @@ def mark_owners(cur: Cursor, mark_nos: Collection[str]) -> dict[str, str]:
 
 
 def lost_by(cur: Cursor, usccs: Collection[str]) -> dict[str, set[str]]:
-    """By credit code, the certificates of these holders that were ever revoked or suspended."""
+    """By credit code, the certificates of these holders that were ever lost (see `World.lost_by`)."""
     cur.execute(
         "SELECT uscc, certificate_no FROM losing_holders WHERE uscc = ANY(%s::text[])",
         (_array(usccs),),
@@ -518,10 +518,22 @@ def save_marks(cur: Cursor, owners: Iterable[tuple[str, str]]) -> None:
 
 
 def save_lost(cur: Cursor, revoked: Collection[tuple[str, str]]) -> None:
-    """(credit code, certificate number) of what was revoked or suspended."""
+    """(credit code, certificate number) of what was revoked or suspended, or is a disqualified body's."""
     if revoked:
         execute_values(
             cur, "INSERT INTO losing_holders (uscc, certificate_no) VALUES %s ON CONFLICT DO NOTHING", list(revoked)
+        )
+
+
+def save_lost_of(cur: Cursor, sources: Collection[str]) -> None:
+    """The holders of every certificate that these bodies answer for: once for each body that is disqualified."""
+    if sources:
+        cur.execute(
+            "INSERT INTO losing_holders SELECT uscc, certificate_no FROM"
+            " (SELECT state::jsonb #>> '{holder,uscc}' AS uscc, substring(key FROM 13) AS certificate_no FROM records"
+            " WHERE key IN (SELECT key FROM places WHERE responsible = ANY(%s::text[])) OFFSET 0) AS held"
+            " WHERE uscc IS NOT NULL ON CONFLICT DO NOTHING",
+            (_array(sources),),
         )
 
 

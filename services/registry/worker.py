@@ -36,6 +36,7 @@ IDLE = 1.0
 AT_ONCE = 500
 """Commitments in one transaction."""
 
+_DISQUALIFIED = "certmark.body.disqualified.v1"
 _BRINGS_KEYS = ("certmark.key.added.v1", "certmark.authority.established.v1")
 
 
@@ -259,7 +260,8 @@ class Worker:
     def _decide(self, cur: Cursor, head: Head, records: list[Prepared]) -> tuple[Batch, int | None]:
         """Load in a few statements what these records are about, then decide each in order.
 
-        Up to the first event that has consequences: its position is given back, as the batch ends there.
+        Up to the first event that has consequences, or that disqualifies a body, whose holders only the tables know:
+        its position is given back, as the batch ends there.
         """
         again = self._again(cur, records)
         events = [r.event for r in (*records, *again.values()) if r.event is not None]
@@ -286,7 +288,7 @@ class Worker:
         )
         for record in records:
             batch.take(record)
-            if batch.cause:
+            if batch.cause or self.register.lost_bodies:
                 return batch, record.record.position
         return batch, None
 
@@ -332,7 +334,12 @@ class Worker:
 
 def _may_end_a_batch(record: Prepared) -> bool:
     """Whether what lies behind may have to be read again: then the helper is not sent beyond it, only to wait there."""
-    return record.event is None or record.event.type in (RESOLVED, *CAUSES, *_BRINGS_KEYS)
+    return record.event is None or record.event.type in (
+        RESOLVED,
+        _DISQUALIFIED,
+        *CAUSES,
+        *_BRINGS_KEYS,
+    )
 
 
 def _may_bring_a_mark(event: Event) -> bool:
@@ -355,6 +362,7 @@ def save(cur: Cursor, batch: Batch, records: dict[str, StoredRecord], after: Hea
     store.save_places(cur, batch.places)
     store.save_marks(cur, batch.new_marks)
     store.save_lost(cur, batch.register.new_lost)
+    store.save_lost_of(cur, batch.register.lost_bodies)
     code_runs.save_announced(cur, batch.new_runs)
     store.save_chains(cur, [(*chain, *batch.chains[chain]) for chain in sorted(batch.changed_chains)])
     store.park(cur, batch.parked.values())

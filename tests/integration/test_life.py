@@ -131,6 +131,38 @@ def test_who_has_one_suspended_through_a_fault_of_its_own_waits_until_it_is_lift
     assert accepted(again(asked)), "at the holder's own request"
 
 
+def test_who_lost_one_with_its_body_is_found_in_the_very_next_event(register: Register) -> None:
+    """The issue behind the disqualification lies in the same batch of the log; only tables know the body's holders."""
+    rules = a_scheme(reapply_body_lost_months=3, **{"class": "system"})
+    publish(register, "bodily", rules)
+    approval_no = "CNCA-R-2019-8015"
+    source = f"urn:certmark:body:{approval_no}"
+    competence = [{"scheme": "bodily", "from": ago(500)}]
+    approved = {"effective_at": ago(500), "name": "示范机构庚", "schemes": competence}
+    assert accepted(register.say(AUTHORITY, "body.approved", approval_no, approved))
+    register.add_key(source, new_key(), "event")
+    holders = [{"name": "示范公司", "uscc": uscc} for uscc in ("91310104MAXX01003W", "91310104MAXX010040")]
+    first = a_first_event("bodily", service_scope="零件的生产", product=None)
+    held, amended = a_number(), a_number()
+    for number, holder in zip((held, amended), holders, strict=True):
+        assert accepted(register.say(source, "certificate.issued", number, first | {"holder": holder}))
+
+    def again(holder: dict[str, Any]) -> bytes:
+        days = dict.fromkeys(("effective_at", "issued_on", "valid_from"), ago(0))
+        return register.tell(BODY, "certificate.issued", a_number(), first | days | {"holder": holder})
+
+    gone = register.tell(AUTHORITY, "body.disqualified", approval_no, {"effective_at": ago(0), "instrument": "决定"})
+    refused, stranger = again(holders[0]), again({"name": "示范公司", "uscc": "91310104MAXX010053"})
+    assert accepted(register.decided(gone))
+    assert refused_for(register.decided(refused)) == "scheme-rule"
+    assert f"{held} of this holder lost its body" in register.decided(refused)["detail"]
+    assert accepted(register.decided(stranger))
+    holder = {"name": "示范公司", "uscc": "91310104MAXX010066"}
+    said = {"effective_at": ago(0), "fields": {"holder": holder}}
+    assert accepted(register.say(source, "certificate.amended", amended, said)), "named anew afterwards"
+    assert refused_for(register.decided(again(holder))) == "scheme-rule"
+
+
 def lately(**data: Any) -> dict[str, Any]:
     return a_first_event("waiting", **dict.fromkeys(("effective_at", "issued_on", "valid_from"), ago(1)), **data)
 

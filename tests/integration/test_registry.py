@@ -180,12 +180,12 @@ def test_an_authorization_that_has_ended_gets_no_token(register: Register) -> No
 
 
 def test_an_alliance_authorizes_for_its_members_and_nobody_else(register: Register) -> None:
-    member, stranger = register.issue("allied"), register.issue("allied", source=OTHER)
+    member = register.issue("allied")
     data = an_authorization(family="甲")
     assert refused_for(register.say(BODY, "mark.authorized", member, data)) == "not-responsible"
     assert accepted(register.say(ALLIANCE, "mark.authorized", member, data))
-    other = an_authorization(family="甲")
-    assert refused_for(register.say(ALLIANCE, "mark.authorized", stranger, other)) == "not-competent"
+    stranger = register.say(OTHER, "certificate.issued", a_number(), a_first_event("allied"))
+    assert refused_for(stranger) == "not-competent"
 
 
 def test_a_mark_number_is_unique_register_wide(register: Register) -> None:

@@ -1,5 +1,6 @@
 """Histories that are folded anew: what an annulment, a correction, a later rule or a leaving class makes of them."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -134,6 +135,71 @@ def test_a_revocation_that_was_annulled_makes_nobody_wait(memory: Memory) -> Non
     assert issued_anew(memory, 0) == "accepted"
 
 
+def disqualify(memory: Memory, body: str, since: int) -> str:
+    said = {"effective_at": day(since), "instrument": "决定"}
+    return told(memory, "body.disqualified", body.rpartition(":")[2], AUTHORITY, **said)
+
+
+@pytest.mark.parametrize(
+    ("lost", "issued", "decision"),
+    [
+        (-30, 0, "refused:scheme-rule"),  # 2 October: one month after is tomorrow
+        (-31, 0, "accepted"),  # 1 October: one month after is today
+        (-5, -5, "refused:scheme-rule"),  # on the day itself
+        (-5, -6, "accepted"),  # the day before: nothing was lost yet
+        (3, 0, "accepted"),  # announced, and not come yet
+    ],
+)
+def test_whose_body_was_disqualified_waits_for_the_schemes_months(
+    memory: Memory, lost: int, issued: int, decision: str
+) -> None:
+    issue(memory, "NO-2", **SYSTEM)
+    disqualify(memory, BODY, lost)
+    assert issued_anew(memory, issued) == decision
+
+
+@pytest.mark.parametrize(
+    ("data", "decision"),
+    [
+        ({}, "refused:scheme-rule"),
+        ({"holder": {"name": "示范公司", "uscc": "91310115MAXX001114"}}, "accepted"),  # another holder
+        ({"scheme": "life-plain", "product": {"name": "电器", "items": [{"model": "A1"}]}}, "accepted"),
+        ({"valid_until": day(-4)}, "accepted"),  # it had expired before: nothing was lost
+        ({"valid_until": day(-3)}, "refused:scheme-rule"),  # its last day was the one on which the body went
+    ],
+)
+def test_only_what_stood_when_the_body_was_disqualified_is_lost(
+    memory: Memory, data: dict[str, Any], decision: str
+) -> None:
+    issue(memory, "NO-2", **(SYSTEM | data))
+    disqualify(memory, BODY, -3)
+    assert issued_anew(memory, 0) == decision
+
+
+def test_what_became_of_the_lost_body_or_its_certificate_counts(memory: Memory) -> None:
+    """To cancel is no way around the wait; what another body took over is not lost; nor what an annulment gave back."""
+    issue(memory, "NO-2", **SYSTEM)
+    gone = disqualify(memory, BODY, -3)
+    cancelled, received, given_back = memory.fork(), memory.fork(), memory.fork()
+    told(cancelled, "certificate.cancelled", "NO-2", BODY, effective_at=day(0), reason="C04")
+    assert issued_anew(cancelled, 0) == "refused:scheme-rule"
+    to = OTHER.rpartition(":")[2]
+    giving = told(received, "certificate.transferred", "NO-2", BODY, effective_at=day(-2), to=to)
+    assert issued_anew(received.fork(), 0) == "refused:scheme-rule"
+    told(received, "certificate.received", "NO-2", OTHER, effective_at=day(-1), of=giving)
+    assert issued_anew(received, 0) == "accepted"
+    annul(given_back, gone, -3)
+    assert issued_anew(given_back, 0) == "accepted"
+
+
+@pytest.mark.parametrize(("reason", "decision"), [("R11", "refused:scheme-rule"), ("R05", "accepted")])
+def test_the_gravest_reasons_make_wait_longer(memory: Memory, reason: str, decision: str) -> None:
+    """One month after any revocation, six after one for R11."""
+    issue(memory, "NO-2", **SYSTEM)
+    told(memory, "certificate.revoked", "NO-2", BODY, effective_at=day(-60), reason=reason)
+    assert issued_anew(memory, 0) == decision
+
+
 def test_a_correction_cannot_say_what_an_issue_could_not(memory: Memory) -> None:
     revoke_one(memory, -100)
     other = {"name": "示范公司", "uscc": "91310115MAXX001114"}
@@ -196,6 +262,81 @@ def test_an_annulment_is_reported_when_it_has_taken_effect(memory: Memory) -> No
     digest = suspend(memory, -5)
     said = {"effective_at": day(1), "digest": digest, "instrument": "判决"}
     assert "has taken effect" in str(refused(memory, "decision.annulled", digest, AUTHORITY, **said))
+
+
+# --- annulments of annulments ---------------------------------------------------------------------------------------
+
+
+def standings(memory: Memory, *days: int) -> list[str]:
+    check_fold(memory)
+    return [standing(memory.certificate(NUMBER), TODAY + timedelta(days=n)).value for n in days]
+
+
+def test_what_an_annulled_annulment_had_annulled_counts_again(memory: Memory) -> None:
+    revoked = told(memory, "certificate.revoked", NUMBER, BODY, effective_at=day(-30), reason="R05")
+    before = memory.certificate(NUMBER)
+    first = annul(memory, revoked, -20)
+    assert standings(memory, -25, -15, -5, 0) == ["revoked", "valid", "valid", "valid"]
+    said = {"effective_at": day(0), "digest": first, "instrument": "二审判决"}
+    from_today, whole = memory.fork(), memory.fork()
+    annul(from_today, first, -10)
+    assert standings(from_today, -25, -15, -10, 0) == ["revoked", "valid", "revoked", "revoked"]
+    annul(whole, first, -20)
+    after = whole.certificate(NUMBER)
+    assert after.annulled == (first,)
+    assert replace(after, annulled=()) == before, "as if the first annulment had never been said"
+    check_fold(whole)
+    assert "annulled already" in str(refused(whole, "decision.annulled", first, AUTHORITY, **said))
+    annul(whole, whole.told[first][-1].said.digest, -20)
+    assert standings(whole, -25, -15, 0) == ["revoked", "valid", "valid"], "and so on"
+    annul(from_today, revoked, -5)
+    assert standings(from_today, -25, -15, -10, -5, 0) == ["revoked", "valid", "revoked", "valid", "valid"]
+    assert from_today.certificate(NUMBER).annulled == tuple(sorted((first, revoked)))
+
+
+def test_an_issue_annulled_by_mistake_is_brought_back(memory: Memory) -> None:
+    mistaken = annul(memory, memory.told[NUMBER][0].said.digest, -50)
+    assert standings(memory, -51, -50, 0) == ["valid", "revoked", "revoked"]
+    annul(memory, mistaken, -50)
+    assert standings(memory, -51, -50, 0) == ["valid"] * 3
+    told(memory, "certificate.suspended", NUMBER, BODY, effective_at=day(-1), reason="S03", until=day(60))
+    assert standings(memory, -2, 0) == ["valid", "suspended"]
+
+
+def test_an_annulment_that_is_annulled_lies_behind_others_that_still_stand(memory: Memory) -> None:
+    """Each of two fates is annulled from a day of its own; one of these annulments falls."""
+    suspended = suspend(memory, -60)
+    revoked = told(memory, "certificate.revoked", NUMBER, BODY, effective_at=day(-40), reason="R05")
+    lifted = annul(memory, suspended, -50)
+    annul(memory, revoked, -20)
+    assert standings(memory, -55, -45, -30, -20, 0) == ["suspended", "valid", "revoked", "valid", "valid"]
+    annul(memory, lifted, -10)
+    assert standings(memory, -55, -45, -30, -20, -10, 0) == [
+        "suspended", "valid", "revoked", "valid", "suspended", "suspended",
+    ]  # fmt: skip
+
+
+def test_a_disqualification_comes_back_with_its_annulment_annulled(memory: Memory) -> None:
+    number = BODY.rpartition(":")[2]
+    gone = disqualify(memory, BODY, -3)
+    body = memory.register.body(number)
+    first = annul(memory, gone, -3)
+    assert memory.register.body(number) != body
+    annul(memory, first, -3)
+    assert memory.register.body(number) == body
+    annul(memory, gone, -3)
+    assert memory.register.body(number) != body
+
+
+def test_a_class_that_left_by_mistake_and_did_after_all(memory: Memory) -> None:
+    issue(memory, "NO-2", scheme="life-implied")
+    said = {"effective_at": day(0), "class": "0703", "instrument": "公告"}
+    left = told(memory, "catalogue.class_removed", "life-classes", AUTHORITY, **said)
+    assert memory.certificate("NO-2").status == "cancelled"
+    first = annul(memory, left, 0)
+    assert memory.certificate("NO-2").status == "active"
+    annul(memory, first, 0)
+    assert memory.certificate("NO-2").status == "cancelled"
 
 
 def test_a_renewal_does_not_close_the_gap_before_it(memory: Memory) -> None:

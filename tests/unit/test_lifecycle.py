@@ -248,15 +248,27 @@ def test_an_amendment_without_change_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("passed", "due"),
+    ("was_due", "passed", "due"),
     [
-        (date(2024, 2, 20), date(2025, 3, 6)),  # before the first anniversary: the second is next
-        (date(2024, 3, 6), date(2025, 3, 6)),  # on the day itself
-        (date(2025, 4, 1), date(2027, 3, 6)),  # late for the second: the one after it
+        (date(2024, 3, 6), date(2024, 2, 20), date(2025, 3, 6)),  # before the first anniversary: the second is next
+        (date(2024, 3, 6), date(2024, 3, 6), date(2025, 3, 6)),  # on the day itself
+        (date(2024, 3, 6), date(2024, 3, 7), date(2025, 3, 6)),  # late for the first: the second is still due
+        (date(2024, 3, 6), date(2025, 3, 6), date(2026, 3, 6)),  # a year late, on the second: it serves both
+        (date(2024, 3, 6), date(2025, 4, 1), date(2026, 3, 6)),  # later still
+        (date(2025, 3, 6), date(2024, 4, 1), date(2026, 3, 6)),  # early for the second
+        (date(2024, 1, 15), date(2024, 2, 20), date(2025, 3, 6)),  # late for a day of the body's own alone
+        (date(2027, 3, 6), date(2024, 2, 20), date(2025, 3, 6)),  # history, whose dates come after the record's
+        (None, date(2025, 4, 1), date(2027, 3, 6)),
     ],
 )
-def test_the_next_surveillance_is_an_anniversary(passed: date, due: date) -> None:
-    assert next_surveillance(date(2023, 3, 6), passed, RULES) == due
+def test_the_next_surveillance_is_an_anniversary(was_due: date | None, passed: date, due: date) -> None:
+    certificate = replace(a_certificate(), valid_from=date(2023, 3, 6), surveillance_due=was_due)
+    assert next_surveillance(certificate, passed, RULES) == due
+
+
+def test_a_leap_days_anniversary_is_the_last_of_february() -> None:
+    certificate = replace(a_certificate(), valid_from=date(2024, 2, 29), surveillance_due=date(2027, 2, 28))
+    assert next_surveillance(certificate, date(2027, 2, 28), RULES) == date(2028, 2, 29)
 
 
 # --- the beginning -------------------------------------------------------------------------------------

@@ -322,6 +322,7 @@ _LATER = (
     Case("authority/same-mode", "类别已是该实施方式", "A class changes to the mode that it has", NOT_ALLOWED, (Say("catalogue.class_mode_changed", "refused:transition-not-allowed", by="authority", about="ccc"),)),
     Case("authority/calendar-of-another-year", "日历中的日期不在该年", "Days that do not lie in the calendar's year", NOT_ALLOWED, (Say("calendar.published", "refused:bad-dates", by="authority", about="2019"),)),
     Case("annul/suspension", "撤销一个暂停决定：如同从未作出", "A suspension annulled counts as never said", ANNULMENT, (issued(), suspended(), Stands("suspended"), Say("decision.annulled", by="authority", about="{1}"), Stands("valid"))),
+    Case("annul/annulment", "撤销一个撤销决定：原决定重新有效", "An annulment annulled: what it annulled counts again", ANNULMENT, (issued(), suspended(), Say("decision.annulled", by="authority", about="{1}"), Stands("valid"), Say("decision.annulled", by="authority", about="{2}"), Stands("suspended"))),
     Case("annul/unknown", "撤销不存在的决定", "Nothing to annul", ANNULMENT, (Say("decision.annulled", "refused:unknown-subject", by="authority", about="f" * 64),)),
     Case("annul/by-body", "机构撤销决定", "A body annuls", ANNULMENT, (issued(), suspended(), Say("decision.annulled", "refused:not-responsible", about="{1}"), Stands("suspended"))),
     Case("quarantine/dismissed", "隔离的事件由机关处置", "An authority dismisses what is in quarantine", DECISION, (issued(), suspended("quarantined:id-conflict", members={"id": "{id of 0}"}), Say("quarantine.resolved", by="authority", about="{1}"), Stands("valid"))),

@@ -1,0 +1,76 @@
+"""How long a holder waits before it is certified again, by what it lost and through whose fault."""
+
+from collections.abc import Iterator
+from datetime import date
+
+from services.domain.body import BodyState, in_backfill, lost_approval_by
+from services.domain.certificate import Certificate, Status, StatusInterval
+from services.domain.errors import SchemeRule
+from services.domain.identifiers import add_months
+from services.domain.said import Moment
+from services.domain.scheme import SchemeRules
+from services.domain.standing import Standing, interval_on, standing
+from services.domain.world import World
+
+
+def check_waiting(certificate: Certificate, world: World, rules: SchemeRules, moment: Moment) -> None:
+    """Whether the holder of a new certificate may have one of this scheme again already, from whatever body.
+
+    Known by the holder's credit code; what was annulled does not count. History inside an open backfill is taken as it
+    happened. The register is not told of applications, so the day of issue is judged.
+
+    Raises:
+        SchemeRule: it has to wait; the detail names the certificate that was lost and the first day that is allowed.
+    """
+    uscc, day = certificate.holder.uscc, certificate.issued_on
+    body = world.body(certificate.body) if certificate.body else None
+    if uscc is None or not _makes_wait(rules) or (body and in_backfill(body, day, moment.today)):
+        return
+    bars = []
+    for number in world.lost_by(uscc):
+        lost = world.certificate(number)
+        if lost is None or lost.scheme != certificate.scheme or lost.holder.uscc != uscc:
+            continue
+        for what, since, months in waits(lost, world.body(lost.body) if lost.body else None, rules, day):
+            bars.append((add_months(since, months), f"{number} of this holder {what} on {since}"))
+    if bars and day < (until := max(bars)[0]):
+        raise SchemeRule(f"{max(bars)[1]}: no new one before {until}", pointer="/data/holder/uscc")
+
+
+def _makes_wait(rules: SchemeRules) -> bool:
+    return any(
+        (
+            rules["reapply_months"],
+            rules["reapply_revoked"],
+            rules["reapply_suspended"],
+            rules["reapply_body_lost_months"],
+        )
+    )
+
+
+def waits(lost: Certificate, body: BodyState | None, rules: SchemeRules, day: date) -> Iterator[tuple[str, date, int]]:
+    """(what happened to it, when, for how many months) of a certificate and the body that answers for it, by a day."""
+    ended = interval_on(lost.statuses, day)
+    # An issue that was annulled stands revoked, too, and is nobody's fault: it has no reason.
+    if ended and ended.status is Status.REVOKED and ended.reason is not None:
+        grave = rules["reapply_revoked"]
+        if rules["reapply_months"]:
+            yield "was revoked", ended.since, rules["reapply_months"]
+        if grave and ended.reason in grave["reasons"]:
+            yield f"was revoked ({ended.reason})", ended.since, grave["months"]
+    fault, open_ = rules["reapply_suspended"], _not_lifted(lost, day)
+    if fault and open_ and open_.reason in fault["reasons"]:
+        yield f"was suspended ({open_.reason})", open_.since, fault["months"]
+    gone = lost_approval_by(body, day) if body else None
+    # Of what another body has received since, the body is that one.
+    if rules["reapply_body_lost_months"] and gone and standing(lost, gone) in (Standing.VALID, Standing.SUSPENDED):
+        yield "lost its body, which was disqualified", gone, rules["reapply_body_lost_months"]
+
+
+def _not_lifted(lost: Certificate, day: date) -> StatusInterval | None:
+    """The suspension that was not lifted by a day, though it may have ended with the certificate: to cancel what is
+    suspended must not be a way around the wait. One that was lifted is settled."""
+    begun = [interval for interval in lost.statuses if interval.since <= day]
+    while begun and begun[-1].status in (Status.CANCELLED, Status.REVOKED):
+        begun.pop()
+    return begun[-1] if begun and begun[-1].status is Status.SUSPENDED else None

@@ -1,0 +1,105 @@
+"""Who may still grant something: bodies by their approval, an alliance for its members, on the date and at present."""
+
+from typing import Any
+
+import pytest
+
+from tests.lives import ALLIANCE, AUTHORITY, BODY, a_scheme
+from tests.memory import Memory
+from tests.unit.test_fold import NUMBER, day, first_event, issue, memory, suspend, told
+
+__all__ = ["memory"]
+
+APPROVAL_NO = BODY.rpartition(":")[2]
+ITEM = {"model": "A1", "gtin": "06909900123007"}
+MARK = {"mark_no": "MARK-1", "mark": "sample-mark", "products": [ITEM]}
+CODES = {"mark_no": "MARK-1", "product": "A1", "quantity": 2, "rule_version": "2024", "digest": "7" * 64}
+NEW = {"scheme": "life-plain", "holder": {"name": "示范公司"}, "product": {"name": "电器", "items": [ITEM]}}
+RENEWED = {"issued_on": day(0), "valid_until": day(600), "approver": "7901-0007"}
+STOPPED = {"reason": "S03", "until": day(60)}
+GRANTS: list[tuple[str, dict[str, Any]]] = [
+    ("certificate.issued", first_event(0, **NEW)),
+    ("certificate.resumed", {"verified_on": day(0)}),
+    ("certificate.renewed", RENEWED),
+    ("certificate.amended", {"items": [{"op": "added", "model": "A2"}]}),
+    ("certificate.amended", {"fields": {"basis": [{"standard": "GB 1"}, {"standard": "GB 2"}]}}),
+    ("mark.authorized", MARK | {"mark_no": "MARK-2", "valid_until": day(100)}),
+    ("mark.resumed", {"mark_no": "MARK-1", "verified_on": day(0)}),
+    ("mark.codes_issued", CODES),
+]
+ENDS: list[tuple[str, dict[str, Any]]] = [
+    ("certificate.suspended", STOPPED),
+    ("certificate.revoked", {"reason": "R05"}),
+    ("certificate.cancelled", {"reason": "C04"}),
+    ("certificate.amended", {"items": [{"op": "removed", "model": "A1", "gtin": ITEM["gtin"]}]}),
+    ("mark.withdrawn", {"mark_no": "MARK-1"}),
+]
+
+
+def decided(register: Memory, source: str, short: str, data: dict[str, Any]) -> str:
+    """How it is decided, with the certificate, or its mark, suspended before where it is to be resumed."""
+    if short == "certificate.resumed":
+        suspend(register, -5)
+    if short == "mark.resumed":
+        told(register, "mark.suspended", NUMBER, BODY, mark_no="MARK-1", effective_at=day(-5), **STOPPED)
+    subject = "NO-9" if short == "certificate.issued" else NUMBER
+    return register.say(source, short, subject, {"effective_at": day(0)} | data).decision
+
+
+@pytest.mark.parametrize(("short", "data"), [*GRANTS, *ENDS])
+@pytest.mark.parametrize("lost", ["body.suspended", "body.disqualified", "body.scope_changed"])
+def test_who_lost_its_approval_grants_nothing_and_may_still_end(
+    memory: Memory, short: str, data: dict[str, Any], lost: str
+) -> None:
+    told(memory, "mark.authorized", NUMBER, BODY, **MARK, effective_at=day(-50), valid_until=day(100))
+    assert decided(memory.fork(), BODY, short, data) == "accepted"
+    said: dict[str, Any] = {"effective_at": day(0), "instrument": "决定"}
+    if lost == "body.scope_changed":
+        said = {"effective_at": day(0), "schemes": [{"scheme": "life-system", "from": day(0)}]}
+    told(memory, lost, APPROVAL_NO, AUTHORITY, **said)
+    assert decided(memory, BODY, short, data) == ("accepted" if (short, data) in ENDS else "refused:not-competent")
+
+
+@pytest.fixture
+def allied(memory: Memory) -> Memory:
+    memory.add_key(ALLIANCE)
+    told(memory, "alliance.established", "test-alliance", effective_at=day(-50), name="联盟")
+    told(memory, "alliance.member_admitted", "test-alliance", effective_at=day(-30), body=APPROVAL_NO)
+    return memory
+
+
+@pytest.mark.parametrize(("issued", "decision"), [(-30, "accepted"), (-31, "refused:not-competent")])
+def test_an_alliances_scheme_is_its_members_alone(allied: Memory, issued: int, decision: str) -> None:
+    said = first_event(issued, **NEW | {"scheme": "life-allied"})
+    assert allied.say(BODY, "certificate.issued", "NO-9", said).decision == decision
+
+
+@pytest.mark.parametrize("effective_at", [-5, 0])
+def test_who_has_left_an_alliance_is_no_member_for_days_before_either(allied: Memory, effective_at: int) -> None:
+    """On the date and at the decision; history that is loaded under an open backfill is taken as it happened."""
+    issue(allied, "NO-8", **first_event(-20, **NEW | {"scheme": "life-allied"}))
+    granted = {"effective_at": day(effective_at), **MARK, "valid_until": day(100)}
+    assert allied.fork().say(ALLIANCE, "mark.authorized", "NO-8", granted).decision == "accepted"
+    told(allied, "alliance.member_left", "test-alliance", effective_at=day(0), body=APPROVAL_NO)
+    issued = first_event(effective_at, **NEW | {"scheme": "life-allied"})
+    assert allied.say(ALLIANCE, "mark.authorized", "NO-8", granted).decision == "refused:not-competent"
+    assert allied.say(BODY, "certificate.issued", "NO-9", issued).decision == "refused:not-competent"
+    told(allied, "backfill.opened", APPROVAL_NO, body=APPROVAL_NO, until=day(9))
+    expected = "accepted" if effective_at < 0 else "refused:not-competent"
+    assert allied.say(BODY, "certificate.issued", "NO-9", issued).decision == expected
+    assert allied.say(ALLIANCE, "mark.authorized", "NO-8", granted).decision == expected
+
+
+@pytest.mark.parametrize(("issued", "decision"), [(-1, "accepted"), (0, "refused:scheme-rule")])
+def test_nothing_is_issued_to_an_edition_whose_transition_is_over(memory: Memory, issued: int, decision: str) -> None:
+    old = {"standard": "GB/T 19001", "edition": "2008", "until": day(-1)}
+    told(memory, "scheme.published", "editions", AUTHORITY, **a_scheme(transitions=[old]))
+    scope = [{"scheme": one, "from": "2016-01-01"} for one in ("life-plain", "editions")]
+    told(memory, "body.scope_changed", APPROVAL_NO, AUTHORITY, effective_at=day(0), schemes=scope)
+    basis = [{"standard": "GB/T19001", "edition": "2008"}]
+    said = first_event(issued, **NEW | {"scheme": "editions", "basis": basis})
+    assert memory.say(BODY, "certificate.issued", "NO-9", said).decision == decision
+    present = said | {"basis": [{"standard": "GB/T 19001", "edition": "2016"}]}
+    assert memory.say(BODY, "certificate.issued", "NO-7", present).decision == "accepted"
+    renewed = memory.say(BODY, "certificate.renewed", "NO-9" if issued else "NO-7", {"effective_at": day(0), **RENEWED})
+    assert renewed.decision == ("refused:scheme-rule" if issued else "accepted")
