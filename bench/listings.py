@@ -29,8 +29,7 @@ from services.listings.checking import Held, findings_on
 from services.listings.columns import HEADINGS, fields_of_object, listing_of
 from services.listings.shelf import Rulebook
 from services.scratch import scratch_folder
-from services.verify import projector
-from services.verify.filed import filed
+from services.verify.filing import filed
 from services.verify.listings import NodeSource
 from services.verify.read_model import ModelWriter
 from services.verify.register import Register
@@ -159,7 +158,7 @@ def a_node(folder: Path, held: Registered) -> None:
     for revision, (name, state) in enumerate(states, 1):
         record = SealedRecord(name, revision, revision, now, "0" * 64, state, (), False, None)  # type: ignore[arg-type]
         sealed = seal_record(record, key)
-        rows.append(filed(projector._row(record, sealed), open_sealed(sealed)))
+        rows.append(filed(record, sealed, open_sealed(sealed)))
     writer.apply(rows, len(rows), as_of=now.isoformat(), seq=len(rows), complete=True)
     writer.put_in_service()
     writer.close()

@@ -3,7 +3,7 @@
 import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,9 @@ from services.domain.certificate import (
 )
 from services.domain.errors import LogTruncated
 from services.events.envelope import open_envelope, sign_event
-from services.events.keys import PrivateKey, new_key
+from services.events.keys import PrivateKey, b64u, new_key
 from services.events.log import Record, Topic
-from services.events.record import Recorded, SealedRecord, SealedToken, seal_record
+from services.events.record import Recorded, SealedRecord, history_text, seal_record
 from services.marks.token import MarkClaims, MarkPath, mark_url, short_model, sign_token, valid_days
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -113,7 +113,7 @@ class SealedRegister:
         key: str,
         state: Mapping[str, Any] | None,
         *,
-        tokens: Sequence[SealedToken] = (),
+        tokens: Sequence[Mapping[str, Any]] = (),
         history: Sequence[Recorded] = (),
         under_review: bool = False,
         event: bytes | None = None,
@@ -129,10 +129,10 @@ class SealedRegister:
             recorded_at=self.now,
             digest=f"{self.seq:064x}" if state is not None else None,
             state=dict(state) if state is not None else None,
-            tokens=tuple(tokens),
+            tokens=tokens,
             under_review=under_review,
             event=event,
-            history=tuple(history),
+            history=json.loads(history_text([astuple(one) for one in history])),
         )
         value = seal_record(record, seal or self.seal)
         self.values.append((key, value))
@@ -176,7 +176,16 @@ class SealedRegister:
 
     def publish_certificate(self, certificate: Certificate, *, under_review: bool = False) -> None:
         tokens = [
-            self.token(certificate, mark, item) for mark in certificate.marks for item in mark.products or (None,)
+            {
+                "mark_no": mark.mark_no,
+                "gtin": item.gtin if item else None,
+                "model": item.model if item else None,
+                "token": b64u(self.token(certificate, mark, item)),
+                "list": 0,
+                "index": 1,
+            }
+            for mark in certificate.marks
+            for item in mark.products or (None,)
         ]
         key = f"certificate/{certificate.certificate_no}"
         history = list(history_of(certificate, self.seq))
@@ -215,16 +224,13 @@ class SealedRegister:
         self.heartbeat()
         return self
 
-    def token(self, certificate: Certificate, mark: Mark, item: Item | None) -> SealedToken:
-        claims = claims_of(certificate, mark, item)
-        raw = sign_token(claims, path_of(certificate, item), self.mark_key)
-        gtin, model = (item.gtin, item.model) if item else (None, None)
-        return SealedToken(mark.mark_no, gtin, model, raw, 0, 1)
+    def token(self, certificate: Certificate, mark: Mark, item: Item | None) -> bytes:
+        return sign_token(claims_of(certificate, mark, item), path_of(certificate, item), self.mark_key)
 
     def url(self, certificate: Certificate, item: Item | None = None, base: str = "http://127.0.0.1:8080") -> str:
         """The address in the QR of a certificate's first mark."""
         mark = certificate.marks[0]
-        return mark_url(base, path_of(certificate, item), self.token(certificate, mark, item).token)
+        return mark_url(base, path_of(certificate, item), self.token(certificate, mark, item))
 
 
 _TOLD = {Status.ACTIVE: "resumed", Status.SUSPENDED: "suspended", Status.REVOKED: "revoked"}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from enum import StrEnum
 
-from services.domain.certificate import Certificate, Mark, Part, Status, StatusInterval
+from services.domain.certificate import Certificate, Course, Mark, Part, Status, StatusInterval
 
 
 class Standing(StrEnum):
@@ -24,10 +24,13 @@ PRECEDENCE = list(Standing)
 
 def interval_on(statuses: Sequence[StatusInterval], day: date) -> StatusInterval | None:
     """The interval in force on a day: the last accepted one that had begun; None before the first."""
-    return next((interval for interval in reversed(statuses) if interval.since <= day), None)
+    for interval in reversed(statuses):
+        if interval.since <= day:
+            return interval
+    return None
 
 
-def standing(certificate: Certificate, day: date) -> Standing:
+def standing(certificate: Certificate | Course, day: date) -> Standing:
     """What a certificate is on a civil day at UTC+8, for itself. It still holds on the day `valid_until`."""
     interval = interval_on(certificate.statuses, day)
     if interval is None:
@@ -40,7 +43,7 @@ def standing(certificate: Certificate, day: date) -> Standing:
     return worse(covered, Standing.SUSPENDED) if interval.status is Status.SUSPENDED else covered
 
 
-def _covered(certificate: Certificate, day: date) -> Standing:
+def _covered(certificate: Certificate | Course, day: date) -> Standing:
     """Whether a day lies in a period of validity, before the first, or after one and before the next."""
     if day >= certificate.valid_from:
         ended = certificate.valid_until is not None and certificate.valid_until < day

@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
@@ -33,13 +34,14 @@ class PublicKey:
     def verify(self, signature: bytes, message: bytes) -> None:
         """Raises BadSignature where the 64-byte signature does not hold."""
         try:
-            if isinstance(self.handle, ed25519.Ed25519PublicKey):
-                self.handle.verify(signature, message)
+            if self.alg == ED25519:  # to ask for the handle's kind takes a microsecond
+                cast(ed25519.Ed25519PublicKey, self.handle).verify(signature, message)
             else:
                 if len(signature) != 64:
                     raise BadSignature("an ES256 signature has 64 bytes")
                 r, s = int.from_bytes(signature[:32]), int.from_bytes(signature[32:])
-                self.handle.verify(encode_dss_signature(r, s), message, ec.ECDSA(hashes.SHA256()))
+                handle = cast(ec.EllipticCurvePublicKey, self.handle)
+                handle.verify(encode_dss_signature(r, s), message, ec.ECDSA(hashes.SHA256()))
         except InvalidSignature:
             raise BadSignature("the signature does not match the content") from None
 

@@ -1,44 +1,27 @@
 """The sealed record of the state topic: what the registry publishes of one certificate, body, key or scheme."""
 
-import base64
 import binascii
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
 import orjson
+import pybase64
 
 from services.domain.errors import BadEvent, NotAnEnvelope, NotJson, TooLarge
 from services.domain.identifiers import instant_of, instant_text
 from services.events import strict_json
 from services.events.envelope import encoded_header, sign_under
-from services.events.keys import HEADER_NAMES, PrivateKey, b64u
+from services.events.keys import HEADER_NAMES, PrivateKey
 
 TYP = "certmark-state+jws"
 MAX_RECORD = 512 * 1024
 """Bytes of a sealed record as stored: the 256 KiB that a state may have, in base64, and room for a key's event."""
 _RECORDED_AT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class SealedToken:
-    """The signed token of one mark on one product; `list_id` and `index` are its place in a status list.
-
-    With `serials` (the run of a set of unit codes) the place alone, which the tokens of all its units share: then
-    `token` is empty.
-    """
-
-    mark_no: str
-    gtin: str | None
-    model: str | None
-    token: bytes
-    list_id: int
-    index: int
-    serials: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +45,8 @@ class SealedRecord:
 
     `seq` is the last entry that concerns it, `digest` the event behind it, `event` the signed event that
     added a key (on `key/…` records). A heartbeat has neither state nor digest; its revision is the
-    highest that was published before it. `history` is what was recorded about a certificate, its last hundred entries
-    in order of seq.
+    highest that was published before it. `tokens` and `history` (what was recorded about a certificate, its last
+    hundred entries in order of seq) are members as sealed: who needs one reads it (`recorded`), as with the state.
     """
 
     key: str
@@ -72,10 +55,10 @@ class SealedRecord:
     recorded_at: datetime
     digest: str | None
     state: dict[str, Any] | None
-    tokens: tuple[SealedToken, ...]
+    tokens: Sequence[Mapping[str, Any]]
     under_review: bool
     event: bytes | None
-    history: tuple[Recorded, ...] = ()
+    history: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +74,6 @@ class Sealed:
 
 def seal_record(record: SealedRecord, key: PrivateKey) -> bytes:
     """The JWS compact string of a record."""
-    tokens = [
-        {
-            "mark_no": t.mark_no,
-            "gtin": t.gtin,
-            "model": t.model,
-            "token": b64u(t.token) if t.serials is None else None,
-            "list": t.list_id,
-            "index": t.index,
-            **({"serials": t.serials} if t.serials is not None else {}),
-        }
-        for t in record.tokens
-    ]
     return seal_texts(
         record.key,
         record.revision,
@@ -112,8 +83,8 @@ def seal_record(record: SealedRecord, key: PrivateKey) -> bytes:
         record.under_review,
         record.event.decode("ascii") if record.event is not None else None,
         state=_text(record.state),
-        tokens=_text(tokens),
-        history=_text([_recorded_members(one) for one in record.history]),
+        tokens=_text(record.tokens),
+        history=_text(record.history),
         seal_key=key,
     )
 
@@ -132,17 +103,6 @@ def history_text(rows: Iterable[tuple[int, str, str | None, str, date | None, da
         for seq, type_, source, digest, effective_at, recorded_at in rows
     ]
     return orjson.dumps(told).decode() if told else "[]"
-
-
-def _recorded_members(one: Recorded) -> dict[str, Any]:
-    return {
-        "seq": one.seq,
-        "type": one.type,
-        "source": one.source,
-        "digest": one.digest,
-        "effective_at": one.effective_at.isoformat() if one.effective_at else None,
-        "recorded_at": instant_text(one.recorded_at),
-    }
 
 
 def seal_texts(
@@ -196,11 +156,11 @@ def open_sealed(value: bytes, typ: str = TYP) -> Sealed:
     """
     if len(value) > MAX_RECORD:
         raise TooLarge(f"{len(value)} bytes; a sealed record has at most {MAX_RECORD}")
-    parts = value.split(b".")
-    if len(parts) != 3:
+    first, last = value.find(b"."), value.rfind(b".")
+    if value.count(b".") != 2:
         raise NotAnEnvelope("not three parts joined by dots")
-    alg, kid = _header(parts[0], typ)
-    return Sealed(alg, kid, _unbase64(parts[1]), value[: len(parts[0]) + 1 + len(parts[1])], _unbase64(parts[2]))
+    alg, kid = _header(value[:first], typ)
+    return Sealed(alg, kid, _unbase64(value[first + 1 : last]), value[:last], _unbase64(value[last + 1 :]))
 
 
 def sealed_by(value: bytes, typ: str = TYP) -> str:
@@ -224,14 +184,23 @@ def _header(part: bytes, typ: str) -> tuple[str, str]:
 
 
 def _unbase64(part: bytes) -> bytes:
+    """Base64url in its one spelling (RFC 4648 §3.5, §5): no padding, no letter of the other alphabet, no loose bits."""
+    over = len(part) % 4
+    if b"+" in part or b"/" in part or b"=" in part or (over and part[-1:] not in _LAST_LETTERS[over]):
+        raise NotAnEnvelope("not base64url without padding")
     try:
-        return base64.b64decode(part + b"=" * (-len(part) % 4), b"-_", validate=True)
-    except (binascii.Error, ValueError):
+        return pybase64.b64decode(part + _PADDING[over], b"-_", validate=True)
+    except binascii.Error:
         raise NotAnEnvelope("not base64url without padding") from None
 
 
+_PADDING = (b"", b"", b"==", b"=")
+_LAST_LETTERS = (b"", b"", b"AQgw", b"AEIMQUYcgkosw048")
+"""By the letters of the last group: those whose bits beyond the last byte are zero."""
+
+
 def read_record(payload: bytes, *, sealed: bool = False) -> SealedRecord:
-    """The record inside a seal; its state is taken as the registry wrote it (schemas/state.v1.json).
+    """The record inside a seal; its state, tokens and history are taken as the registry wrote them.
 
     `sealed` says that the seal was checked: then nobody but the registry wrote it, which writes no member twice, and a
     reader that is ten times as quick will do.
@@ -240,28 +209,31 @@ def read_record(payload: bytes, *, sealed: bool = False) -> SealedRecord:
         Malformed: not the form of schemas/record.v1.json.
     """
     body = _loads(payload) if sealed else strict_json.loads(payload)
-    if body.keys() - {"history"} != _MEMBERS.keys() or body["v"] != 1:
+    names = body.keys()
+    if (names != _NAMES and names != _NAMES_WITH_HISTORY) or body["v"] != 1:
         raise BadEvent("not version 1 of the sealed record")
-    for name, kinds in _MEMBERS.items():
+    for name, kinds in _MEMBERS:
         if type(body[name]) not in kinds:
             raise BadEvent(f"{name} has the wrong type", pointer=f"/{name}")
-    if (body["state"] is None) != (body["key"] == "heartbeat"):
+    key, state, event, history = body["key"], body["state"], body["event"], body.get("history", ())
+    if (state is None) != (key == "heartbeat"):
         raise BadEvent("a heartbeat has no state, every other record has one", pointer="/state")
+    if type(history) not in (list, tuple):
+        raise BadEvent("history has the wrong type", pointer="/history")
     if not _RECORDED_AT.fullmatch(body["recorded_at"]):
         raise BadEvent("recorded_at is not UTC with milliseconds", pointer="/recorded_at")
-    event: str | None = body["event"]
     try:
         return SealedRecord(
-            key=body["key"],
-            revision=body["revision"],
-            seq=body["seq"],
-            recorded_at=instant_of(body["recorded_at"]),
-            digest=body["digest"],
-            state=body["state"],
-            tokens=tuple(_token(token) for token in body["tokens"]),
-            under_review=body["under_review"],
-            event=event.encode("ascii") if event is not None else None,
-            history=tuple(recorded(one) for one in body.get("history", ())),
+            key,
+            body["revision"],
+            body["seq"],
+            instant_of(body["recorded_at"]),
+            body["digest"],
+            state,
+            body["tokens"],
+            body["under_review"],
+            event.encode("ascii") if event is not None else None,
+            history,
         )
     except ValueError:
         raise BadEvent("a date or an event in the record cannot be read") from None
@@ -278,28 +250,20 @@ def _loads(payload: bytes) -> dict[str, Any]:
 
 
 _NONE = type(None)
-_MEMBERS: dict[str, tuple[type, ...]] = {
-    "v": (int,),
-    "key": (str,),
-    "revision": (int,),
-    "seq": (int,),
-    "recorded_at": (str,),
-    "digest": (str, _NONE),
-    "state": (dict, _NONE),
-    "tokens": (list,),
-    "under_review": (bool,),
-    "event": (str, _NONE),
-}
-_TOKEN_MEMBERS: dict[str, tuple[type, ...]] = {
-    "mark_no": (str,),
-    "gtin": (str, _NONE),
-    "model": (str, _NONE),
-    "token": (str,),
-    "list": (int,),
-    "index": (int,),
-}
-_PLACE_MEMBERS: dict[str, tuple[type, ...]] = {**_TOKEN_MEMBERS, "token": (_NONE,), "serials": (str,)}
-
+_MEMBERS: tuple[tuple[str, tuple[type, ...]], ...] = (
+    ("v", (int,)),
+    ("key", (str,)),
+    ("revision", (int,)),
+    ("seq", (int,)),
+    ("recorded_at", (str,)),
+    ("digest", (str, _NONE)),
+    ("state", (dict, _NONE)),
+    ("tokens", (list,)),
+    ("under_review", (bool,)),
+    ("event", (str, _NONE)),
+)
+_NAMES = frozenset(name for name, _ in _MEMBERS)
+_NAMES_WITH_HISTORY = _NAMES | {"history"}
 
 _RECORDED_MEMBERS: dict[str, tuple[type, ...]] = {
     "seq": (int,),
@@ -331,17 +295,3 @@ def recorded(body: Any) -> Recorded:
         date.fromisoformat(day) if day else None,
         instant_of(body["recorded_at"]),
     )
-
-
-def _token(body: Any) -> SealedToken:
-    if type(body) is not dict:
-        raise BadEvent("not a token of a sealed record", pointer="/tokens")
-    members = _PLACE_MEMBERS if "serials" in body else _TOKEN_MEMBERS
-    if body.keys() != members.keys():
-        raise BadEvent("not a token of a sealed record", pointer="/tokens")
-    for name, kinds in members.items():
-        if type(body[name]) not in kinds:
-            raise BadEvent(f"{name} of a token has the wrong type", pointer="/tokens")
-    token = _unbase64(body["token"].encode("ascii")) if "serials" not in body else b""
-    where = (body["list"], body["index"], body.get("serials"))
-    return SealedToken(body["mark_no"], body["gtin"], body["model"], token, *where)

@@ -7,53 +7,55 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.process import BaseProcess
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from services.domain.errors import CertmarkError
 from services.events.keys import HEADER_NAMES, PublicKey, public_key
 from services.events.log import Log, Record, Topic
-from services.events.record import SealedRecord, open_sealed, read_record
-from services.verify.facts import Fact
-from services.verify.filed import Filed, Row, filed
-
-Rower: TypeAlias = Callable[[SealedRecord, bytes], Row]
-_Packed: TypeAlias = tuple[str, datetime, tuple[Any, ...], tuple[Any, ...] | None] | None
-"""As it goes through the pipe: tuples without a name do so in half of the time."""
+from services.events.record import open_sealed, read_record
+from services.verify.filed import Filed
+from services.verify.filing import filed
 
 
 class Prepared(NamedTuple):
-    """A certificate's record whose seal holds under the key with this kid, and what is to be written of it.
+    """What is to be written of a certificate's record, whose seal holds under the key with this kid.
 
     A kid is a hash of its key, so that the seal holds is a fact about the bytes; whether the key counts, and counted
-    at `recorded_at`, is the projector's to judge.
+    when the record was made, is the projector's to judge.
     """
 
     kid: str
-    recorded_at: datetime
     filed: Filed
+
+
+_Answer: TypeAlias = tuple[list[Prepared | None], dict[str, datetime]]
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records as they were read; `prepared` beside each, None for what the projector has to look at itself."""
+    """Records as they were read; `prepared` beside each, None for what the projector has to look at itself.
+
+    `latest` is, by the kid of their seals, when the latest of the prepared records was made.
+    """
 
     records: list[Record]
     prepared: list[Prepared | None]
+    latest: Mapping[str, datetime]
 
 
 class Ahead:
     """Each helper has one batch at a time, so that nobody ever waits for a pipe that is full."""
 
-    def __init__(self, log: Log, topic: Topic, limit: int, helpers: int, rower: Rower) -> None:
+    def __init__(self, log: Log, topic: Topic, limit: int, helpers: int) -> None:
         self._log = log
         self._topic = topic
         self._limit = limit
-        self._helpers = [_Helper(rower) for _ in range(helpers)]
+        self._helpers = [_Helper() for _ in range(helpers)]
         self._waiting: deque[tuple[_Helper, list[Record]]] = deque()
         self._next = -1
 
@@ -70,11 +72,11 @@ class Ahead:
         for helper in idle:
             self._send(helper, end, keys, 0.0 if self._waiting else wait)
         if not self._waiting:
-            return Batch([], [])
+            return Batch([], [], {})
         helper, records = self._waiting.popleft()
-        answer = helper.receive()
+        prepared, latest = helper.receive()
         self._send(helper, end, keys, 0.0)
-        return Batch(records, [_unpacked(one) for one in answer])
+        return Batch(records, prepared, latest)
 
     def _send(self, helper: "_Helper", end: int, keys: Mapping[str, Mapping[str, str]], wait: float) -> None:
         if self._next >= end:
@@ -101,11 +103,11 @@ def rarely_collected() -> None:
 
 
 class _Helper:
-    def __init__(self, rower: Rower) -> None:
+    def __init__(self) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process: BaseProcess = context.Process(
-            target=_serve, args=(theirs, os.getpid(), rower), name="certmark-ahead", daemon=True
+            target=_serve, args=(theirs, os.getpid()), name="certmark-ahead", daemon=True
         )
         self._process.start()
         theirs.close()
@@ -115,13 +117,13 @@ class _Helper:
         with contextlib.suppress(OSError):  # it has died, which `receive` finds
             self._pipe.send((keys, [(r.key, r.value if r.key.startswith("certificate/") else b"") for r in records]))
 
-    def receive(self) -> list[_Packed]:
+    def receive(self) -> _Answer:
         """What became of the records; nothing where the helper has died: they are then looked at without it."""
         try:
-            answer: list[_Packed] = self._pipe.recv()
+            answer: _Answer = self._pipe.recv()
             return answer
         except (EOFError, OSError):
-            return [None] * self._count
+            return [None] * self._count, {}
 
     def close(self) -> None:
         self._pipe.close()
@@ -129,21 +131,7 @@ class _Helper:
         self._process.join(5)
 
 
-def _packed(one: Prepared | None) -> _Packed:
-    if one is None:
-        return None
-    *values, fact, _ = one.filed  # the codes of units are in no certificate's record
-    return one.kid, one.recorded_at, tuple(values), tuple(fact) if fact is not None else None
-
-
-def _unpacked(one: _Packed) -> Prepared | None:
-    if one is None:
-        return None
-    kid, recorded_at, values, fact = one
-    return Prepared(kid, recorded_at, Filed._make((*values, Fact(*fact) if fact is not None else None, None)))
-
-
-def _serve(pipe: Pipe, parent: int, rower: Rower) -> None:
+def _serve(pipe: Pipe, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the projector's to answer; its end closes our pipe
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     rarely_collected()
@@ -155,10 +143,11 @@ def _serve(pipe: Pipe, parent: int, rower: Rower) -> None:
             return
         for kid in keys.keys() - known.keys():
             known[kid] = public_key(keys[kid])
-        pipe.send([_packed(_prepared(key, value, known, rower)) for key, value in values])
+        latest: dict[str, datetime] = {}
+        pipe.send(([_prepared(key, value, known, latest) for key, value in values], latest))
 
 
-def _prepared(key: str, value: bytes, keys: Mapping[str, PublicKey], rower: Rower) -> Prepared | None:
+def _prepared(key: str, value: bytes, keys: Mapping[str, PublicKey], latest: dict[str, datetime]) -> Prepared | None:
     if not value:
         return None
     try:
@@ -174,7 +163,8 @@ def _prepared(key: str, value: bytes, keys: Mapping[str, PublicKey], rower: Rowe
         return None  # the projector meets the same, and says it
     if record.key != key:
         return None
-    row = rower(record, value)
-    if row.timeline is None and row.shown is None:
-        return None
-    return Prepared(sealed.kid, record.recorded_at, filed(row, sealed))
+    kept = filed(record, value, sealed)
+    if kept.found_by is None:
+        return None  # a certificate that this version cannot read: the projector says so
+    latest[sealed.kid] = max(latest.get(sealed.kid, record.recorded_at), record.recorded_at)
+    return Prepared(sealed.kid, kept)

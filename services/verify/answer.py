@@ -2,13 +2,13 @@
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import cast
 
 from services.domain.body import BodyState, BodyStatus, body_status_on
-from services.domain.certificate import Certificate, Item, Mark, PartKind, Status, StatusInterval, Voided
+from services.domain.certificate import Certificate, Course, Item, Mark, PartKind, Status, StatusInterval, Voided
 from services.domain.copies import Lookups
 from services.domain.identifiers import civil_day
 from services.domain.notices import Goods
@@ -336,19 +336,39 @@ def judge(found: Found, day: date, item: Item | None, *, by_number: bool) -> Jud
     part = certificate.part(PartKind.ITEM, item.model, item.gtin) if item else None
     if part is not None and worse(now, part_standing(certificate, part, day)) is not now:
         now, statuses = Standing.SUSPENDED, part.statuses
-    notes = []
+    return _judged(certificate, now, statuses, day, by_number=by_number, under_review=found.under_review)
+
+
+def judge_number(course: Course, under_review: bool, day: date) -> Judgement:
+    """What `judge` says of a certificate that falls with no other, asked for by its number."""
+    now = standing(course, day)
+    return _judged(course, now, course.statuses, day, by_number=True, under_review=under_review)
+
+
+_DECLARED = (Standing.REVOKED, Standing.SUPERSEDED, Standing.CANCELLED, Standing.SUSPENDED)
+
+
+def _judged(
+    certificate: Certificate | Course,
+    now: Standing,
+    statuses: Sequence[StatusInterval],
+    day: date,
+    *,
+    by_number: bool,
+    under_review: bool,
+) -> Judgement:
+    notes: tuple[Note, ...] = ()
     if certificate.declaration:
-        notes.append(Note.SELF_DECLARED)
-    if now is Standing.VALID and by_number and certificate.product is not None and certificate.product.items:
-        notes.append(Note.SCOPE_LIMITED)
-    due = certificate.surveillance_due
-    if now is Standing.VALID and due is not None and due < day:
-        notes.append(Note.OVERDUE_SURVEILLANCE)
-    if found.under_review or certificate.flags:
-        notes.append(Note.UNDER_REVIEW)
-    declared = (Standing.REVOKED, Standing.SUPERSEDED, Standing.CANCELLED, Standing.SUSPENDED)
-    interval = interval_on(statuses, day) if now in declared else None
-    return Judgement(_CODE[now], now, tuple(notes), interval)
+        notes = (Note.SELF_DECLARED,)
+    if now is Standing.VALID:
+        if by_number and certificate.lists_models:
+            notes += (Note.SCOPE_LIMITED,)
+        due = certificate.surveillance_due
+        if due is not None and due < day:
+            notes += (Note.OVERDUE_SURVEILLANCE,)
+    if under_review or certificate.flags:
+        notes += (Note.UNDER_REVIEW,)
+    return Judgement(_CODE[now], now, notes, interval_on(statuses, day) if now in _DECLARED else None)
 
 
 def with_grace(judged: Judgement, certificate: Certificate, rules: SchemeRules | None, day: date) -> Judgement:

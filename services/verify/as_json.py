@@ -8,14 +8,14 @@ from typing import Any, cast
 
 import orjson
 
-from services.domain.certificate import Certificate, Mark, StatusInterval
+from services.domain.certificate import CertificateState, Course, Mark, StatusInterval
 from services.domain.copies import Lookups
 from services.domain.identifiers import instant_text
 from services.domain.notice_states import RecallState
 from services.domain.reasons import REASONS
 from services.domain.standing import Standing
 from services.domain.unit_code import VOIDED
-from services.verify.answer import Answer, Judgement, Unit, body_on, coverage, judge, number_patterns
+from services.verify.answer import Answer, Judgement, Unit, body_on, coverage, judge_number, number_patterns
 from services.verify.notices import Notices, notice_json, recall_reason
 from services.verify.recognise import Question
 from services.verify.register import Directory, Found
@@ -107,17 +107,18 @@ def _reason(code: str) -> dict[str, str]:
 
 def shown_certificate(found: Found) -> dict[str, Any]:
     """What a look-up shows of a certificate: it does not depend on the day."""
-    shown = cast(dict[str, Any], found.state.copy())
+    return _shown(found.state, found.seq, found.recorded_at, found.digest)
+
+
+def _shown(state: CertificateState, seq: int, recorded_at: datetime, digest: str | None) -> dict[str, Any]:
+    shown = cast(dict[str, Any], state.copy())
     for name in _INTERNAL:
         shown.pop(name, None)
-    return shown | {
-        # Whether it speaks of a product, or of an organisation's service or system and of no product at all.
-        "about": "product" if shown["product"] else "organisation",
-        "marks": [{"mark_no": mark.mark_no, "mark": mark.mark} for mark in found.certificate.marks],
-        "seq": found.seq,
-        "recorded_at": instant_text(found.recorded_at),
-        "digest": found.digest,
-    }
+    # Whether it speaks of a product, or of an organisation's service or system and of no product at all.
+    shown["about"] = "product" if shown["product"] else "organisation"
+    shown["marks"] = [{"mark_no": mark["mark_no"], "mark": mark["mark"]} for mark in state["marks"]]
+    shown["seq"], shown["recorded_at"], shown["digest"] = seq, instant_text(recorded_at), digest
+    return shown
 
 
 def _mark(mark: Mark, standing: Standing | None) -> dict[str, Any]:
@@ -175,19 +176,22 @@ def dumps(value: object) -> bytes:
     return orjson.dumps(value)
 
 
-def judged_days(found: Found) -> list[tuple[date, Judgement]]:
-    """A certificate by itself on each day on which that may change, by the same `judge` that answers everything."""
-    return [(day, judge(found, day, None, by_number=True)) for day in _turning_days(found.certificate)]
+def judged_days(course: Course, under_review: bool) -> list[tuple[date, Judgement]]:
+    """A certificate by itself on each day on which that may change, by the same rules that answer everything."""
+    return [(day, judge_number(course, under_review, day)) for day in _turning_days(course)]
 
 
-def _turning_days(certificate: Certificate) -> list[date]:
-    days = {date.min, certificate.valid_from, *(interval.since for interval in certificate.statuses)}
-    days.update(period.since for period in certificate.periods)
-    ends = [period.until for period in certificate.periods]
-    for last in (certificate.valid_until, certificate.surveillance_due, *ends):
-        if last is not None and last < date.max:
-            days.add(last + timedelta(days=1))
+def _turning_days(course: Course) -> list[date]:
+    days = {date.min, course.valid_from, *[interval.since for interval in course.statuses]}
+    ends = [course.valid_until, course.surveillance_due]
+    for period in course.periods:
+        days.add(period.since)
+        ends.append(period.until)
+    days.update([last + _ONE_DAY for last in ends if last is not None and last < date.max])
     return sorted(days)
+
+
+_ONE_DAY = timedelta(days=1)
 
 
 @lru_cache(maxsize=4096)
@@ -197,13 +201,12 @@ def _head_bytes(said: bytes) -> bytes:
     return dumps(_head(judged.code, judged.standing, judged.interval, judged.notes))[:-2]
 
 
-def stored_certificate(found: Found) -> bytes:
+def stored_certificate(state: CertificateState, seq: int, recorded_at: datetime, digest: str | None) -> bytes:
     """A line with what notices may name the certificate by, the body's approval number first; then its member."""
-    certificate = found.certificate
-    product = certificate.product
-    gtins = ",".join(item.gtin for item in product.items if item.gtin) if product else ""
-    named = (certificate.body or "", certificate.scheme, product.product_class or "" if product else "", gtins)
-    return "\t".join(named).encode() + b"\n" + dumps(shown_certificate(found))
+    product = state["product"]
+    gtins = ",".join([item["gtin"] for item in product["items"] if item["gtin"]]) if product else ""
+    named = (state["body"] or "", state["scheme"], product["class"] or "" if product else "", gtins)
+    return "\t".join(named).encode() + b"\n" + dumps(_shown(state, seq, recorded_at, digest))
 
 
 def may_be_noticed(number: str, shown: bytes, notices: Notices) -> bool:

@@ -3,12 +3,12 @@
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-from services.domain.certificate import Certificate, Status
-from services.domain.standing import PRECEDENCE, Standing, standing
+from services.domain.certificate import CertificateState, Course, Status
+from services.domain.standing import PRECEDENCE, Standing
 
 FACT_TABLES = """
 CREATE TABLE fact (
@@ -48,32 +48,24 @@ class Fact(NamedTuple):
     endings: tuple[tuple[str, str, str], ...]
 
 
-def fact_of(certificate: Certificate, standings: Iterable[tuple[date, Standing]] | None = None) -> Fact:
-    """`standings` is its own standing on every day on which it may change, where that is known already."""
-    region = certificate.holder.region or ""
+def fact_of(state: CertificateState, course: Course, standings: Iterable[tuple[date, Standing]]) -> Fact:
+    """`standings` is its own standing on every day on which it may change, the earliest first."""
+    region = state["holder"]["region"] or ""
     return Fact(
-        certificate.scheme,
-        certificate.body or "",
+        state["scheme"],
+        state["body"] or "",
         region if region.startswith(_SHANGHAI) or not region else OUTSIDE,
-        certificate.first_issued_on.isoformat()[:7],
-        certificate.parent_no,
-        "".join(_turns(standings if standings is not None else _standings(certificate))),
+        state["first_issued_on"][:7],
+        state["parent_no"],
+        "".join(_turns(standings)),
         tuple(
-            (interval.since.isoformat(), interval.status.value, interval.reason or "")
-            for interval in certificate.statuses
-            if interval.status in _ENDS and not (interval.status is Status.CANCELLED and certificate.superseded_by)
+            [
+                (interval.since.isoformat(), interval.status.value, interval.reason or "")
+                for interval in course.statuses
+                if interval.status in _ENDS and not (interval.status is Status.CANCELLED and course.superseded_by)
+            ]
         ),
     )
-
-
-def _standings(certificate: Certificate) -> Iterator[tuple[date, Standing]]:
-    days = {date.min, certificate.valid_from, *(interval.since for interval in certificate.statuses)}
-    days.update(period.since for period in certificate.periods)
-    for last in (certificate.valid_until, *(period.until for period in certificate.periods)):
-        if last is not None and last < date.max:
-            days.add(last + timedelta(days=1))
-    for day in sorted(days):
-        yield day, standing(certificate, day)
 
 
 def _turns(standings: Iterable[tuple[date, Standing]]) -> Iterator[str]:
@@ -81,7 +73,7 @@ def _turns(standings: Iterable[tuple[date, Standing]]) -> Iterator[str]:
     for day, one in standings:
         letter = _LETTER[one]
         if letter != before:
-            yield f"{day.year:04d}{day.month:02d}{day.day:02d}{letter}"
+            yield day.isoformat().replace("-", "") + letter
         before = letter
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from functools import lru_cache
 
-from services.domain.certificate import Certificate, Status
+from services.domain.certificate import Certificate, CertificateState, Course, Status
 
 HOLDER, PRODUCT = "holder", "product"
 
@@ -52,6 +52,8 @@ _OF = {
 def folded(name: str) -> str:
     """The letters, digits and Chinese characters of a name in one width and case: what two spellings share."""
     plain = unicodedata.normalize("NFKC", name[: 2 * LONGEST]).upper()
+    if plain.isalnum():
+        return plain[:LONGEST]  # nothing but letters and digits: most names are
     return "".join(c for c in plain if unicodedata.category(c)[0] in "LN")[:LONGEST]
 
 
@@ -60,19 +62,20 @@ def pairs(text: str) -> str:
     return " ".join(text[at : at + 2] for at in range(len(text) - 1))
 
 
-def names_of(certificate: Certificate) -> list[tuple[str, str]]:
-    """(kind, folded) of what a certificate can be found by: its holder; its product, trademark or service."""
-    product = certificate.product
-    named = [(HOLDER, certificate.holder.name)]
-    if product is not None:
-        named += [(PRODUCT, product.name), (PRODUCT, product.trademark or "")]
-    if certificate.service_scope:
-        named.append((PRODUCT, certificate.service_scope))
-    told = ((kind, folded(name)) for kind, name in named)
-    return list(dict.fromkeys((kind, text) for kind, text in told if len(text) >= FEWEST))
+def names_of(state: CertificateState) -> tuple[list[str], list[str]]:
+    """What a certificate can be found by, folded: its holder; its product, trademark or service."""
+    product = state["product"]
+    told = [product["name"], product["trademark"]] if product else []
+    told.append(state["service_scope"])
+    return _folded([state["holder"]["name"]]), _folded(told)
 
 
-def last_day_in_force(certificate: Certificate) -> date:
+def _folded(names: list[str | None]) -> list[str]:
+    texts = [folded(name) for name in names if name]
+    return list(dict.fromkeys([text for text in texts if len(text) >= FEWEST]))
+
+
+def last_day_in_force(certificate: Certificate | Course) -> date:
     """The last day on which it is in force as far as is declared: of a suspended one the day before that."""
     last = certificate.statuses[-1] if certificate.statuses else None
     if last is not None and last.status is not Status.ACTIVE and last.since > date.min:

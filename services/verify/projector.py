@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
@@ -19,17 +18,12 @@ from services.domain.errors import CertmarkError, Fault, LogTruncated, NotConfig
 from services.domain.identifiers import instant_text
 from services.events.keyring import Keyring
 from services.events.log import Log, Record, Topic, Topics, open_log
-from services.events.record import SealedRecord, open_sealed
+from services.events.record import open_sealed
 from services.settings import Settings, settings_from
 from services.verify.ahead import Ahead, Batch, rarely_collected
-from services.verify.as_json import judged_days, stored_certificate
-from services.verify.facts import fact_of
-from services.verify.filed import Filed, Row, filed
-from services.verify.name_index import last_day_in_force, names_of
+from services.verify.filed import Filed
+from services.verify.filing import filed
 from services.verify.read_model import LINK, REBUILD_WANTED, ModelWriter, Unreadable
-from services.verify.register import found_in_record
-from services.verify.turns import turns_text
-from services.verify.unit_codes import codes_in_record
 
 BATCH = 500
 FAR_BATCH = 2000
@@ -110,9 +104,9 @@ class Projector:
         if self._writer.meta.complete or not seals or self._target - position < enough:
             self._stop_reading_ahead()
             records = self._log.read(self._topic, position, BATCH, wait)
-            return Batch(records, [None] * len(records))
+            return Batch(records, [None] * len(records), {})
         if self._ahead is None:
-            self._ahead = Ahead(self._log, self._topic, FAR_BATCH, self._helpers, _row)
+            self._ahead = Ahead(self._log, self._topic, FAR_BATCH, self._helpers)
         return self._ahead.read(position, self._target, seals, wait)
 
     def _stop_reading_ahead(self) -> None:
@@ -122,15 +116,15 @@ class Projector:
 
     def _apply(self, batch: Batch) -> None:
         records = batch.records
-        believed = list(self._believed(batch))
+        believed, as_of = self._believed(batch)
         position = records[-1].position + 1 if records else self._writer.meta.position
         complete = self._writer.meta.complete or self._caught_up(position)
         began = not self._writer.meta.complete and complete
         self._writer.apply(
-            [row for row, _ in believed if row.key != "heartbeat"],
+            [row for row in believed if row.key != "heartbeat"],
             position,
-            as_of=instant_text(max(at for _, at in believed)) if believed else None,
-            seq=max((row.seq for row, _ in believed), default=0),
+            as_of=instant_text(as_of) if as_of else None,
+            seq=max([row.seq for row in believed], default=0),
             complete=complete,
         )
         # A crash before this line repeats the batch: the same revisions are then passed over.
@@ -164,18 +158,18 @@ class Projector:
         """Everything is in that the topic held when we began, and that was something: an empty topic tells nothing."""
         return position >= self._target and self._keyring.has_genesis
 
-    def _believed(self, batch: Batch) -> Iterator[tuple[Filed, datetime]]:
-        """What is to be stored of the records whose seal holds, and when each was recorded."""
-        read = 0
+    def _believed(self, batch: Batch) -> tuple[list[Filed], datetime | None]:
+        """What is to be stored of the records whose seal holds, and when the latest of them was made."""
+        found: list[Filed] = []
+        times = {kid: at for kid, at in batch.latest.items() if self._seals(kid, at)}
+        latest = list(times.values())
         for record, prepared in zip(batch.records, batch.prepared, strict=True):
+            if prepared is not None and prepared.kid in times:
+                found.append(prepared.filed)
+                continue
             if not record.value:
                 continue  # ended certificates are states; a tombstone is nobody's word
             try:
-                if prepared is not None:
-                    self._keyring.seal_key(prepared.kid, prepared.recorded_at)
-                    read += 1
-                    yield prepared.filed, prepared.recorded_at
-                    continue
                 sealed = self._keyring.apply(record.value)
             except CertmarkError as error:
                 self._applied.labels("refused").inc()
@@ -185,9 +179,18 @@ class Projector:
                 self._applied.labels("refused").inc()
                 telemetry.warning("a state record stands under another's key", position=record.position)
                 continue
-            read += 1
-            yield filed(_row(sealed, record.value), open_sealed(record.value)), sealed.recorded_at
-        self._applied.labels("read").inc(read)
+            found.append(filed(sealed, record.value, open_sealed(record.value)))
+            latest.append(sealed.recorded_at)
+        self._applied.labels("read").inc(len(found))
+        return found, max(latest, default=None)
+
+    def _seals(self, kid: str, latest: datetime) -> bool:
+        """Whether a key seals, and did until that instant: if not, its records are looked at one by one."""
+        try:
+            self._keyring.seal_key(kid, latest)
+        except CertmarkError:
+            return False
+        return True
 
     def _start(self) -> tuple[Keyring, int]:
         """The keys that the file and the rest of the topic prove, and the end that the topic has now.
@@ -234,40 +237,6 @@ class Projector:
         if in_service:
             writer.put_in_service()  # incomplete: readers answer `status_unknown`, and a restart goes on with it
         return writer
-
-
-def _row(record: SealedRecord, value: bytes) -> Row:
-    """What is stored of a record. One that this version cannot read is kept, and answered with `status_unknown`."""
-    plain = Row(record.key, record.revision, record.seq, value)
-    if record.key.startswith("codes/"):
-        return replace(plain, codes=codes_in_record(record))
-    if not record.key.startswith("certificate/"):
-        return plain
-    try:
-        found = found_in_record(record)
-    except Unreadable:
-        telemetry.warning("a certificate's state cannot be read by this version", key=record.key)
-        return plain
-    certificate, judged = found.certificate, judged_days(found)
-    alone = certificate.parent_no is None  # one that falls with another cannot be answered from its own record
-    items = [*(certificate.product.items if certificate.product else ())]
-    for mark in certificate.marks:
-        items += mark.products
-    parties = (certificate.holder, certificate.manufacturer, certificate.factory)
-    return Row(
-        record.key,
-        record.revision,
-        record.seq,
-        value,
-        timeline=turns_text(judged) if alone else None,
-        shown=stored_certificate(found),
-        marks=[mark.mark_no for mark in certificate.marks],
-        gtins=[item.gtin for item in items if item.gtin],
-        usccs=[party.uscc for party in parties if party and party.uscc],
-        names=names_of(certificate),
-        until=last_day_in_force(certificate).toordinal(),
-        fact=fact_of(certificate, ((day, one.standing) for day, one in judged)),
-    )
 
 
 def run(settings: Settings) -> None:

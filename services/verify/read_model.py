@@ -12,13 +12,12 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from services.domain.errors import CertmarkError
 from services.domain.identifiers import instant_of
 from services.events.record import sealed_by
 from services.verify import found_by, name_index, unit_codes
 from services.verify.facts import FACT_TABLES, add_facts, save_fact
 from services.verify.filed import Filed, checksum, quick_checksum
-from services.verify.packed import Packed, Unpacked, unpack
+from services.verify.packed import Unpacked, unpack
 from services.verify.unit_codes import Place, find_code, save_codes
 
 LINK = "register.sqlite"
@@ -369,8 +368,8 @@ def _stored(
     if checksum(key, revision, seq, known[head], packed, beside) != said:
         raise DamagedRow(key)
     try:
-        return Stored(key, revision, seq, unpack(Packed(known[head], packed), beside))
-    except (zlib.error, CertmarkError):
+        return Stored(key, revision, seq, unpack(known[head], packed, beside))
+    except zlib.error:
         raise DamagedRow(key) from None
 
 
@@ -496,7 +495,7 @@ class ModelWriter:
             if row.fact is not None:
                 of = fact = fact + 1
                 facts.append((fact, row.fact))
-            columns.append(_columns(row, of, self._head(cur, row.head)))
+            columns.append((*row[:_COLUMNS], of, self._head(cur, row.head)))
         cur.executemany(_ADD, columns)
         add_facts(cur, facts)
         if self.meta.complete:
@@ -560,26 +559,11 @@ def _companions(path: Path) -> tuple[Path, Path]:
 
 
 _ADD = (
-    "INSERT INTO record (key, revision, seq, until, fact, timeline, shown, quick, head, packed, checksum, found_by)"
+    "INSERT INTO record (key, revision, seq, until, timeline, shown, quick, packed, checksum, found_by, fact, head)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-
-
-def _columns(row: Filed, fact: int | None, head: int) -> tuple[object, ...]:
-    return (
-        row.key,
-        row.revision,
-        row.seq,
-        row.until,
-        fact,
-        row.timeline,
-        row.shown,
-        row.quick,
-        head,
-        row.packed,
-        row.checksum,
-        row.found_by,
-    )
+_COLUMNS = 10
+"""Of a `Filed`, those that are written as they are, in the order of the statement."""
 
 
 class _Before(NamedTuple):
@@ -605,9 +589,9 @@ def _newest(rows: Iterable[Filed]) -> dict[str, Filed]:
 def _replace(cur: sqlite3.Cursor, before: _Before, row: Filed, head: int, *, indexed: bool) -> None:
     fact = save_fact(cur, before.fact, row.fact)
     cur.execute(
-        "UPDATE record SET key = ?, revision = ?, seq = ?, until = ?, fact = ?, timeline = ?, shown = ?, quick = ?,"
-        " head = ?, packed = ?, checksum = ?, found_by = ? WHERE id = ?",
-        (*_columns(row, fact, head), before.id),
+        "UPDATE record SET key = ?, revision = ?, seq = ?, until = ?, timeline = ?, shown = ?, quick = ?, packed = ?,"
+        " checksum = ?, found_by = ?, fact = ?, head = ? WHERE id = ?",
+        (*row[:_COLUMNS], fact, head, before.id),
     )
     if indexed and (before.found_by, before.until) != (row.found_by, row.until):
         found_by.remove(cur, row.key, before.found_by, before.until)

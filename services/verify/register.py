@@ -10,11 +10,14 @@ from services.domain.certificate import Certificate, CertificateState, from_stat
 from services.domain.errors import Fault, Malformed
 from services.domain.identifiers import instant_of
 from services.domain.scheme import Scheme, SchemeRules, SchemeState, scheme_from_state
-from services.events.keys import b64u, public_key
-from services.events.record import Recorded, SealedRecord, recorded
+from services.events.keys import public_key
+from services.events.record import Recorded, recorded
 from services.marks.token import MarkKey, mark_kid
 from services.verify.notices import Notices, notices_in
 from services.verify.read_model import DamagedRow, Meta, ReadModel, Stored, certificate_key
+
+UNREADABLE = (KeyError, TypeError, ValueError, AttributeError)
+"""What it comes to where a state is of a form that this version does not know."""
 
 
 class CannotSay(Fault):
@@ -141,55 +144,41 @@ def found_in(stored: Stored) -> Found:
     """The certificate of a stored record.
 
     Raises:
-        DamagedRow: its state is of a form that this version cannot read.
+        DamagedRow: it is of a form that this version cannot read.
     """
     return found_of(stored.payload(), stored.key, stored.revision, stored.seq, stored.kid)
 
 
 def found_of(payload: dict[str, Any], key: str, revision: int, seq: int, seal_kid: str) -> Found:
     """The certificate of a record's members; see `found_in` for the error."""
-    tokens = tuple(
-        Token(t["mark_no"], t["gtin"], t["model"] or "", t["token"]) for t in payload["tokens"] if "serials" not in t
-    )
-    return Found(
-        certificate=certificate_in(key, payload["state"]),
-        state=payload["state"],
-        revision=revision,
-        seq=seq,
-        recorded_at=instant_of(payload["recorded_at"]),
-        digest=payload["digest"],
-        under_review=payload["under_review"],
-        tokens=tokens,
-        history=tuple(recorded(one) for one in payload.get("history", ())),
-        seal_kid=seal_kid,
-    )
-
-
-def found_in_record(record: SealedRecord) -> Found:
-    """The certificate of a record that was just believed.
-
-    Raises:
-        DamagedRow: its state is of a form that this version cannot read.
-    """
-    return Found(
-        certificate=certificate_in(record.key, record.state),
-        state=cast(CertificateState, record.state),
-        revision=record.revision,
-        seq=record.seq,
-        recorded_at=record.recorded_at,
-        digest=record.digest,
-        under_review=record.under_review,
-        tokens=tuple(
-            Token(t.mark_no, t.gtin, t.model or "", b64u(t.token)) for t in record.tokens if t.serials is None
-        ),
-    )
+    try:
+        return Found(
+            certificate=from_state(payload["state"]),
+            state=payload["state"],
+            revision=revision,
+            seq=seq,
+            recorded_at=instant_of(payload["recorded_at"]),
+            digest=payload["digest"],
+            under_review=payload["under_review"],
+            tokens=tuple(
+                [
+                    Token(t["mark_no"], t["gtin"], t["model"] or "", t["token"])
+                    for t in payload["tokens"]
+                    if "serials" not in t
+                ]
+            ),
+            history=tuple([recorded(one) for one in payload.get("history", ())]),
+            seal_kid=seal_kid,
+        )
+    except (*UNREADABLE, Malformed) as error:
+        raise DamagedRow(f"{key}: {type(error).__name__}") from None
 
 
 def certificate_in(key: str, state: object) -> Certificate:
     """The certificate of a state; see `found_in` for the error."""
     try:
         return from_state(cast(CertificateState, state))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except UNREADABLE as error:
         raise DamagedRow(f"{key}: {type(error).__name__}") from None
 
 

@@ -13,14 +13,16 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from services.domain.certificate import Certificate, Party, Period, Status, StatusInterval
+from services.domain.certificate import Certificate, Party, Period, Status, StatusInterval, course_of, to_state
 from services.domain.standing import Standing, standing, standing_under
 from services.settings import settings_from
 from services.verify.api import app_for
+from services.verify.as_json import judged_days
 from services.verify.facts import (
     COUNT_SQL,
     FACT_TABLES,
     OUTSIDE,
+    Fact,
     fact_of,
     letter_on,
     open_facts,
@@ -69,6 +71,13 @@ ORPHAN = replace(ENDLESS, certificate_no="PART-0002", parent_no="NOBODY")
 KNOWN = [*EVERY, LONG, ENDLESS, PART, ORPHAN]
 
 
+def fact(certificate: Certificate) -> Fact:
+    """As the projector makes it."""
+    state = to_state(certificate)
+    course = course_of(state)
+    return fact_of(state, course, [(day, one.standing) for day, one in judged_days(course, under_review=False)])
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Iterator[tuple[sqlite3.Connection, Path]]:
     path = tmp_path / "facts.sqlite"
@@ -84,7 +93,7 @@ def save(connection: sqlite3.Connection, certificates: list[Certificate]) -> Non
     for one in certificates:
         key = f"certificate/{one.certificate_no}"
         before = cur.execute("SELECT fact FROM record WHERE key = ?", (key,)).fetchone()
-        made = save_fact(cur, before[0] if before else None, fact_of(one))
+        made = save_fact(cur, before[0] if before else None, fact(one))
         cur.execute("INSERT OR REPLACE INTO record VALUES (?, ?)", (key, made))
 
 
@@ -99,7 +108,7 @@ def counted(path: Path, day: date) -> Counter[tuple[str, str, str, Standing]]:
 def expected(certificates: list[Certificate], day: date) -> Counter[tuple[str, str, str, Standing]]:
     above = {one.certificate_no: one for one in certificates}
     return Counter(
-        (one.scheme, fact_of(one).district, one.body or "", standing_under(one, above.get(one.parent_no or ""), day))
+        (one.scheme, fact(one).district, one.body or "", standing_under(one, above.get(one.parent_no or ""), day))
         for one in certificates
     )
 
@@ -117,7 +126,7 @@ def test_sql_counts_what_the_domain_says_on_every_day(file: tuple[sqlite3.Connec
 
 @pytest.mark.parametrize("certificate", KNOWN, ids=lambda one: str(one.certificate_no))
 def test_the_turns_of_a_certificate_tell_its_standing(certificate: Certificate) -> None:
-    turns = fact_of(certificate).turns
+    turns = fact(certificate).turns
     for day in (date.min, date(2020, 4, 1), date(2023, 6, 1), date(2024, 4, 1), DAY, date(2026, 11, 20), date.max):
         text = f"{day.year:04d}{day.month:02d}{day.day:02d}"
         assert standing_of(letter_on(turns, text)) is standing(certificate, day)
@@ -130,7 +139,7 @@ def test_a_row_is_replaced_and_taken_away(file: tuple[sqlite3.Connection, Path])
     save(connection, [cleared])
     now = [cleared if one is LONG else one for one in KNOWN]
     assert counted(path, DAY) == expected(now, DAY)
-    endings = sum(len(fact_of(one).endings) for one in now)
+    endings = sum(len(fact(one).endings) for one in now)
     assert connection.execute("SELECT count(*) FROM ending").fetchone() == (endings,)
     (made,) = connection.execute("SELECT fact FROM record WHERE key = 'certificate/LONG-0001'").fetchone()
     assert save_fact(connection.cursor(), made, None) is None
@@ -142,11 +151,11 @@ def test_a_replaced_certificate_is_no_bad_ending_and_a_place_elsewhere_is_outsid
     gone = replace(
         LONG, statuses=intervals((Status.ACTIVE, "2020-01-01", None), (Status.CANCELLED, "2025-01-01", None))
     )
-    assert fact_of(gone).endings == (("2025-01-01", "cancelled", ""),)
-    assert fact_of(replace(gone, superseded_by="X-0001")).endings == ()
+    assert fact(gone).endings == (("2025-01-01", "cancelled", ""),)
+    assert fact(replace(gone, superseded_by="X-0001")).endings == ()
     regions = {"310115": "310115", "330100": OUTSIDE, None: "", "310000": "310000"}
     for region, district in regions.items():
-        assert fact_of(replace(gone, holder=Party("示范", None, region))).district == district
+        assert fact(replace(gone, holder=Party("示范", None, region))).district == district
 
 
 def test_the_months_go_back_over_the_new_year() -> None:

@@ -10,11 +10,11 @@ import pytest
 
 from services.domain.certificate import Status, StatusInterval
 from services.domain.errors import LogUnavailable
-from services.events.envelope import sign_compact
 from services.events.keys import new_key
-from services.events.record import TYP, open_sealed
+from services.events.record import SealedRecord, open_sealed, seal_record
 from services.verify.answer import decide
-from services.verify.filed import Filed, Row, filed
+from services.verify.filed import Filed
+from services.verify.filing import filed
 from services.verify.projector import Projector
 from services.verify.read_model import LINK, REBUILD_WANTED, DamagedRow, ModelWriter, ReadModel, Unreadable
 from services.verify.recognise import recognise
@@ -367,14 +367,15 @@ def test_a_writer_keeps_rows_and_position_together(tmp_path: Path) -> None:
     writer.put_in_service()
     reader = ReadModel(tmp_path)
     assert reader.meta().position == 7
-    sealed = sign_compact({"alg": "Ed25519", "kid": "k", "typ": TYP}, b"{}", new_key())
-    row = filed(Row("body/x", 1, 1, sealed), open_sealed(sealed))
+    record, key = SealedRecord("body/x", 1, 1, NOW, None, {"v": 1}, (), False, None), new_key()
+    sealed = seal_record(record, key)
+    row = filed(record, sealed, open_sealed(sealed))
     writer.apply([row], 8, as_of="2026-11-01T00:00:00.000Z", seq=1, complete=True)
     meta = reader.meta()
     assert (meta.position, meta.complete, meta.directory) == (8, True, 1)
     stored = reader.record("body/x")
     assert stored is not None
-    assert (stored.payload(), stored.sealed, stored.kid) == ({}, sealed, "k")
+    assert (stored.payload()["state"], stored.sealed, stored.kid) == ({"v": 1}, sealed, key.public.kid)
     writer.close()
     reader.close()
 

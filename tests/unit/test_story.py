@@ -104,7 +104,7 @@ def test_a_history_survives_its_seal_and_a_bad_one_is_refused() -> None:
     certificate = demonstration(SUSPENDED)
     register.publish_certificate(certificate)
     record = read_record(open_sealed(register.values[-1][1]).payload)
-    assert list(record.history) == list(history_of(certificate, record.seq - 1))
+    assert [recorded(one) for one in record.history] == list(history_of(certificate, record.seq - 1))
     assert read_record(open_sealed(seal_record(record, register.seal)).payload) == record
     good = {
         "seq": 1,
