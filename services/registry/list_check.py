@@ -100,7 +100,7 @@ class Checker:
                 about = place.list_id, place.index, certificate.certificate_no, place.mark_no
                 if published != due:
                     wrong.append(Wrong(*about, published, int(due)))
-                if place.of_units and (mark := certificate.mark(place.mark_no)):
+                if place.run and (mark := certificate.mark(place.mark_no)):
                     runs[place.list_id, mark.mark_no] = mark, Wrong(*about, published, int(Status.CANCELLED))
             wrong += self._not_named(cur, runs)
         return Report(places, not_valid, tuple(wrong), dict(self.refused))

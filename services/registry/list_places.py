@@ -57,7 +57,7 @@ def _put(cur: Cursor, placed: Mapping[str, Subject], day: date) -> None:
         parent = parents.get(certificate.parent_no or "")
         for place in places_in(placed[number].tokens):
             statuses[place.list_id][place.index] = status_on(certificate, parent, place, day)
-            if place.of_units and (mark := certificate.mark(place.mark_no)):
+            if place.run and (mark := certificate.mark(place.mark_no)):
                 marks[place.list_id, mark.mark_no] = mark
         rows.append((number, certificate.parent_no, next_turn(certificate, parent, day)))
     list_store.save_subjects(cur, rows)
@@ -93,4 +93,4 @@ def places_in(tokens: str) -> Iterable[Place]:
     """The places of a record's tokens, those of a run of serials among them."""
     for token in cast(list[TokenRecord], json.loads(tokens)):
         about = token["mark_no"], token["gtin"], token["model"]
-        yield Place(token["list"], token["index"], *about, of_units="serials" in token)
+        yield Place(token["list"], token["index"], *about, token.get("serials"))

@@ -311,6 +311,8 @@ def _of_token(blank: Answer, found: Found, claims: MarkClaims, register: Registe
     if gtin and serial:  # its signature shows that it was issued; the set, where it is here, shows whether it is void
         place = register.model.unit(hashed_serial(gtin, serial))
         unit = _unit(found, place, serial, blank.day, directory) if place else None
+        if place and unit is None:  # the set is undone, or not begun
+            return _unknown(replace(blank, unit=Unit(serial, Form.SERIAL)), directory)
     judged = with_mark(judge(found, blank.day, item, by_number=False), mark, blank.day)
     covered = mark is None or not mark.products or any(product.gtin == gtin for product in mark.products)
     if judged.code is Code.VALID and gtin is not None and (item is None or not covered):

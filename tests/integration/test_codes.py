@@ -285,12 +285,16 @@ def test_an_annulled_announcement_leaves_no_code(node: Node) -> None:
     digest = node.register.decided(jws)["digest"]
     assert node.bring(lines(codes))[0] == 200
     assert node.answer(codes[0]).code is Code.VALID
+    undo(node, digest)
+    assert node.answer(codes[0]).code is Code.UNKNOWN_NUMBER
+
+
+def undo(node: Node, digest: str) -> None:
+    """Let the authority annul what a source said."""
     undone = {"effective_at": TODAY.isoformat(), "digest": digest, "instrument": "复议决定"}
     assert accepted(node.register.say(AUTHORITY, "decision.annulled", digest, undone))
-    node.register.decide_all()
     while node.register.worker.step():
         pass
-    assert node.answer(codes[0]).code is Code.UNKNOWN_NUMBER
 
 
 def test_a_large_set_comes_in_pieces_and_goes_on_where_it_stopped(node: Node) -> None:
@@ -454,6 +458,9 @@ def test_serials_are_signed_as_a_job_and_one_entry_stands_for_all(node: Node) ->
     while node.signer.step():
         pass
     assert node.ask("GET", f"/v1/code-sets/{digest}", None)[1]["job"]["commitment"] == job["commitment"]
+    undo(node, asked["run"])
+    for text in (rows[6]["url"], rows[6]["url"].partition("?")[0]):
+        assert node.answer(text).code is Code.UNKNOWN_NUMBER, "a signature makes no set of one that is undone"
 
 
 def test_an_authorization_that_has_ended_gets_no_tokens(node: Node) -> None:

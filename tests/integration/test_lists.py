@@ -331,6 +331,7 @@ class Units:
     chain: Chain
     serials: tuple[str, ...]
     typed: str
+    announced: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         register, self.number, self.mark_no = self.chain.register, self.chain.issue("coded"), f"MK-{a_number()}"
@@ -341,7 +342,9 @@ class Units:
         for codes, how in ((self.serials, serial), ((self.typed,), {"rule_version": "2024"})):
             said = {"effective_at": ago(10), "mark_no": self.mark_no, "product": "A1", "quantity": len(codes)}
             said |= {"digest": set_digest(sorted(codes))} | how
-            assert accepted(register.say(BODY, "mark.codes_issued", self.number, said))
+            decided = register.say(BODY, "mark.codes_issued", self.number, said)
+            assert accepted(decided)
+            self.announced.append(decided["digest"])
             with transaction(register.connection) as cur:
                 assert code_sets.take_whole(cur, BODY, sorted(codes), tokens=False).stored
 
@@ -353,8 +356,17 @@ class Units:
             (name,), public = code_sets.named(cur, BODY, self.mark_no, [code], gtin)
         said = {"effective_at": effective_at, "mark_no": self.mark_no, "code": name, "reason": "V01"}
         said |= {"public_hash": public[0]} if public and not bare else {}
-        assert accepted(self.chain.register.say(BODY, "mark.code_voided", self.number, said))
+        self.voided = self.chain.register.say(BODY, "mark.code_voided", self.number, said)
+        assert accepted(self.voided)
         return said.get("public_hash", "")
+
+    def undo(self, digest: str) -> None:
+        """Let the authority annul what a source said."""
+        undone = {"effective_at": TODAY.isoformat(), "digest": digest, "instrument": "复议决定"}
+        assert accepted(self.chain.register.say(AUTHORITY, "decision.annulled", digest, undone))
+        while self.chain.register.worker.step():
+            pass
+        self.chain.come_round()
 
     def offline(self, serial: str) -> tuple[Code, Why | None]:
         """What a reader answers who has fetched the lists and scans the serial's printed code."""
@@ -397,6 +409,16 @@ def test_a_voided_code_is_known_offline_and_the_others_of_its_run_stand(chain: C
     chain.come_round()
     assert units.offline(other) == (Code.STATUS_UNKNOWN, Why.UNIT_UNTOLD)
     assert units.offline(one) == (Code.MARK_NOT_AUTHORIZED, None)
+
+
+def test_what_is_annulled_is_undone_offline_as_well(chain: Chain) -> None:
+    units = some_units(chain)
+    units.void(units.serials[0])
+    chain.come_round()
+    units.undo(units.voided["digest"])
+    assert units.offline(units.serials[0]) == (Code.VALID, None), "it was no code to void"
+    units.undo(units.announced[0])
+    assert units.offline(units.serials[0]) == (Code.CANCELLED, None), "nor was there such a set"
 
 
 def test_the_checker_finds_a_voided_code_that_is_not_named(chain: Chain) -> None:

@@ -8,8 +8,7 @@ CREATE TABLE list_voided (
 );
 CREATE INDEX list_voided_mark ON list_voided (mark_no);
 
--- From now on every list says so, even where it names none; certificates with voided codes are looked at once more.
+-- From now on every list says so, even where it names none; certificates with serials are looked at once more.
 UPDATE status_lists SET changed = true;
-UPDATE list_subjects SET turns_on = '1970-01-01' WHERE 'certificate/' || certificate_no IN (
-    SELECT key FROM records WHERE key LIKE 'certificate/%' AND state LIKE '%"voided":[{%'
-);
+UPDATE list_subjects SET turns_on = '1970-01-01'
+WHERE certificate_no IN (SELECT certificate_no FROM code_runs WHERE form = 'serial');
