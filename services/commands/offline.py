@@ -12,8 +12,8 @@ from services.domain.identifiers import CHINA, instant_text
 from services.marks.photo import LARGEST_FILE, codes_in
 from services.settings import Settings
 from services.verify.offline import OfflineAnswer, check
-from services.verify.scan_wording import BECAUSE, NEITHER, OFFLINE, SCAN, SILENT, WITHOUT_PRODUCT, Why
-from services.verify.wording import ANSWERS, LABELS, Code, Text
+from services.verify.scan_wording import BECAUSE, NEITHER, OFFLINE, SCAN, WITHOUT_PRODUCT, Why
+from services.verify.wording import ANSWERS, LABELS, SILENT, Code, Text
 
 
 def texts_in(path: Path) -> list[str]:

@@ -212,7 +212,7 @@ _SHOW = frozenset({Act.DISPLAY})
 _SHOWN = _Said("misuse", "{it}有效，可以展示证书和标志", "{It} is valid: certificate and mark may be shown")
 _NOT_SHOWN = _Said(
     "misuse",
-    "{day}{it}{standing}，不得展示或宣传证书和标志",
+    "{day}{it}处于{standing}状态，不得展示或宣传证书和标志",
     "On {day} {it} is {standing}: certificate and mark may not be shown or advertised",
 )
 _REVOKED = _Said(
@@ -458,7 +458,7 @@ _ATTESTS_NO_GOODS = (
         Allowed.NO,
         "misuse",
         _words(
-            "{day}{it}{standing}，不得以获证名义提供或宣传",
+            "{day}{it}处于{standing}状态，不得以获证名义提供或宣传",
             "On {day} {it} is {standing}: nothing may be offered or advertised as certified by it",
         ),
         frozenset({Reach.ORGANISATION}),

@@ -25,8 +25,8 @@ _V4_BITS, _V6_BITS = 24, 48
 
 class AskedTooOften(TooManyRequests):
     slug = "asked-too-often"
-    title = "More than one client may ask of this node at present"
-    zh = "查询次数超过单个客户端目前的限额"
+    title = "Your network has asked more often than this node allows at present"
+    zh = "来自您所在网络的查询过于频繁，超过了目前的限额"
 
     def __init__(self, wait: float) -> None:
         super().__init__("this is limited for each client", hint="wait as Retry-After says; numbers have more room")

@@ -130,7 +130,7 @@ def waiting(node: Node, href: str) -> Response:
     """The answer to who asks before it is there: to come again, at this address."""
     frame = node.frame(other_language=False)
     view = {"text": _TEXT[frame.language], "again": _AGAIN[frame.language], "href": href}
-    page = pages.rendered("waiting.html", view, _HEADING[frame.language], frame)
+    page = pages.rendered("waiting.html", frame, _HEADING[frame.language], v=view)
     response = node.html(page, frame, 202)
     response.headers["Refresh"] = f"{AGAIN_S}; url={href}"
     response.headers["Retry-After"] = str(AGAIN_S)

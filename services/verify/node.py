@@ -20,13 +20,14 @@ from services.verify.answer import Answer, decide
 from services.verify.as_json import as_json, code_on, dumps
 from services.verify.clients import Clients, may_pass
 from services.verify.looked_up import LookedUp
-from services.verify.pages import SILENT, Frame
+from services.verify.pages import Frame
 from services.verify.quick import COUNTED, cache_control, etag, shared_seconds
 from services.verify.read_model import Unreadable
 from services.verify.recognise import Question
 from services.verify.register import CannotSay, Directory, Register
 from services.verify.scan_store import ScanReader
-from services.verify.wording import HTML_LANG, LANGUAGES, Code, Note
+from services.verify.verdict_page import verdict_page
+from services.verify.wording import HTML_LANG, LANGUAGES, SILENT, Code, Language, Note
 
 HTML, JSON, LINKSET = "text/html", "application/json", "application/linkset+json"
 HSTS = ("Strict-Transport-Security", "max-age=31536000")
@@ -169,15 +170,15 @@ class Node:
             response, tagged = Response(content, content_type=JSON), content[: content.rindex(b',"checked_at"')]
         else:
             frame = self.frame(other_language=answer.code not in SILENT)
-            page, tagged = pages.verdict_page(answer, frame, self.settings.public_url, self.settings.registry_url)
+            page, tagged = verdict_page(answer, frame, self.settings.public_url, self.settings.registry_url)
             response = self.html(page, frame)
         return self.cached(response, answer, tagged)
 
-    def page_of(self, answer: Answer, language: str, explicit: bool) -> bytes:
+    def page_of(self, answer: Answer, language: Language, explicit: bool) -> bytes:
         """The page of a certificate's answer with places for the time of asking, as `respond` makes it."""
         other = "zh" if language == "en" else "en"
         frame = Frame(language, explicit, f"?lang={other}", answer.demonstration)
-        return pages.verdict_page(answer, frame, self.settings.public_url, self.settings.registry_url)[1]
+        return verdict_page(answer, frame, self.settings.public_url, self.settings.registry_url)[1]
 
     def html(self, page: bytes, frame: Frame, status: int = 200) -> Response:
         response = Response(page, status, content_type=f"{HTML}; charset=utf-8")
@@ -208,20 +209,20 @@ class Node:
         machine = request.path.startswith(MACHINE)
         if response.content_type == MEDIA_TYPE and not machine and wanted() == HTML:
             frame = self.frame(other_language=False)
-            page = self.html(pages.error_page(response.status_code, frame), frame, response.status_code)
+            page = self.html(pages.error_page(response.get_json(), frame), frame, response.status_code)
             for name, value in page.headers.items():
                 response.headers[name] = value
             response.set_data(page.get_data())
         return response
 
 
-def _language(text: str) -> str:
-    """`zh` or `en` of a language tag, empty for any other."""
+def _language(text: str) -> Language | None:
+    """The language of a tag, if it is one of ours."""
     primary = text.lower().partition("-")[0]
-    return primary if primary in LANGUAGES else ""
+    return next((one for one in LANGUAGES if one == primary), None)
 
 
-def accepted_language(accepted: LanguageAccept) -> str:
+def accepted_language(accepted: LanguageAccept) -> Language:
     """The first language that we have; Chinese where none is named, English for those who read neither."""
     for tag, quality in accepted:
         if quality > 0 and (tag == "*" or _language(tag)):

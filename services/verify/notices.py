@@ -19,6 +19,7 @@ from services.domain.notices import (
     most_urgent_first,
 )
 from services.verify.read_model import Stored
+from services.verify.wording import Language
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ def goods_of(certificate: Certificate, item: Item | None, **known: Any) -> Itera
 # --- in words and as JSON ----------------------------------------------------------------------------------
 
 
-def recall_scope(state: RecallState, language: str) -> str:
+def recall_scope(state: RecallState, language: Language) -> str:
     """Which goods are recalled, in words: model, batches, dates of manufacture."""
     english = language == "en"
     parts = []

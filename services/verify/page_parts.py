@@ -7,13 +7,12 @@ from functools import lru_cache
 
 from markupsafe import Markup, escape
 
-from services.verify.page_templates import ENVIRONMENTS
+from services.verify.page_templates import ENVIRONMENTS, dates_kept_whole
 from services.verify.story import Happening
+from services.verify.wording import Language
 
 _TO_ESCAPE = re.compile("[&<>'\"]")
 _CHINESE = re.compile("[\u3400-\u9fff]")
-_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}(?: [0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?")
-_WHOLE = r"<time>\g<0></time>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,34 +46,29 @@ class MayLine:
     word: str
 
 
-def rows_markup(rows: Sequence[FactRow], language: str) -> Markup:
+def rows_markup(rows: Sequence[FactRow], language: Language) -> Markup:
     """The summary list's rows."""
     return Markup("".join([_row(row, language) for row in rows]))  # noqa: S704  # every text went through _plain
 
 
-def history_markup(happenings: Sequence[Happening], language: str) -> Markup:
+def history_markup(happenings: Sequence[Happening], language: Language) -> Markup:
     """What happened, each as an entry of a list."""
     return Markup("".join([_happening(one, language) for one in happenings]))  # noqa: S704  # as above
 
 
-def lines_markup(text: str, language: str) -> Markup:
+def lines_markup(text: str, language: Language) -> Markup:
     """A text's lines, each ended."""
     return Markup("".join([f"{_said(line, language)}\n" for line in text.splitlines()]))  # noqa: S704  # as above
 
 
-def dated_markup(text: str) -> Markup:
-    """A sentence whose days stay whole where a line ends: a browser breaks a line after a hyphen."""
-    return Markup(_DAY.sub(_WHOLE, str(escape(text))))  # noqa: S704  # escaped, and marked up by us
-
-
 @lru_cache(maxsize=1024)  # certificates of a scheme and a standing have the same
-def may_markup(lines: tuple[MayLine, ...], language: str) -> Markup:
+def may_markup(lines: tuple[MayLine, ...], language: Language) -> Markup:
     """The table of what is allowed."""
     text = ENVIRONMENTS[language].get_template("may.html").render(lines=lines)
     return Markup(text)  # noqa: S704  # of a template that escapes
 
 
-def _row(row: FactRow, language: str) -> str:
+def _row(row: FactRow, language: Language) -> str:
     if row.items:
         told = f"<ul>{''.join([_line(line, language) for line in row.items])}</ul>"
     else:
@@ -82,31 +76,35 @@ def _row(row: FactRow, language: str) -> str:
         if row.tag:
             told += f' <span class="tag{f" {_plain(row.family)}" if row.family else ""}">{_plain(row.tag)}</span>'
         if row.sub:
-            told += f'<span class="sub">{_said(row.sub, language)}</span>'
+            told += _sub(row.sub, language)
     return f"<div><dt>{_plain(row.label)}</dt><dd>{told}</dd></div>\n"
 
 
-def _line(line: Line, language: str) -> str:
+def _line(line: Line, language: Language) -> str:
     told = _said(line.text, language)
     if line.href:
         told = f'<a href="{_plain(line.href)}">{told}</a>'
     if line.here:
         told += f' <span class="tag">{_plain(line.here)}</span>'
     if line.sub:
-        told += f'<span class="sub">{_said(line.sub, language)}</span>'
+        told += _sub(line.sub, language)
     return f"<li>{told}</li>"
 
 
-def _happening(one: Happening, language: str) -> str:
+def _happening(one: Happening, language: Language) -> str:
     day, told = _plain(one.day), _said(one.text, language)
     if one.undone:
         told = f'<s>{told}</s> <span class="tag">{_plain(one.undone)}</span>'
     if one.recorded:
-        told += f'<span class="sub">{_DAY.sub(_WHOLE, _said(one.recorded, language))}</span>'
+        told += _sub(one.recorded, language)
     return f'<li><time datetime="{day}">{day}</time>{told}</li>\n'
 
 
-def _said(text: str, language: str) -> str:
+def _sub(text: str, language: Language) -> str:
+    return f'<span class="sub">{dates_kept_whole(_said(text, language))}</span>'
+
+
+def _said(text: str, language: Language) -> str:
     """As the filter `said` of the templates."""
     if language == "en" and _CHINESE.search(text):
         return f'<span lang="zh-CN">{_plain(text)}</span>'

@@ -14,20 +14,21 @@ from markupsafe import Markup, escape
 
 from services import chart
 from services.verify.story import SHOWN
-from services.verify.wording import HTML_LANG, LABELS, LANGUAGES, Family
+from services.verify.wording import HTML_LANG, LABELS, LANGUAGES, Family, Language
 
 FOLDER = Path(__file__).parent / "templates"
 STYLE = (FOLDER / "page.css").read_text(encoding="utf-8").replace("\n", "")
 
 _CONSTANT = re.compile(r"\{\{ (?:label\.(?P<label>[a-z0-9_]+)|(?P<other>colon|css|html_lang)) \}\}")
 _MARKUP = re.compile(r"\{[{%#]")
+_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}(?: [0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?")
 _CHINESE = re.compile("[\u3400-\u9fff]")
 
 
 class _Filled(FileSystemLoader):
     """Reads templates and writes a language's constants into them, before they are compiled."""
 
-    def __init__(self, language: str) -> None:
+    def __init__(self, language: Language) -> None:
         super().__init__(FOLDER)
         self._others = {"colon": escape(LABELS["colon"][language]), "css": STYLE, "html_lang": HTML_LANG[language]}
         self._language = language
@@ -42,14 +43,23 @@ class _Filled(FileSystemLoader):
         return found[0] if _MARKUP.search(text) else text  # text that would be read as a template stays what it is
 
 
-def _said(text: str, language: str) -> str:
+def said(text: str, language: Language) -> str:
     """Data that stays Chinese on an English page, marked as such for screen readers and hyphenation."""
     if language == "en" and _CHINESE.search(text):
         return Markup('<span lang="zh-CN">{}</span>').format(text)
     return text
 
 
-def _environment(language: str) -> Environment:
+def dates_kept_whole(markup: str) -> str:
+    """The same with each date in an element of its own: a browser breaks a line after a hyphen."""
+    return _DAY.sub(r"<time>\g<0></time>", markup)
+
+
+def _dated(text: str) -> Markup:
+    return Markup(dates_kept_whole(str(escape(text))))  # noqa: S704  # escaped, and marked up by us
+
+
+def _environment(language: Language) -> Environment:
     environment = Environment(
         loader=_Filled(language),
         autoescape=True,
@@ -58,7 +68,7 @@ def _environment(language: str) -> Environment:
         undefined=StrictUndefined,
         auto_reload=False,  # else every page asks the disk whether its templates have changed
     )
-    environment.filters["said"] = _said
+    environment.filters |= {"said": said, "dated": _dated}
     icon = environment.from_string('{% from "parts.html" import icon %}{{ icon(family) }}')
     environment.globals |= {
         "shown": SHOWN,

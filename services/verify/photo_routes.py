@@ -18,10 +18,10 @@ from services.verify.as_json import as_json, dumps
 from services.verify.clients import must_wait
 from services.verify.later import Later, NotKept, waiting
 from services.verify.node import HTML, Node, wanted
-from services.verify.pages import SILENT, Frame
+from services.verify.pages import Frame
 from services.verify.recognise import Question, recognise
 from services.verify.typed import typed_or_answered
-from services.verify.wording import LABELS, LANGUAGES, SEVERAL, Code, Family, Text, wording
+from services.verify.wording import LABELS, LANGUAGES, SEVERAL, SILENT, Code, Family, Text, wording
 from services.web import Blueprint
 
 PER_MINUTE, AT_ONCE = 20, 6
@@ -164,7 +164,7 @@ def _page(answers: list[Answer], frame: Frame) -> bytes:
         explanation=_EACH[language],
         codes=[_code(answer, n, frame) for n, answer in enumerate(answers, 1)],
     )
-    return pages.rendered("photo.html", view, SEVERAL.title[language], frame)
+    return pages.rendered("photo.html", frame, SEVERAL.title[language], v=view)
 
 
 def _code(answer: Answer, n: int, frame: Frame) -> _Code:

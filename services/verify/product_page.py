@@ -1,7 +1,7 @@
 """The page of one holder's product over all its bodies: who certified it, how each stands, what each has assessed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from services.domain.identifiers import instant_text
@@ -10,16 +10,18 @@ from services.verify import pages
 from services.verify.answer import Answer
 from services.verify.pages import Frame, certificate_path
 from services.verify.timed_page import beijing
-from services.verify.wording import ANSWERS, LABELS, SEVERAL, VERDICT, Code, Family, Note, Text, wording
+from services.verify.verdict_page import coverage_lines
+from services.verify.wording import ANSWERS, LABELS, SEVERAL, VERDICT, Code, Family, Note, Text, Wording, wording
 
 _ATTRIBUTES = Text("绿色属性，各为其认证机构所评价", "What was assessed, each by its certification body")
 _ATTRIBUTE = Text("属性", "Attribute")
 _VALUE = Text("数值", "Value")
-_ONE = Text(
+_SEVERAL_BODIES = Text(
     "同一产品由下列机构分别认证，各项属性各自有效。请核对品牌、型号是否与手中商品一致。",
     "The bodies below have each certified this product, and each attribute is its own body's word. Check that brand "
     "and model match the item in your hand.",
 )
+_EACH = Text("各证书的状态见下。", "How each certificate stands is said below.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class _View:
     word: str
     title: str
     explanation: str
+    next_step: str
+    code: str
     uscc: str
     checked_iso: str
     checked_at: str
@@ -75,44 +79,51 @@ def product_page(
     language = frame.language
     products = [_product(one, frame) for one in document["products"]]
     if len(products) == 1:
-        worded = wording(Code(document["code"]), ())
-        title, family, text = worded.title, worded.family, worded.explanation
-        if worded.family is Family.YES:
-            text = _ONE
-        elif "{" in text.zh:
-            text = Text("各机构的证书状态见下。", "How each body's certificate stands is said below.")
+        worded = _worded(document["products"][0])
+        if len(products[0].certificates) > 1 and worded.family is Family.YES:
+            worded = replace(worded, explanation=_SEVERAL_BODIES)
+        elif "{" in worded.explanation.zh:  # what only one certificate's page can fill in
+            worded = replace(worded, explanation=_EACH)
     else:
         worded = SEVERAL if products else ANSWERS[Code.UNKNOWN_NUMBER]
-        title, family, text = worded.title, worded.family, worded.explanation
+    title = worded.title[language]
     as_of = beijing(answer.as_of) if answer.as_of else LABELS["no_data"][language]
     view = _View(
-        family=family.value,
-        word=VERDICT[family][language],
-        title=title[language],
-        explanation=text[language].format_map({"as_of": as_of}),
+        family=worded.family.value,
+        word=VERDICT[worded.family][language],
+        title=title,
+        explanation=worded.explanation[language].format(as_of=as_of),
+        next_step=worded.next_step[language],
+        code=document["code"] or "",
         uscc=document["uscc"],
         checked_iso=instant_text(answer.checked_at),
         checked_at=beijing(answer.checked_at),
         as_of=as_of,
         products=products,
-        coverage=pages.coverage_lines(told, language) if not products else (),
+        coverage=coverage_lines(told, language) if not products else (),
         attributes=_ATTRIBUTES[language],
         attribute=_ATTRIBUTE[language],
         value=_VALUE[language],
     )
-    return pages.rendered("product.html", view, f"{title[language]} – {document['model']}", frame)
+    return pages.rendered("product.html", frame, f"{title} – {document['model']}", v=view)
+
+
+def _worded(one: dict[str, Any]) -> Wording:
+    """A product's answer, or a certificate's, as the catalogue words it."""
+    return wording(Code(one["code"]), tuple(Note(note) for note in one["notes"]))
 
 
 def _product(one: dict[str, Any], frame: Frame) -> _Product:
     language = frame.language
     bodies = {c["certificate_no"]: (c["body"] or {}).get("name") or "–" for c in one["certificates"]}
+    worded = _worded(one)
     return _Product(
         name=one["name"] or "",
         model=one["model"],
         scheme=one["scheme_name"][language] if one["scheme_name"] else one["scheme"],
         holder=one["holder"],
-        title=one["title"][language],
-        family=wording(Code(one["code"]), ()).family.value,
+        title=worded.title[language],
+        family=worded.family.value,
         certificates=[_certificate(c, bodies[c["certificate_no"]], frame) for c in one["certificates"]],
         attributes=[
             _Attribute(
@@ -127,7 +138,7 @@ def _product(one: dict[str, Any], frame: Frame) -> _Product:
 
 def _certificate(c: dict[str, Any], body: str, frame: Frame) -> _Certificate:
     language = frame.language
-    worded = wording(Code(c["code"]), tuple(Note(note) for note in c["notes"]))
+    worded = _worded(c)
     until = c["valid_until"] or LABELS["no_end"][language]
     return _Certificate(
         number=c["certificate_no"],

@@ -66,6 +66,7 @@ def _product(group: list[tuple[Found, Item]], directory: Directory, day: date) -
         "name": first.certificate.product.name if first.certificate.product else None,
         "holder": first.certificate.holder.name,
         "code": best.code.value,
+        "notes": [note.value for note in best.notes],
         "title": {"zh": text.zh, "en": text.en},
         "certificates": [_certificate(found, one, directory, day) for found, _, one in judged],
         "attributes": [

@@ -28,10 +28,11 @@ from services.verify.answer import Answer
 from services.verify.as_json import as_json, dumps
 from services.verify.later import Later, NotKept, waiting
 from services.verify.node import Node
-from services.verify.pages import Frame, Receipt, certificate_path
+from services.verify.pages import Frame, certificate_path
 from services.verify.receipt_press import read_frame, write_frame
 from services.verify.recognise import Question, of_certificate, recognise
-from services.verify.wording import Code, Family, wording
+from services.verify.verdict_page import Receipt, verdict_page
+from services.verify.wording import SILENT, Code, Family, Language, wording
 from services.web import Blueprint
 
 LONGEST = 200_000
@@ -124,7 +125,7 @@ def _receipt(node: Node, press: "Press", later: Later, question: Question) -> Re
     return response
 
 
-def _key(answer: Answer, language: str) -> str:
+def _key(answer: Answer, language: Language) -> str:
     """One for each answer that would be another receipt, the time of asking apart."""
     revision = answer.found.revision if answer.found else None
     told = (_path(answer), answer.question.text, answer.code, answer.notes, revision, answer.day.isoformat(), language)
@@ -134,7 +135,7 @@ def _key(answer: Answer, language: str) -> str:
 def _begin(node: Node, press: "Press", later: Later, key: str, answer: Answer, frame: Frame) -> None:
     content = dumps(as_json(answer))
     url = node.settings.public_url + _path(answer)
-    html, _ = pages.verdict_page(
+    html, _ = verdict_page(
         answer,
         frame,
         node.settings.public_url,
@@ -152,7 +153,7 @@ def _path(answer: Answer) -> str:
     if answer.certificate is not None and asked.gtin is None:
         return certificate_path(answer.certificate.certificate_no)
     text = asked.gtin or asked.number or ""
-    return f"/?q={quote(text, safe='')}" if text and answer.code not in pages.SILENT else "/"
+    return f"/?q={quote(text, safe='')}" if text and answer.code not in SILENT else "/"
 
 
 def _code(url: str) -> Markup:

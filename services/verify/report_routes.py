@@ -257,7 +257,6 @@ def _state(
         state=state,
         problem=problem,
         secret=secret,
-        tongue="en" if frame.language == "en" else "zh",
     )
 
 

@@ -114,7 +114,6 @@ REPORT: dict[str, Text] = {
     ),
     "sure": Text("确认删除，不能恢复", "Yes, delete it; it cannot be brought back"),
     "forgotten": Text("所填内容已于{day}删除。", "What was written was deleted on {day}."),
-    "link_here": Text("在线反映问题", "Report a problem online"),
 }
 
 SHANGHAI: dict[str, Text] = {

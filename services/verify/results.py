@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from markupsafe import Markup
+
 from services.domain.identifiers import instant_text
 from services.domain.scheme import SchemeRules
 from services.verify import pages
+from services.verify.page_templates import said
 from services.verify.pages import Frame, certificate_path
 from services.verify.search import By, Hit, Hits
 from services.verify.search_wording import (
@@ -21,7 +24,8 @@ from services.verify.search_wording import (
     ORDER,
 )
 from services.verify.timed_page import beijing
-from services.verify.wording import LABELS, VERDICT, Family, Note
+from services.verify.verdict_page import coverage_lines
+from services.verify.wording import BODY_WORD, LABELS, VERDICT, Family, Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +77,19 @@ def results_page(hits: Hits, by: By | None, schemes: dict[str, SchemeRules | Non
         family=worded.family.value,
         word=VERDICT[worded.family][language] if worded.family is not Family.INPUT else LABELS["several"][language],
         title=worded.title[language],
-        explanation=worded.explanation[language].format(asked=shown, as_of=as_of),
+        explanation=Markup.escape(worded.explanation[language]).format(asked=said(shown, language), as_of=as_of),
         next_step=worded.next_step[language],
         checked_iso=instant_text(hits.checked_at),
         checked_at=beijing(hits.checked_at),
         as_of=as_of,
         items=[_shown(hit, schemes.get(hit.scheme), frame) for hit in hits.items],
-        coverage=pages.coverage_lines(hits.coverage, language),
+        coverage=coverage_lines(hits.coverage, language),
         order=ORDER[language],
         more=MORE[language] if hits.more else "",
         links=list(_links(hits, by, frame)),
         typed=hits.asked,
     )
-    return pages.rendered("results.html", view, worded.title[language], frame)
+    return pages.rendered("results.html", frame, worded.title[language], v=view)
 
 
 def _shown(hit: Hit, rules: SchemeRules | None, frame: Frame) -> Shown:
@@ -99,9 +103,9 @@ def _shown(hit: Hit, rules: SchemeRules | None, frame: Frame) -> Shown:
         title=hit.head["title"][language],
         family=hit.head["family"],
         product=f"{LABELS['service_scope'][language]}{colon}{hit.product}" if hit.is_scope else hit.product,
-        scheme=rules["name"]["en" if language == "en" else "zh"] if rules else hit.scheme,
+        scheme=rules["name"][language] if rules else hit.scheme,
         holder=hit.holder,
-        body=f"{body} ({pages.body_word('disqualified', language)})" if disqualified else body,
+        body=f"{body} ({BODY_WORD['disqualified'][language]})" if disqualified else body,
         match=f"{IN_WORD[hit.found_in][language]}{colon}{MATCH_WORD[hit.match][language]}",
     )
 

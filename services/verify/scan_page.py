@@ -59,7 +59,7 @@ def scan_page(frame: Frame, made: Scanner) -> bytes:
         wasm_integrity=made.files[_WASM].integrity if made.reader else "",
         say=SimpleNamespace(**{name: text[language] for name, text in SCAN.items()}),
     )
-    return pages.rendered("scan.html", view, SCAN["title"][language], frame, robots="index")
+    return pages.rendered("scan.html", frame, SCAN["title"][language], "index", v=view)
 
 
 @cache

@@ -6,8 +6,7 @@ from services.verify.wording import (
     ANSWERS,
     HTML_LANG,
     LABELS,
-    SUSPENSION_OVERDUE,
-    SUSPENSION_PLANNED,
+    SILENT,
     SYSTEM_NEXT_STEP,
     VERDICT,
     Code,
@@ -43,7 +42,7 @@ BECAUSE: dict[Why, Text] = {
         "本机尚无信任列表，请先联网更新。", "There is no trust list on this device yet; update it online first."
     ),
     Why.TRUST_LIST_EXPIRED: Text(
-        "本机的信任列表已过期，请联网更新。", "The trust list on this device has run out; update it online."
+        "本机的信任列表已过期，请联网更新。", "The trust list on this device has expired; update it online."
     ),
     Why.CLOCK_BEHIND: Text(
         "本机时钟早于列表的签发时间，请校准时钟。", "This device's clock is behind the lists; set it right."
@@ -70,7 +69,7 @@ BECAUSE: dict[Why, Text] = {
     ),
     Why.STATUS_LIST_EXPIRED: Text(
         "签名有效，但本机的状态列表已过期，请联网更新。",
-        "The signature holds, but the status list on this device has run out; update it online.",
+        "The signature holds, but the status list on this device has expired; update it online.",
     ),
     Why.UNIT_UNTOLD: Text(
         "签名有效，但凭本机的状态列表不能得知这一个单件码是否已单独作废，请联网查询。",
@@ -148,8 +147,6 @@ SCAN: dict[str, Text] = {
     "photo_unreadable": Text("这个文件不能作为图片打开。", "This file cannot be opened as an image."),
     "photo_too_large": Text("图片过大，请选择较小的照片。", "The image is too large; choose a smaller photo."),
     "several": Text("图中有 {n} 个二维码，逐一列出：", "There are {n} codes in the picture, one by one:"),
-    "offline_answer": Text("离线验证", "Checked on this device"),
-    "online_answer": Text("联网查询", "Looked up online"),
     "online_wins": Text(
         "联网结果较新，以联网结果为准；离线验证为“{title}”。",
         "The answer online is newer and counts; on this device it was “{title}”.",
@@ -180,7 +177,7 @@ SCAN: dict[str, Text] = {
     "status_age": Text(
         "第 {id} 号，{iat} 签发（{age}前），有效至 {exp}", "no. {id}, issued {iat} ({age} ago), until {exp}"
     ),
-    "ran_out": Text("已过期", "run out"),
+    "ran_out": Text("已过期", "expired"),
     "none_yet": Text("尚无", "none yet"),
     "not_asked": Text("未用到", "not needed for this answer"),
     "status_lists_of": Text("状态列表", "Status lists"),
@@ -205,13 +202,7 @@ SCAN: dict[str, Text] = {
     "front": Text("去首页输入编号", "Type a number on the front page"),
 }
 
-SILENT = (Code.BAD_SIGNATURE, Code.UNKNOWN_SIGNER, Code.UNREADABLE, Code.IMPOSTOR_HOST)
-"""Codes after which nothing of the scanned text is shown, not even in a link (as on the pages)."""
-
-_FROM_THE_CATALOGUE = (
-    *("and", "answer", "next", "checked_at", "beijing", "code", "colon", "from_to", "no_end", "details", "product"),
-    *("trademark", "models", "service_scope", "holder", "validity"),
-)
+_FROM_THE_CATALOGUE = ("answer", "next", "checked_at", "beijing", "colon", "from_to", "no_end")
 
 
 def exported() -> dict[str, object]:
@@ -224,8 +215,7 @@ def exported() -> dict[str, object]:
         code.value: {
             "family": worded.family.value,
             "title": both(worded.title),
-            "explanation": both(worded.explanation),
-            "offline": both(OFFLINE.get(code, worded.explanation)),
+            "explanation": both(OFFLINE.get(code, worded.explanation)),
             "next_step": both(worded.next_step),
         }
         for code, worded in ANSWERS.items()
@@ -234,7 +224,6 @@ def exported() -> dict[str, object]:
         "answers": answers,
         "because": {why.value: both(text) for why, text in BECAUSE.items()},
         "neither": both(NEITHER),
-        "until": {"planned": both(SUSPENSION_PLANNED), "overdue": both(SUSPENSION_OVERDUE)},
         "silent": sorted(code.value for code in SILENT),
         "without_product": both(WITHOUT_PRODUCT),
         "without_product_next": both(SYSTEM_NEXT_STEP),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from services.verify.look_alike import SAME_PAIRS, SAME_SHAPE
 from services.verify.scan_wording import SCAN, exported
-from services.verify.wording import HTML_LANG, LABELS, LANGUAGES
+from services.verify.wording import HTML_LANG, LABELS, LANGUAGES, Language
 
 _FOLDER = Path(__file__).parent / "scan"
 PACKAGES = Path(sys.prefix) / "share" / "certmark" / "node_modules"
@@ -129,7 +129,7 @@ def _hashed(content: bytes, algorithm: str) -> str:
     return f"{algorithm}-{base64.b64encode(hashlib.new(algorithm, content).digest()).decode('ascii')}"
 
 
-def _manifest(language: str) -> dict[str, object]:
+def _manifest(language: Language) -> dict[str, object]:
     return {
         "id": "/scan",
         "name": f"{SCAN['title'][language]} – {LABELS['site'][language]}",

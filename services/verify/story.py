@@ -11,7 +11,7 @@ from services.domain.unit_code import VOIDED
 from services.events.record import Recorded
 from services.verify.answer import Answer
 from services.verify.register import Found
-from services.verify.wording import HISTORY, LABELS, NO_REASON, SUSPENSION_OVERDUE, SUSPENSION_PLANNED
+from services.verify.wording import HISTORY, LABELS, NO_REASON, SUSPENSION_OVERDUE, SUSPENSION_PLANNED, Language
 
 SHOWN = 12
 """What a page shows at once; the rest is behind a fold."""
@@ -45,7 +45,7 @@ class Happening:
     undone: str = ""
 
 
-def story(answer: Answer, language: str) -> list[Happening]:
+def story(answer: Answer, language: Language) -> list[Happening]:
     """Newest first. Of a record that has no history, what its state alone tells."""
     found = answer.found
     assert found is not None
@@ -73,7 +73,7 @@ def _plain(day: date, text: str) -> tuple[date, Happening]:
 # --- from what was recorded ---------------------------------------------------------------------------------
 
 
-def _told(found: Found, entry: Recorded, answer: Answer, language: str) -> tuple[date, Happening]:
+def _told(found: Found, entry: Recorded, answer: Answer, language: Language) -> tuple[date, Happening]:
     certificate = found.certificate
     day = entry.effective_at or civil_day(entry.recorded_at)
     at = entry.recorded_at.astimezone(CHINA).isoformat(" ", "minutes")[:16]
@@ -87,7 +87,7 @@ def _told(found: Found, entry: Recorded, answer: Answer, language: str) -> tuple
     return day, Happening(day.isoformat(), _words(certificate, entry, day, language), recorded, undone)
 
 
-def _words(certificate: Certificate, entry: Recorded, day: date, language: str) -> str:
+def _words(certificate: Certificate, entry: Recorded, day: date, language: Language) -> str:
     name = entry.type.removeprefix("certmark.").removesuffix(".v1")
     kind = _STATUS_OF.get(name, name)
     if kind not in HISTORY:
@@ -118,7 +118,7 @@ def _intervals(certificate: Certificate) -> Iterator[StatusInterval]:
 # --- from the state alone ------------------------------------------------------------------------------------
 
 
-def _from_state(certificate: Certificate, language: str) -> Iterator[tuple[date, Happening]]:
+def _from_state(certificate: Certificate, language: Language) -> Iterator[tuple[date, Happening]]:
     for passed in certificate.surveillances:
         yield _plain(passed, HISTORY["surveillance"][language])
     renewals = [*(period.issued_on for period in certificate.periods), certificate.issued_on][1:]
@@ -128,7 +128,7 @@ def _from_state(certificate: Certificate, language: str) -> Iterator[tuple[date,
         yield _plain(interval.since, _status_words(certificate, interval, number == 0, language))
 
 
-def _status_words(certificate: Certificate, interval: StatusInterval, first: bool, language: str) -> str:
+def _status_words(certificate: Certificate, interval: StatusInterval, first: bool, language: Language) -> str:
     kind = interval.status.value
     if interval.status is Status.ACTIVE:
         kind = ("declared" if certificate.declaration else "issued") if first else "resumed"
@@ -146,7 +146,7 @@ def _status_words(certificate: Certificate, interval: StatusInterval, first: boo
 # --- reasons and ends in words -------------------------------------------------------------------------------
 
 
-def reason_text(code: str | None, language: str) -> str:
+def reason_text(code: str | None, language: Language) -> str:
     """A reason code in words, the code behind it."""
     if not code:
         return NO_REASON[language]
@@ -154,7 +154,7 @@ def reason_text(code: str | None, language: str) -> str:
     return f"{en if language == 'en' else zh} ({code})"
 
 
-def until_clause(interval: StatusInterval, day: date, language: str) -> str:
+def until_clause(interval: StatusInterval, day: date, language: Language) -> str:
     if interval.until is None:
         return ""
     sentence = SUSPENSION_PLANNED if day <= interval.until else SUSPENSION_OVERDUE

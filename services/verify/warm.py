@@ -21,14 +21,14 @@ from services.verify.quick import COUNTED, MOMENT_S, PLAIN_NUMBER, cache_control
 from services.verify.read_model import Meta, Stored, Unreadable, certificate_key
 from services.verify.register import Directory, Found, Register
 from services.verify.timed_page import TimedPage, beijing
-from services.verify.wording import HTML_LANG
+from services.verify.wording import HTML_LANG, Language
 
 MOST = 2000
 """Pages that are kept by one process, of some 2 to 15 kB each."""
 
 _Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-_Render = Callable[[Answer, str, bool], bytes]
-_QUERIES = {"": "", "lang=zh": "zh", "lang=en": "en"}
+_Render = Callable[[Answer, Language, bool], bytes]
+_QUERIES: dict[str, Language | None] = {"": None, "lang=zh": "zh", "lang=en": "en"}
 """Queries of plain pages, and the language that the address names."""
 
 
@@ -64,7 +64,7 @@ class _Mine:
     """What one thread has. `shapes` are by language and whether the address names it, as of `shapes_of`."""
 
     register: Register
-    pages: dict[tuple[str, str, str], _Kept] = field(default_factory=dict)
+    pages: dict[tuple[str, Language | None, Language], _Kept] = field(default_factory=dict)
     moment: _Moment | None = None
     shapes: dict[tuple[str, bool], PageShapes] = field(default_factory=dict)
     shapes_of: tuple[str, int, date] = ("", 0, date.min)
@@ -85,7 +85,7 @@ class WarmPath:
         stale_after: timedelta,
         headers: Iterable[tuple[str, str]],
         clock: Callable[[], datetime],
-        language: Callable[[LanguageAccept], str],
+        language: Callable[[LanguageAccept], Language],
         has_to_wait: Callable[[dict[str, Any]], bool],
         render: _Render,
     ) -> None:
@@ -181,7 +181,9 @@ class WarmPath:
         )
         return mine.moment
 
-    def _kept_anew(self, mine: _Mine, moment: _Moment, number: str, language: str, named: str) -> _Kept | None:
+    def _kept_anew(
+        self, mine: _Mine, moment: _Moment, number: str, language: Language, named: Language | None
+    ) -> _Kept | None:
         try:
             stored = mine.register.model.record_now(certificate_key(number))
             if stored is None:
@@ -192,7 +194,7 @@ class WarmPath:
         tagged = page.tagged
         return _Kept(stored.revision, moment.version, page, etag_of(zlib.crc32(tagged), len(tagged)))
 
-    def _page(self, mine: _Mine, moment: _Moment, stored: Stored, language: str, explicit: bool) -> TimedPage:
+    def _page(self, mine: _Mine, moment: _Moment, stored: Stored, language: Language, explicit: bool) -> TimedPage:
         directory, day = moment.directory, moment.day
 
         def render(found: Found, as_of: datetime) -> bytes:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 
 class Family(StrEnum):
@@ -48,8 +49,9 @@ class Note(StrEnum):
     ALERT = "alert"
 
 
-LANGUAGES = ("zh", "en")
-HTML_LANG = {"zh": "zh-CN", "en": "en"}
+Language = Literal["zh", "en"]
+LANGUAGES: tuple[Language, ...] = ("zh", "en")
+HTML_LANG: dict[Language, str] = {"zh": "zh-CN", "en": "en"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,8 @@ ANSWERS: dict[Code, Wording] = {
         Family.NO,
         Text("证书已注销", "Cancelled"),
         Text(
-            "于{since}注销({reason})。注销不等于产品不合格。",
-            "Cancelled on {since} ({reason}); not by itself a failed product.",
+            "于{since}注销。原因：{reason}。注销不等于产品不合格。",
+            "Cancelled on {since}. Reason: {reason}. That is not by itself a failed product.",
         ),
         Text("请向商家索要新的证书编号。", "Ask the seller for the newer certificate."),
     ),
@@ -135,7 +137,7 @@ ANSWERS: dict[Code, Wording] = {
     Code.SUPERSEDED: Wording(
         Family.NO,
         Text("证书已更换", "Replaced"),
-        Text("已更换为新证书：", "It has been replaced by this newer certificate:"),
+        Text("已更换为新证书：", "It has been replaced by this newer certificate: "),
         Text("请查询新证书。", "Look up the new certificate."),
     ),
     Code.NOT_YET_VALID: Wording(
@@ -166,8 +168,8 @@ ANSWERS: dict[Code, Wording] = {
         Family.NO,
         Text("标志未获授权", "Mark not authorised"),
         Text(
-            "证书在，但目前未授权使用“{mark}”标志。",
-            "The certificate is there, but the “{mark}” mark may not be used at present.",
+            "证书在，但目前未授权使用“{mark}”。",
+            "The certificate is there, but “{mark}” may not be used at present.",
         ),
         _HOTLINE,
     ),
@@ -231,7 +233,7 @@ ANSWERS: dict[Code, Wording] = {
         Text("暂停销售使用", "Do not sell or use"),
         Text(
             "{recalled}：{recall_reason}，自{recalled_since}起停止销售和使用。{recall_text}",
-            "{recalled}: {recall_reason}. Not to be sold or used since {recalled_since}. {recall_text}",
+            "Concerns {recalled}: {recall_reason}. Not to be sold or used since {recalled_since}. {recall_text}",
         ),
         Text(
             "请停止使用，核对批次，凭下列公告向购买处要求退换；必要时拨打 12315。",
@@ -286,6 +288,9 @@ NOTED: dict[Note, Wording] = {
 
 NOTE_PRECEDENCE = (Note.POSSIBLE_COPY, Note.SELF_DECLARED, Note.SCOPE_LIMITED)
 
+SILENT = (Code.BAD_SIGNATURE, Code.UNKNOWN_SIGNER, Code.UNREADABLE, Code.IMPOSTOR_HOST)
+"""Codes after which nothing that the scanned code said is shown, not even in a link or a field."""
+
 BESIDE: dict[Note, Text] = {
     Note.SELF_DECLARED: Text(
         "由企业自行声明，非第三方认证。", "Declared by the company itself, not third-party certified."
@@ -301,7 +306,7 @@ BESIDE: dict[Note, Text] = {
     ),
     Note.POSSIBLE_COPY: Text("标志码疑被复制，请核对商品。", "The code may have been copied; compare the item."),
     Note.OVERDUE_SURVEILLANCE: Text(
-        "例行监督已过应完成日期({surveillance_due}),尚未收到结果。",
+        "例行监督应于{surveillance_due}前完成，尚未收到结果。",
         "The regular surveillance was due on {surveillance_due}; no result has been received yet.",
     ),
     Note.ALERT: Text("有消费警示与此产品有关。", "There is a consumer alert on this product."),
@@ -325,6 +330,13 @@ VOID_UNIT = Text(
     "此{unit}自{since}起作废。原因：{reason}。同批其他标志码不受影响。",
     "This {unit} has been void since {since}. Reason: {reason}. Others of the same run are not touched.",
 )
+MARK_SINCE = Text(
+    "该标志自{since}起{status}{until_clause}。原因：{reason}。",
+    " This mark: {status} since {since}{until_clause}. Reason: {reason}.",
+)
+MARK_SPAN = Text("该标志的授权期限：{mark_from}至{mark_until}。", " It is authorised from {mark_from} to {mark_until}.")
+"""What follows MARK_NOT_AUTHORIZED's sentence where the mark was ended, or its time is past or still to come."""
+
 DECLARATION_WITHDRAWN = Text("该自我声明已由企业撤回。", "The company has withdrawn this self-declaration.")
 SUSPENSION_PLANNED = Text("至{until}", " until {until}")
 SUSPENSION_OVERDUE = Text("，原定至{until}，期满后未见恢复", ", planned until {until} and not resumed since then")
@@ -399,7 +411,7 @@ HISTORY: dict[str, Text] = {
     "was_annulled": Text("已被撤销，不再作数", "annulled, no longer counts"),
     "was_corrected": Text("已更正", "corrected since"),
     "recorded": Text("{who} · 登记于{at}", "{who} · recorded {at}"),
-    "ahead": Text("(尚未到日期)", " (still ahead)"),
+    "ahead": Text("（尚未到日期）", " (still ahead)"),
 }
 
 ACT_WORD: dict[str, Text] = {
@@ -452,10 +464,9 @@ LABELS: dict[str, Text] = {
     "unit_void": Text("自{day}起作废", "void since {day}"),
     "hint": Text(
         "印在证书、包装或铭牌上；全角数字和空格可以照常输入。",
-        "Printed on certificate, packaging or plate; spaces are fine.",
+        "Printed on certificate, packaging or plate; spaces and full-width digits are fine.",
     ),
     "examples": Text("例如", "For example"),
-    "no_examples": Text("登记册目前没有数据。", "The register holds no data yet."),
     "demonstration": Text("演示数据：以下内容纯属虚构。", "Demonstration: the data is fictional."),
     "checked_at": Text("查询时间", "Checked at"),
     "as_of": Text("数据截至", "Data as of"),
@@ -469,7 +480,6 @@ LABELS: dict[str, Text] = {
     "asked": Text("查询内容", "You asked for"),
     "mark": Text("标志", "Mark"),
     "mark_no": Text("标志编号", "Mark number"),
-    "mark_standing": Text("标志状态", "Standing of the mark"),
     "standing": Text("证书状态", "Standing"),
     "scheme": Text("认证项目", "Scheme"),
     "holder": Text("证书持有人", "Holder"),
@@ -508,7 +518,7 @@ LABELS: dict[str, Text] = {
     "looked_up": Text("此码已查询{n}次，首次{time}。", "This code was looked up {n} times before, first on {time}."),
     "not_looked_up": Text("此码此前没有查询记录。", "No earlier look-up of this code is on record."),
     "recall_notice": Text("召回公告", "Recall notice"),
-    "alert_until": Text("{instrument}，至{until}", "{instrument}, until {until}"),
+    "alert_until": Text("（{instrument}，至{until}）", "({instrument}, until {until})"),
     "recorded": Text("登记于{recorded_at}（第 {seq} 条）", "recorded {recorded_at}, entry {seq}"),
     "event_digest": Text("事件摘要", "Event digest"),
     "earlier": Text("更早的{count}条", "{count} earlier entries"),
@@ -556,9 +566,8 @@ LABELS: dict[str, Text] = {
     "proof_token": Text(
         "此二维码的签名已用登记的标志密钥验证。", "This QR's signature was verified with a registered mark key."
     ),
-    "proof_command": Text("在任何电脑上可运行：", "On any computer you can run:"),
+    "proof_command": Text("在任何电脑上可运行：", "On any computer you can run: "),
     "qr": Text("标志二维码", "The mark's QR code"),
-    "qr_alt": Text("标志 {mark_no} 的二维码", "QR code of mark {mark_no}"),
     "report": Text("向 12315 反映时可复制", "To copy when reporting to 12315"),
     "print": Text(
         "也可用浏览器的“打印”保存本页。", "You can also use your browser's print function to keep this page."
@@ -566,6 +575,7 @@ LABELS: dict[str, Text] = {
     "other_language": Text("English", "中文"),
     "and": Text("、", ", "),
     "colon": Text("：", ": "),
+    "stop": Text("。", "."),
     "since": Text("自{since}起", "since {since}"),
     "first_issued": Text("首次发证", "First issued"),
     "details": Text("证书内容", "What the certificate says"),
@@ -585,9 +595,7 @@ LABELS: dict[str, Text] = {
         "读完即弃，不保存照片；最大 8 MB。", "It is read and thrown away, nothing of it is kept; 8 MB at most."
     ),
     "error_404": Text("没有这个页面", "Page not found"),
-    "error_404_text": Text(
-        "请检查网址，或在首页输入编号查询。", "Check the address, or look up a number on the front page."
-    ),
+    "error_404_text": Text("请检查网址，或输入编号查询。", "Check the address, or look up a number below."),
     "error_500": Text("系统出错", "Something went wrong here"),
     "error_500_text": Text(
         "故障已记录。不表示商品有问题，也不表示没有问题。", "It has been logged. This says nothing about any item."
@@ -597,11 +605,9 @@ LABELS: dict[str, Text] = {
         "请发送较小的图片，或输入编号查询。", "Send a smaller picture, or look up the number beside the code."
     ),
     "error_429": Text("查询过于频繁", "Too many at once"),
-    "error_429_text": Text(
-        "请稍候片刻再试；按编号查询不受影响。", "Wait a moment and try again; looking up a number still works."
-    ),
-    "error_400": Text("请求无法理解", "The request cannot be understood"),
-    "error_400_text": Text("请在首页输入编号查询。", "Look up a number on the front page."),
+    "error_429_text": Text("请稍候片刻再试。", "Wait a moment and try again."),
+    "error_400": Text("无法处理此请求", "This cannot be done"),
+    "error_400_text": Text("请输入编号查询。", "Look up a number below."),
     "error_501": Text("此处不能生成", "Cannot be made here"),
     "error_501_text": Text(
         "这台服务器缺少生成 PDF 所需的字体或程序库。请用浏览器打印或保存查询结果页面。",
@@ -621,6 +627,7 @@ LABELS: dict[str, Text] = {
     "navigation": Text("网站导航", "Pages of this site"),
     "nav_marks": Text("标志说明", "What marks mean"),
     "nav_bodies": Text("认证机构", "Certification bodies"),
+    "nav_report": Text("反映问题", "Report a problem"),
     "nav_stats": Text("统计", "Figures"),
     "nav_data": Text("开放数据", "Open data"),
     "nav_status": Text("数据状态", "State of the data"),

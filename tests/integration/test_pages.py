@@ -188,8 +188,7 @@ def cases(register: SealedRegister) -> list[Case]:
     stranger = SealedRegister()
     foreign = stranger.url(soap, item, "")
     stray_path = MarkPath.of_product("06909900123007")
-    nomark = next(c for c in special_certificates(register.now.date()) if c.certificate_no == "TEST-NOMARK-00001")
-    nomark = replace(nomark, marks=(replace(nomark.marks[0], products=nomark.marks[0].products),))
+    bottle = next(c for c in special_certificates(register.now.date()) if c.certificate_no == "TEST-VALID-000001")
     return [
         Case("valid_by_qr", genuine, ANSWERS[Code.VALID].title),
         Case("scope_limited", "/c/2023990703000117", NOTED[Note.SCOPE_LIMITED].title),
@@ -206,6 +205,7 @@ def cases(register: SealedRegister) -> list[Case]:
         Case("possible_copy", a_copy(register), NOTED[Note.POSSIBLE_COPY].title),
         Case("do_not_sell", "/c/TEST-RECALLED-01", ANSWERS[Code.DO_NOT_SELL].title),
         Case("alert", "/c/TEST-ALERTED-0001", NOTED[Note.SCOPE_LIMITED].title),
+        Case("out_of_scope", register.url(bottle, item, ""), ANSWERS[Code.OUT_OF_SCOPE].title),
         Case("unknown_number", "/c/2023990703999999", ANSWERS[Code.UNKNOWN_NUMBER].title),
         Case("malformed_number", f"/?q={quote('<b>证书?</b>')}", ANSWERS[Code.MALFORMED_NUMBER].title),
         Case("several", "/01/06909900126701", SEVERAL.title),

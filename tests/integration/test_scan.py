@@ -26,8 +26,19 @@ from services.marks.token import MarkClaims, MarkPath, mark_url, sign_token
 from services.marks.trust_list import LIST_LIFE, ROOT_LIFE, TrustList, bundle, list_payload, sign_document
 from services.marks.voided import packed
 from services.verify.scan_wording import BECAUSE, OFFLINE, SCAN, Why
-from services.verify.wording import ANSWERS, Code
-from tests.integration.test_pages import AXE, CHROMIUM, SHOTS, a_register, fill, free_port, serve, wait_for
+from services.verify.wording import ANSWERS, BESIDE, Code, Note
+from tests.integration.test_pages import (
+    AXE,
+    CHROMIUM,
+    COPIED,
+    SHOTS,
+    a_register,
+    fill,
+    free_port,
+    look_up_often,
+    serve,
+    wait_for,
+)
 from tests.sealed_register import SealedRegister
 from tests.trust import Roots
 
@@ -37,7 +48,7 @@ GTIN = "06909900127449"
 UNIT, VOID = MarkPath.of_product(GTIN, "A1B2C3"), MarkPath.of_product(GTIN, "A1B2C4")
 LIST = 3
 PLACES = {"TEST-VALID-000001": Status.VALID, "TEST-SUSPENDED-01": Status.SUSPENDED, "TEST-REVOKED-0001": Status.REVOKED}
-PLACES |= {"TEST-CANCELLED-01": Status.CANCELLED, "TEST-NOMARK-00001": Status.VALID}
+PLACES |= {"TEST-CANCELLED-01": Status.CANCELLED, "TEST-NOMARK-00001": Status.VALID, "SHB-P-2024-0031": Status.VALID}
 SCANNED_IN_MS = 50
 
 
@@ -99,6 +110,7 @@ def lists(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lists]:
     register.publish(f"list/{LIST}", state)
     register.heartbeat()
     fill(data, register)
+    look_up_often(data)
     node = serve(data, port)
     try:
         wait_for(made.url)
@@ -159,7 +171,7 @@ def typed(page: Page, text: str) -> None:
 def settled(page: Page, code: Code) -> None:
     """The answer, once the register was asked, too."""
     expect(page.locator(".answer")).to_have_attribute("data-code", code.value)
-    expect(page.locator(".answer .note")).to_have_count(1)
+    expect(page.locator(".answer .own")).to_have_count(1)
 
 
 def kept(page: Page) -> None:
@@ -193,7 +205,7 @@ def test_with_the_network_off_the_lists_decide_and_tell_their_age(browser: Brows
             assert page.title().startswith(ANSWERS[code].title.zh)
             expect(page.locator(".answer")).to_contain_text(f"M-{number}")
             expect(page.locator(".answer")).to_contain_text("5 分钟前")
-            expect(page.locator(".answer .note")).to_have_text(SCAN["online_failed"].zh)
+            expect(page.locator(".answer .own")).to_have_text(SCAN["online_failed"].zh)
         for number, path, code, said in (
             ("TEST-VALID-000001", UNIT, Code.VALID, ANSWERS[Code.VALID].explanation),
             ("TEST-VALID-000001", VOID, Code.MARK_NOT_AUTHORIZED, OFFLINE[Code.MARK_NOT_AUTHORIZED]),
@@ -252,18 +264,27 @@ def test_online_the_register_is_newer_and_wins(browser: Browser, lists: Lists) -
         typed(page, lists.code())
         # The list says valid; the register knows that this certificate is not for this product.
         expect(page.locator(".answer")).to_have_attribute("data-code", Code.OUT_OF_SCOPE.value)
-        expect(page.locator(".answer .note")).to_contain_text(ANSWERS[Code.VALID].title.zh)
+        expect(page.locator(".answer .own")).to_contain_text(ANSWERS[Code.VALID].title.zh)
         expect(page.locator(".answer .v")).to_have_class("v no")
         typed(page, lists.code(path=MarkPath.of_certificate("TEST-VALID-000001")))
         settled(page, Code.VALID)
-        expect(page.locator(".answer .note")).to_have_text(SCAN["online_agrees"].zh)
+        expect(page.locator(".answer .own")).to_have_text(SCAN["online_agrees"].zh)
         typed(page, "TEST-REVOKED-0001")
         settled(page, Code.REVOKED)
-        expect(page.locator(".answer .note")).to_have_text(SCAN["online_only"].zh)
-        page.route("**/v1/verify*", lambda route: route.abort())
+        expect(page.locator(".answer .own")).to_have_text(SCAN["online_only"].zh)
+        expect(page.locator(".answer .when code")).to_have_text(Code.REVOKED.value)
+        # What the page says beside the code counts, too: a copied code is no yes, a system's certificate no product's.
+        typed(page, lists.code("SHB-P-2024-0031", COPIED, mark_no="M-SHB-P-2024-0031"))
+        settled(page, Code.VALID)
+        expect(page.locator(".answer .v")).to_have_class("v cannot_say")
+        expect(page.locator(".answer .own")).to_contain_text(ANSWERS[Code.VALID].title.zh)
+        typed(page, "790826Q00031R0S")
+        expect(page.locator(".answer .v")).to_contain_text("不代表其产品通过认证")
+        expect(page.locator(".answer .note:not(.own)")).to_have_text(BESIDE[Note.BODY_DISQUALIFIED].zh)
+        page.route("**/?q=*", lambda route: route.abort())
         typed(page, lists.code("TEST-SUSPENDED-01"))
         settled(page, Code.SUSPENDED)
-        expect(page.locator(".answer .note")).to_have_text(SCAN["online_failed"].zh)
+        expect(page.locator(".answer .own")).to_have_text(SCAN["online_failed"].zh)
 
 
 def test_a_trust_list_that_is_rolled_back_or_forged_is_refused_and_said(browser: Browser, lists: Lists) -> None:
@@ -394,7 +415,7 @@ def test_every_family_can_be_read_by_everybody(browser: Browser, lists: Lists, l
         look(page, f"scan-{language}")
         for family, text in answers.items():
             typed(page, text)
-            expect(page.locator(".answer .note")).to_have_count(1)
+            expect(page.locator(".answer .own")).to_have_count(1)
             expect(page.locator(".answer .v")).to_have_class(f"v {family}")
             box = page.locator(".answer .v").bounding_box()
             assert box is not None

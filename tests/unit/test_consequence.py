@@ -280,7 +280,7 @@ def test_a_day_in_the_past_is_judged_as_it_was() -> None:
 
 def test_the_reason_names_the_day_and_the_standing() -> None:
     permit = asked(NOW_SUSPENDED, Act.DISPLAY)
-    assert permit.reason["zh"] == "2026-11-01证书暂停，不得展示或宣传证书和标志"
+    assert permit.reason["zh"] == "2026-11-01证书处于暂停状态，不得展示或宣传证书和标志"
     assert permit.reason["en"].startswith("On 2026-11-01 the certificate is suspended:")
 
 

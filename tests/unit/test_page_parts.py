@@ -8,6 +8,7 @@ from markupsafe import escape
 from services.verify.page_parts import FactRow, Line, MayLine, history_markup, lines_markup, may_markup, rows_markup
 from services.verify.page_templates import ENVIRONMENTS
 from services.verify.story import Happening
+from services.verify.wording import Language
 
 HOSTILE = "<b a=\"1\" c='2'>&amp;{{ label }}{% x %}"
 CHINESE = f"空调{HOSTILE}"
@@ -15,7 +16,7 @@ CHINESE = f"空调{HOSTILE}"
 
 @pytest.mark.parametrize("language", ENVIRONMENTS)
 @pytest.mark.parametrize("text", ["plain", HOSTILE, CHINESE])
-def test_no_text_becomes_markup(text: str, language: str) -> None:
+def test_no_text_becomes_markup(text: str, language: Language) -> None:
     shown = escape(text)
     said = ENVIRONMENTS[language].from_string("{{ text|said(language) }}").render(text=text)
     assert (said != shown) is (language == "en" and text == CHINESE)
@@ -36,7 +37,7 @@ def test_no_text_becomes_markup(text: str, language: str) -> None:
 
 
 @pytest.mark.parametrize("language", ENVIRONMENTS)
-def test_no_label_is_left_to_be_looked_up_in_the_verdict(language: str) -> None:
+def test_no_label_is_left_to_be_looked_up_in_the_verdict(language: Language) -> None:
     environment = ENVIRONMENTS[language]
     assert environment.loader is not None
     source, _, _ = environment.loader.get_source(environment, "verdict.html")

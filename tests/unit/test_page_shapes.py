@@ -10,13 +10,13 @@ import orjson
 import pytest
 
 from services.domain.certificate import Certificate, to_state
-from services.verify import pages
 from services.verify.answer import answer_of
 from services.verify.page_shapes import PageShapes, _Day, _Reckoned, take_out
 from services.verify.pages import Frame
 from services.verify.read_model import certificate_key
 from services.verify.register import Found, Register, found_in
-from services.verify.wording import LANGUAGES
+from services.verify.verdict_page import verdict_page
+from services.verify.wording import LANGUAGES, Language
 from tests.sealed_register import NOW, SealedRegister, demonstration, demonstration_certificates, history_of
 from tests.verify_service import Service
 
@@ -71,19 +71,19 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Service:
     return Service(tmp_path_factory.mktemp("shapes"), register)
 
 
-def made(language: str, register: Register, day: date) -> Callable[[Found, datetime], bytes]:
+def made(language: Language, register: Register, day: date) -> Callable[[Found, datetime], bytes]:
     directory = register.directory()
 
     def render(found: Found, as_of: datetime) -> bytes:
         frame = Frame(language, other_href="?lang=en", demonstration=True)
         answer = answer_of(found, directory, day, as_of, as_of)
-        return pages.verdict_page(answer, frame, "https://v.example", "https://r.example")[1]
+        return verdict_page(answer, frame, "https://v.example", "https://r.example")[1]
 
     return render
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_page_that_is_filled_in_is_the_page_that_is_made(many: Service, language: str) -> None:
+def test_a_page_that_is_filled_in_is_the_page_that_is_made(many: Service, language: Language) -> None:
     """Every sample, before and after each day on which its answer turns, and others of its shape."""
     register = Register(many.folder)
     filled = 0
@@ -104,7 +104,7 @@ def test_a_page_that_is_filled_in_is_the_page_that_is_made(many: Service, langua
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_service_gives_out_what_flask_would(many: Service, language: str) -> None:
+def test_the_service_gives_out_what_flask_would(many: Service, language: Language) -> None:
     for number in NUMBERS:
         for place in range(EACH):
             path = f"/c/{quote(f'{number}-{place}', safe='')}?lang={language}"

@@ -13,7 +13,7 @@ from services.verify.answer import Answer
 from services.verify.recognise import of_number
 from services.verify.register import Found
 from services.verify.story import story
-from services.verify.wording import HISTORY, Code
+from services.verify.wording import HISTORY, Code, Language
 from tests.sealed_register import NOW, SealedRegister, demonstration, history_of
 
 DAY = date(2026, 11, 1)
@@ -31,7 +31,7 @@ def an_entry(name: str, digest: str = "9" * 64, day: date | None = date(2026, 9,
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
-def test_both_dates_the_source_and_the_reason_are_told(language: str) -> None:
+def test_both_dates_the_source_and_the_reason_are_told(language: Language) -> None:
     certificate = demonstration(SUSPENDED)
     digest = certificate.statuses[-1].digest
     told = story(answer_on(certificate, an_entry("certificate.suspended", digest)), language)[0]
@@ -44,7 +44,7 @@ def test_both_dates_the_source_and_the_reason_are_told(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
-def test_every_event_about_a_certificate_has_its_words(language: str) -> None:
+def test_every_event_about_a_certificate_has_its_words(language: Language) -> None:
     certificate = demonstration(SUSPENDED)
     names = [path.name.removesuffix(".v1.json") for path in (SCHEMAS / "events").glob("*.json")]
     names = [name for name in names if name.partition(".")[0] in ("certificate", "mark", "declaration", "decision")]

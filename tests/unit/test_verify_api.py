@@ -15,12 +15,14 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from services.domain.certificate import Status, StatusInterval, course_of
+from services.domain.errors import BadRequest
 from services.settings import settings_from
-from services.verify import pages
+from services.verify import node
 from services.verify.answer import decide
 from services.verify.answer_schemas import AnswerSchema, AnswersSchema
 from services.verify.api import app_for
 from services.verify.as_json import BodyParts, as_json, dumps, judged_days, spliced, stored_certificate
+from services.verify.later import NotKept
 from services.verify.recognise import recognise
 from services.verify.register import Register
 from services.verify.turns import turns_text
@@ -422,6 +424,8 @@ def test_errors_are_pages_for_people_and_problems_for_programs(client: FlaskClie
     page = client.get("/nothing")
     assert (page.status_code, page.mimetype) == (404, "text/html")
     assert "没有这个页面" in page.text
+    for path, told in (("/photo/" + "0" * 32, NotKept.zh), ("/receipt.pdf?q=x", BadRequest.zh)):
+        assert (told in client.get(path).text) is (told == NotKept.zh), "what a person can act on is said, no more"
     for path, accept in (("/nothing", "application/json"), ("/v1/nothing", "text/html")):
         assert client.get(path, headers={"Accept": accept}).mimetype == "application/problem+json"
 
@@ -545,7 +549,7 @@ def test_a_fault_in_front_of_flask_is_answered_behind_it(own: Service, monkeypat
     def broken(*_: object) -> bytes:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(pages, "verdict_page", broken)
+    monkeypatch.setattr(node, "verdict_page", broken)
     own.app.config["PROPAGATE_EXCEPTIONS"] = False
     answer = own.client.get(f"/c/{NUMBER}")
     assert answer.status_code == 500

@@ -1,9 +1,9 @@
 // The scanner's page: what is tapped, typed or chosen, and what is shown for it.
 
 import { NoCamera, openCamera, watch } from './camera.js'
-import { beijing, dateOf, dayOf } from './days.js'
-import { ask, facts } from './online.js'
-import { claimRows, element, listRows, registerRows, rows, verdictBlock, worded } from './show.js'
+import { beijing } from './days.js'
+import { ask } from './online.js'
+import { answerBlocks, claimRows, element, listRows, rows, worded } from './show.js'
 import { load, save } from './store.js'
 import { loadWords } from './words.js'
 
@@ -145,53 +145,42 @@ async function judge (texts) {
   for (const one of blocks) show(one, heading, null)
   answers.focus()
   await Promise.all(blocks.map(async (one) => {
-    const online = await ask(one.text)
+    const online = await ask(one.text, parts.language)
     if (mine === asked) show(one, heading, online ?? false)
   }))
 }
 
-/** `online` is the register's answer, false where none can be had, null while it is awaited. */
-function show ({ text, found, block }, heading, online) {
-  const now = clock()
+/** `online` is the register's answer, which is newer and counts; false where none can be had, null while it is awaited. */
+function show ({ found, block }, heading, online) {
   const own = found && worded(words, found)
-  const decided = found && (found.code !== 'status_unknown')
-  const wins = online && !(decided && online.code === found.code)
-  const shown = wins ? fromOnline(online) : own ?? worded(words, { code: 'status_unknown', why: 'needs_network' })
-  block.dataset.code = wins ? online.code ?? 'several' : found?.code ?? 'status_unknown'
+  const code = online ? online.code ?? 'several' : found?.code ?? 'status_unknown'
+  const silent = words.catalogue.silent.includes(code)
+  block.dataset.code = code
   block.dataset.why = found?.why ?? ''
-  block.replaceChildren(verdictBlock(words, shown, heading))
-  if (online === false) block.append(note('online_failed'))
-  else if (wins && decided) block.append(note('online_wins', { title: own.title }))
-  else if (wins && found) block.append(note('online_only'))
-  else if (online) block.append(note('online_agrees'))
-  if (shown.next) block.append(element('p', { class: 'next' }, words.label('next') + words.label('colon') + shown.next))
-  const link = wins || online ? pageOf(text, online) : null
-  if (link) block.append(element('p', {}, element('a', { href: link }, words.label('open_page'))))
-  const silent = wins && words.catalogue.silent.includes(online.code)
-  if (words.catalogue.silent.includes(block.dataset.code)) at('text').value = '' // nor in the field is anything of it shown
-  const registered = wins && registerRows(words, online)
-  if (registered) block.append(element('h2', {}, words.label('details')), registered)
+  block.replaceChildren(...online ? online.parts : answerBlocks(words, own ?? worded(words, { code, why: 'needs_network' }), heading))
+  if (online && heading === 'h2') {
+    const title = block.querySelector('h1')
+    title.replaceWith(element('h2', {}, ...title.childNodes))
+  }
+  const said = online === null ? null : beside(found, own, online)
+  if (said) block.querySelector('.v').after(said)
+  if (silent) at('text').value = '' // nor in the field is anything of it shown
+  if (online && !silent && code !== 'not_ours') block.append(element('p', {}, element('a', { href: online.address }, words.label('open_page'))))
   const claims = found && !silent && claimRows(words, found)
   if (claims) block.append(element('h2', {}, words.label('claims')), claims)
-  if (found) block.append(element('h2', {}, words.label('rests_on')), listRows(words, found, now))
-  const when = `${words.label('checked_at')}${words.label('colon')}${beijing(now)} (${words.label('beijing')})`
-  block.append(element('p', { class: 'when' }, when))
-  if (heading === 'h1') document.title = `${shown.title} – ${parts.title}`
+  if (found) block.append(element('h2', {}, words.label('rests_on')), listRows(words, found, clock()))
+  if (heading === 'h1') document.title = `${block.querySelector('h1').textContent} – ${parts.title}`
 }
 
-function fromOnline (answer) {
-  const told = words.catalogue.answers[answer.code]
-  const explanation = told ? words.fill(told.explanation, facts(answer, words, dateOf(dayOf(clock())))) : ''
-  return { family: answer.family, title: words.fill(answer.title), explanation, next: told ? words.fill(told.next_step) : '' }
+/** How the register's answer and that of this device go together. */
+function beside (found, own, online) {
+  if (!online) return note('online_failed')
+  if (!found) return null
+  if (found.code === 'status_unknown') return note('online_only')
+  return found.code === online.code && own.family === online.family ? note('online_agrees') : note('online_wins', { title: own.title })
 }
 
-/** The answer's page on this host; none after a code of which nothing may be shown. */
-function pageOf (text, answer) {
-  if (words.catalogue.silent.includes(answer.code) || answer.code === 'not_ours') return null
-  return `/?q=${encodeURIComponent(text)}&lang=${parts.language}`
-}
-
-const note = (name, values) => element('p', { class: 'note' }, words.label(name, values))
+const note = (name, values) => element('p', { class: 'note own' }, words.label(name, values))
 
 function again () {
   asked++

@@ -9,13 +9,17 @@ export function element (name, attributes = {}, ...children) {
   return made
 }
 
-/** The block with the verdict. `heading` is h1 where it is the page's only answer. */
-export function verdictBlock (words, { family, title, explanation }, heading) {
+/** What a page shows first: the verdict, what to do, and when it was asked. `heading` is h1 where it is the only answer. */
+export function answerBlocks (words, { family, title, explanation, next }, heading) {
   const icon = document.getElementById(`icon-${family}`).content.cloneNode(true)
-  const word = element('span', { class: 'word' }, words.label('answer') + words.label('colon') + words.fill(words.catalogue.verdict[family]))
-  return element('div', { class: `v ${family}` },
-    element('div', { class: 'say' }, icon, element('div', {}, word, element(heading, {}, title))),
-    element('p', {}, explanation))
+  const labelled = (name, text) => words.label(name) + words.label('colon') + text
+  const word = element('span', { class: 'word' }, labelled('answer', words.fill(words.catalogue.verdict[family])))
+  const say = element('div', { class: 'say' }, icon, element('div', {}, word, element(heading, {}, title)))
+  return [
+    element('div', { class: `v ${family}` }, say, element('p', {}, explanation)),
+    element('p', { class: 'next' }, labelled('next', next)),
+    element('p', { class: 'when' }, `${labelled('checked_at', beijing(Date.now() / 1000))} (${words.label('beijing')})`)
+  ]
 }
 
 /** What the check on this device says: {family, title, explanation, next}. */
@@ -23,7 +27,7 @@ export function worded (words, { code, why, gtin, claims }) {
   const told = words.catalogue.answers[code]
   let explanation = why
     ? words.fill(words.catalogue.because[why]) + (words.language === 'en' ? ' ' : '') + words.fill(words.catalogue.neither)
-    : words.fill(told.offline)
+    : words.fill(told.explanation)
   let next = told.next_step
   if (code === 'valid' && claims && !gtin) {
     explanation = words.fill(words.catalogue.without_product)
@@ -44,23 +48,6 @@ export function claimRows (words, { claims, gtin, serial }) {
     [words.label('mark_no'), claims.markNo],
     [words.label('certificate_no'), claims.certificateNo],
     [words.label('printed'), words.label('from_to', { from_: from, until })]
-  ])
-}
-
-/** What the register says of the thing in one's hand, to be compared with it. */
-export function registerRows (words, answer) {
-  const certificate = answer.certificate
-  if (!certificate) return null
-  const product = certificate.product
-  const models = answer.item ? answer.item.model : product?.items?.map((item) => item.model).join(words.label('and'))
-  return rows([
-    [words.label('product'), product?.name],
-    [words.label('trademark'), product?.trademark],
-    [words.label('models'), models],
-    [words.label('service_scope'), certificate.service_scope],
-    [words.label('holder'), certificate.holder?.name],
-    [words.label('certificate_no'), certificate.certificate_no],
-    [words.label('validity'), words.label('from_to', { from_: certificate.valid_from, until: certificate.valid_until ?? words.label('no_end') })]
   ])
 }
 

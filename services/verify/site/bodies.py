@@ -11,7 +11,7 @@ from services.verify.answer import body_on
 from services.verify.pages import Frame
 from services.verify.register import Directory
 from services.verify.site.words import SITE
-from services.verify.wording import BODY_WORD
+from services.verify.wording import BODY_WORD, Language
 
 A_PAGE = 50
 _BODY = "urn:certmark:body:"
@@ -94,7 +94,7 @@ def scopes(directory: Directory, body: BodyState, day: date, frame: Frame) -> li
         rules = directory.scheme_on(one["scheme"], day)
         rows.append(
             {
-                "name": rules["name"]["en" if language == "en" else "zh"] if rules else one["scheme"],
+                "name": rules["name"][language] if rules else one["scheme"],
                 "href": frame.link(f"/marks/{one['scheme']}") if rules else "",
                 "since": one["from"],
                 "until": one["until"] or "–",
@@ -152,7 +152,7 @@ def key_rows(keys: Iterable[Key], now: datetime, day: date, frame: Frame) -> lis
     ]
 
 
-def _owner(owner: str, language: str) -> str:
+def _owner(owner: str, language: Language) -> str:
     """Whose key it is in words, where it is no body's: `urn:certmark:<kind>:<id>`."""
     kind, _, name = owner.removeprefix("urn:certmark:").partition(":")
     known = SITE.get(f"owner_{kind}")

@@ -1,7 +1,7 @@
 """What each mark means: the scheme's own rules, and beside them what a shop's customer needs to know, as data."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,6 +13,7 @@ from services.domain.scheme import SchemeRules, Words
 from services.verify.pages import Frame
 from services.verify.register import Directory
 from services.verify.site.words import SITE
+from services.verify.wording import LABELS, Language
 
 Meaning = Mapping[Literal["means", "not", "look", "law"], Words]
 
@@ -54,7 +55,7 @@ class About:
     version: str
 
 
-def signs(directory: Directory, day: date, language: str) -> list[Sign]:
+def signs(directory: Directory, day: date, language: Language) -> list[Sign]:
     """Marks first, each with all of its schemes, then schemes without a mark; each by id."""
     by_mark: dict[str, Sign] = {}
     bare: list[Sign] = []
@@ -64,15 +65,15 @@ def signs(directory: Directory, day: date, language: str) -> list[Sign]:
             continue
         mark = rules["mark"]
         if mark is None:
-            bare.append(Sign(scheme, _said(rules["name"], language), (scheme,), False))
+            bare.append(Sign(scheme, rules["name"][language], (scheme,), False))
             continue
         known = by_mark.get(mark["id"])
         schemes = (*(known.schemes if known else ()), scheme)
-        by_mark[mark["id"]] = Sign(mark["id"], _said(mark["name"], language), schemes, True)
+        by_mark[mark["id"]] = Sign(mark["id"], mark["name"][language], schemes, True)
     return [*(by_mark[mark] for mark in sorted(by_mark)), *bare]
 
 
-def sign(directory: Directory, day: date, language: str, name: str) -> Sign:
+def sign(directory: Directory, day: date, language: Language, name: str) -> Sign:
     """The mark, or the scheme, of an id.
 
     Raises:
@@ -92,43 +93,35 @@ def about(directory: Directory, scheme: str, day: date, frame: Frame) -> About:
     meaning = MEANINGS.get(scheme, {})
 
     def plain(part: Literal["means", "not", "look", "law"]) -> str:
-        return _said(meaning[part], language) if part in meaning else ""
+        return meaning[part][language] if part in meaning else ""
 
     issuing = [body for body in directory.bodies.values() if is_competent(body, scheme, day)]
     months = rules["validity_months"]
     coverage = rules["coverage"]
     return About(
         id=scheme,
-        name=_said(rules["name"], language),
+        name=rules["name"][language],
         kind=SITE[f"class_{rules['class']}"][language],
         duty=SITE["mandatory" if rules["mandatory"] else "voluntary"][language],
         duty_text=plain("law"),
         means=plain("means"),
         means_not=plain("not"),
         looks=plain("look"),
-        number=_said(rules["number_hint"], language) if rules["number_hint"] else "",
+        number=rules["number_hint"][language] if rules["number_hint"] else "",
         who=SITE["who_declaration" if rules["declaration"] else "who_certificate"][language],
         mark=_authorizer(directory, rules, language),
         bodies="" if rules["declaration"] else SITE["bodies_today"][language].format(count=len(issuing)),
         bodies_href=frame.link("/bodies", scheme=scheme),
         validity=SITE["months"][language].format(months=months) if months else SITE["no_limit"][language],
-        aliases=_joined(rules["aliases"], language),
-        families=_joined(rules["families"], language),
+        aliases=LABELS["and"][language].join(rules["aliases"]),
+        families=LABELS["and"][language].join(rules["families"]),
         coverage=f"{SITE['is_complete' if coverage['complete'] else 'is_incomplete'][language]}"
-        f"{'：' if language == 'zh' else ': '}{coverage['en' if language == 'en' else 'zh']}",
+        f"{LABELS['colon'][language]}{coverage[language]}",
         version=SITE["version_from"][language].format(version=rules["version"], day=rules["effective_at"]),
     )
 
 
-def _authorizer(directory: Directory, rules: SchemeRules, language: str) -> str:
+def _authorizer(directory: Directory, rules: SchemeRules, language: Language) -> str:
     alliance = directory.alliances.get(rules["alliance"] or "")
     name = alliance["name"] if alliance else rules["alliance"] or "–"
     return SITE[f"mark_{rules['mark_authorizer']}"][language].format(alliance=name)
-
-
-def _said(words: Words, language: str) -> str:
-    return words["en" if language == "en" else "zh"]
-
-
-def _joined(names: Sequence[str], language: str) -> str:
-    return ("、" if language == "zh" else ", ").join(names)

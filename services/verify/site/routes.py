@@ -22,7 +22,7 @@ from services.verify.site import bodies, marks, stats
 from services.verify.site.figures import Counting
 from services.verify.site.words import PRIVACY, SITE
 from services.verify.timed_page import beijing
-from services.verify.wording import LABELS
+from services.verify.wording import LABELS, Language
 from services.web import Blueprint
 
 _PAGE = {200: {"description": "A page", "content": {"text/html": {}}}}
@@ -158,7 +158,7 @@ def _bodies(node: Node) -> Response:
     shown, number, count = bodies.one_page(found, int(asked) if asked.isascii() and asked[:6].isdigit() else 1)
     kept: Mapping[str, str] = {name: text for name, text in (("q", q), ("scheme", scheme)) if text}
     rules = directory.scheme_on(scheme, day) if scheme else None
-    name = rules["name"]["en" if language == "en" else "zh"] if rules else ""
+    name = rules["name"][language] if rules else ""
     return page(
         node,
         frame,
@@ -289,18 +289,18 @@ def _status(node: Node) -> Response:
     return response
 
 
-def _districts(node: Node, language: str) -> str:
+def _districts(node: Node, language: Language) -> str:
     """Whether copies are told by district, in words."""
     table = in_use(node.settings.data / "verify")
     name = "districts_unknown" if table is None else "districts_used" if table.networks else "districts_none"
     return SITE[name][language].format(**asdict(table) if table else {})
 
 
-def _at(instant: datetime, language: str) -> str:
+def _at(instant: datetime, language: Language) -> str:
     return f"{beijing(instant)} ({LABELS['beijing'][language]})"
 
 
-def _age(now: datetime, at: datetime, language: str) -> str:
+def _age(now: datetime, at: datetime, language: Language) -> str:
     seconds = max(0, int((now - at).total_seconds()))
     largest = "hours" if seconds >= 3600 else "minutes" if seconds >= 60 else "seconds"
     return SITE[largest][language].format(hours=seconds // 3600, minutes=seconds // 60 % 60, seconds=seconds % 60)

@@ -29,7 +29,7 @@ from services.verify.site.districts import BEYOND, DISTRICTS, SHANGHAI
 from services.verify.site.figures import Figures
 from services.verify.site.words import SITE
 from services.verify.story import reason_text
-from services.verify.wording import STATUS_WORD
+from services.verify.wording import LABELS, STATUS_WORD, Language
 
 SHOWN_BODIES = 20
 _LONGEST_NAME = 34
@@ -220,23 +220,23 @@ def _parts(counts: Mapping[Standing, int]) -> tuple[int, ...]:
     return tuple(counts.get(one, 0) for one, _ in _STANDINGS)
 
 
-def _scheme_name(directory: Directory, scheme: str, figures: Figures, language: str) -> str:
+def _scheme_name(directory: Directory, scheme: str, figures: Figures, language: Language) -> str:
     rules = directory.scheme_on(scheme, figures.day)
-    return rules["name"]["en" if language == "en" else "zh"] if rules else scheme
+    return rules["name"][language] if rules else scheme
 
 
 def _short(name: str) -> str:
     return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
 
-def _about(table: Table, language: str) -> str:
+def _about(table: Table, language: Language) -> str:
     """The chart in a sentence, for those who hear it: the largest three, and that the table has them all."""
     numbers: list[tuple[str, int]] = [
         (str(row[0]) if len(row) != 3 or isinstance(row[1], int) else f"{row[0]} {row[1]}", _number(row[-1]))
         for row in table.rows
     ]
     largest: Sequence[tuple[str, int]] = sorted(numbers, key=lambda one: -one[1])[:3]
-    told = ("、" if language == "zh" else ", ").join(f"{name} {count:,}" for name, count in largest)
+    told = LABELS["and"][language].join(f"{name} {count:,}" for name, count in largest)
     return SITE["chart_about"][language].format(count=len(numbers), largest=told or "–")
 
 

@@ -1,5 +1,7 @@
 """The words of the public's other pages, in both languages."""
 
+from services.domain.complaints import KEPT_AFTER_DECISION_DAYS, KEPT_AT_MOST_DAYS
+from services.domain.copies import KEPT_DAYS
 from services.verify.wording import Text
 
 SITE: dict[str, Text] = {
@@ -294,18 +296,20 @@ PRIVACY: tuple[tuple[Text, Text], ...] = (
     (
         Text("扫码统计", "Scan statistics"),
         Text(
-            "为了发现被复制的标志码，可以按单件序列码统计查询次数。这种统计只有日期和大致区域，不含任何能认出人的内容，90天后删除。",
-            "To find copied codes, look-ups of a single unit's serial code may be counted: by day and rough area only, with "
-            "nothing that could identify anybody, and deleted after 90 days.",
+            "为了发现被复制的标志码，按单件标志码统计查询次数。这种统计只有日期和大致区域，不含任何能认出人的内容，"
+            f"{KEPT_DAYS}天后删除。",
+            "To find copied codes, look-ups of a single unit's code are counted: by day and rough area only, with nothing "
+            f"that could identify anybody, and deleted after {KEPT_DAYS} days.",
         ),
     ),
     (
-        Text("举报", "Reports"),
+        Text("反映问题", "Reports"),
         Text(
-            "举报不必留下身份。愿意留下的联系方式只用来答复这一件举报，不公开、不进入公开日志，有结果后180天删除，最长730天，也可随时自行删除。也可以直接拨打 12315。",
-            "A report needs no identity. A contact that you choose to leave is used to answer that report and nothing else, "
-            "is never published nor put into the public log, and is deleted 180 days after the outcome, 730 days after "
-            "receipt at most, or whenever you wish. You can also call 12315.",
+            "反映问题不必留下身份。愿意留下的联系方式只用来核查这一件事，不公开、不进入公开日志，"
+            f"有结果后{KEPT_AFTER_DECISION_DAYS}天删除，最长{KEPT_AT_MOST_DAYS}天，也可随时自行删除。也可以直接拨打 12315。",
+            "A report needs no identity. A contact that you choose to leave is used to look into that report and nothing "
+            f"else, is never published nor put into the public log, and is deleted {KEPT_AFTER_DECISION_DAYS} days after "
+            f"the outcome, {KEPT_AT_MOST_DAYS} days after receipt at most, or whenever you wish. You can also call 12315.",
         ),
     ),
     (
