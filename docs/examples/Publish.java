@@ -10,62 +10,61 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.*;
 import java.security.*;
-import java.security.interfaces.*;
-import java.security.spec.*;
 import java.time.*;
 import java.util.*;
-import java.util.regex.Pattern;
+import java.util.regex.*;
 
 class Publish {
-    static final String EVENTS = System.getenv().getOrDefault("EVENTS_URL", "http://127.0.0.1:8081");
-    static final String REGISTRY = System.getenv().getOrDefault("REGISTRY_URL", "http://127.0.0.1:8082");
-    static final int TRIES = Integer.parseInt(System.getenv().getOrDefault("TRIES", "300"));
+    static final String REGISTRY = setting("REGISTRY_URL", "http://127.0.0.1:8082");
     static final HttpClient HTTP = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
 
     public static void main(String[] args) throws Exception {
-        String source = args[1], signatory = args[2], type = args[3], subject = args[4];
-        if (subject.contains("\uFFFD")) throw new IOException("misread by Java: set LC_ALL=C.UTF-8");
-        String data = Files.readString(Path.of(args[5]));
-        KeyPair key = readKey(Files.readString(Path.of(args[0])));
-        // The key's name is its RFC 7638 thumbprint: SHA-256 over its required members in alphabetical order.
+        if (args[4].contains("\uFFFD")) throw new IOException("misread by Java: set LC_ALL=C.UTF-8");
+        String pem = Files.readString(Path.of(args[0]));
+        byte[] pkcs8 = Base64.getMimeDecoder().decode(pem.replaceAll("-----.*-----", ""));
+        var generator = KeyPairGenerator.getInstance("Ed25519"); // the JDK makes a public half of "random" seeds alone
+        generator.initialize(255, new SecureRandom() {
+            @Override public void nextBytes(byte[] seed) { System.arraycopy(pkcs8, 16, seed, 0, 32); }
+        });
+        KeyPair key = generator.generateKeyPair();
         byte[] x = Arrays.copyOfRange(key.getPublic().getEncoded(), 12, 44); // behind the fixed head of its X.509 form
+        // The key's name is its RFC 7638 thumbprint: SHA-256 over its required members in alphabetical order.
         String kid = b64u(sha256("{\"crv\":\"Ed25519\",\"kty\":\"OKP\",\"x\":\"" + b64u(x) + "\"}"));
         String header = "{\"alg\":\"Ed25519\",\"kid\":\"" + kid + "\",\"typ\":\"certmark-event+jws\"}";
-        var head = ask(REGISTRY + "/v1/heads?source=" + escaped(source) + "&subject=" + escaped(subject), null);
+        String about = "source=" + URLEncoder.encode(args[1], UTF_8) + "&subject=" + URLEncoder.encode(args[4], UTF_8);
+        String head = ask(REGISTRY + "/v1/heads?" + about, null);
         String event = """
-            {"specversion":"1.0","id":"%s","source":%s,"type":%s,"subject":%s,"time":"%s",
-            "sequence":%d,"previous":%s,"signatory":%s,"data":%s}""".formatted(UUID.randomUUID(), quoted(source),
-            quoted(type), quoted(subject), Instant.now(), Long.parseLong(member(head, "sequence")) + 1,
-            member(head, "previous"), quoted(signatory), data);
+            {"specversion":"1.0","id":"%s","source":%s,"type":%s,"subject":%s,"time":"%s","signatory":%s,
+            "sequence":%d,"previous":%s,"data":%s}""".formatted(UUID.randomUUID(), quoted(args[1]), quoted(args[3]),
+            quoted(args[4]), Instant.now(), quoted(args[2]), Long.parseLong(member(head, "sequence")) + 1,
+            member(head, "previous"), Files.readString(Path.of(args[5])));
         String signingInput = b64u(header.getBytes(UTF_8)) + "." + b64u(event.getBytes(UTF_8));
         Signature signature = Signature.getInstance("Ed25519");
         signature.initSign(key.getPrivate());
         signature.update(signingInput.getBytes(UTF_8));
         String jws = signingInput + "." + b64u(signature.sign());
         System.out.println(jws);
-        var answer = ask(EVENTS + "/v1/events", jws);
-        if (answer.statusCode() == 202) // the log has it
+        String answer = ask(setting("EVENTS_URL", "http://127.0.0.1:8081") + "/v1/events", jws);
+        if (member(answer, "code").isEmpty()) // the log has it
             answer = ask(REGISTRY + "/v1/decisions/" + HexFormat.of().formatHex(sha256(signingInput)), null);
-        System.out.writeBytes((answer.body().strip() + "\n").getBytes(UTF_8));
-        System.exit(answer.statusCode() == 200 && member(answer, "decision").equals("\"accepted\"") ? 0 : 1);
+        System.out.writeBytes((answer.strip() + "\n").getBytes(UTF_8));
+        System.exit(member(answer, "decision").equals("\"accepted\"") ? 0 : 1);
     }
 
     /** The answer. Until then the same bytes go out (signed anew it would be a second event). */
-    static HttpResponse<String> ask(String url, String jws) throws InterruptedException {
+    static String ask(String url, String jws) throws InterruptedException {
         var request = HttpRequest.newBuilder(URI.create(url)).timeout(Duration.ofSeconds(10));
         if (jws != null) request.header("Content-Type", "application/jose").POST(BodyPublishers.ofString(jws));
-        for (int tried = 0; tried < TRIES; tried++) {
-            long wait = 0;
+        for (int tries = Integer.parseInt(setting("TRIES", "300")); tries > 0; tries--) {
+            long wait = 200;
             try {
                 var answer = HTTP.send(request.build(), BodyHandlers.ofString());
                 int status = answer.statusCode();
-                boolean pending = status == 200 && member(answer, "decision").equals("\"pending\"");
-                boolean notYet = pending || status == 404 && jws == null;
-                if (!(notYet || status == 429 || status >= 500)) return answer;
-                wait = answer.headers().firstValueAsLong("Retry-After").orElse(0);
-            } catch (IOException cutOff) { // unknown whether it was stored
-            }
-            Thread.sleep(1000 * wait + 200);
+                boolean again = status >= 500 || status == 429 || status == 404 && jws == null;
+                if (!again && !member(answer.body(), "decision").equals("\"pending\"")) return answer.body();
+                wait += 1000 * answer.headers().firstValueAsLong("Retry-After").orElse(0);
+            } catch (IOException cutOff) { } // unknown whether it was stored
+            Thread.sleep(wait);
         }
         System.err.println("unknown: send the same bytes again later");
         System.exit(2);
@@ -73,28 +72,16 @@ class Publish {
     }
 
     /** A member of an answer, as written there: `4`, `"accepted"`, `null`. Objects within it have none of that name. */
-    static String member(HttpResponse<String> answer, String name) {
-        String value = "(\"(?:[^\"\\\\]|\\\\.)*\"|[^\\s,}]+)";
-        var found = Pattern.compile('"' + name + "\"\\s*:\\s*" + value).matcher(answer.body());
-        return found.find() ? found.group(1) : "";
+    static String member(String answer, String name) {
+        var value = Pattern.compile('"' + name + "\"\\s*:\\s*(\"(?:[^\"\\\\]|\\\\.)*\"|[^\\s,}]+)").matcher(answer);
+        return value.find() ? value.group(1) : "";
     }
 
-    /** The pair of a PKCS#8 key. The JDK computes the public half of a new key alone, so the seed is handed to it. */
-    static KeyPair readKey(String pem) throws Exception {
-        byte[] der = Base64.getMimeDecoder().decode(pem.replaceAll("-----.*-----", ""));
-        var key = (EdECPrivateKey) KeyFactory.getInstance("Ed25519").generatePrivate(new PKCS8EncodedKeySpec(der));
-        var generator = KeyPairGenerator.getInstance("Ed25519");
-        generator.initialize(NamedParameterSpec.ED25519, new SecureRandom() {
-            @Override public void nextBytes(byte[] seed) { System.arraycopy(key.getBytes().get(), 0, seed, 0, 32); }
-        });
-        return generator.generateKeyPair();
-    }
+    static String setting(String name, String otherwise) { return System.getenv().getOrDefault(name, otherwise); }
 
     static String quoted(String text) { return '"' + text.replace("\\", "\\\\").replace("\"", "\\\"") + '"'; }
 
     static String b64u(byte[] bytes) { return Base64.getUrlEncoder().withoutPadding().encodeToString(bytes); }
-
-    static String escaped(String text) { return URLEncoder.encode(text, UTF_8); }
 
     static byte[] sha256(String text) throws Exception {
         return MessageDigest.getInstance("SHA-256").digest(text.getBytes(UTF_8));

@@ -516,7 +516,7 @@ def permits(
     if reach is not Reach.ORGANISATION and act is not Act.DISPLAY:
         changes = turning_days(certificate, mark) if turns is None else turns
         shipped = counts if act is Act.SHIP else shipped_on
-        order = order_of(certificate, made_on, shipped, day, standing_on, changes)
+        order = order_of(certificate, made_on, shipped, day, standing_on, changes, mark)
     rule = rule_for(reach, act, now, order)
     said = (rules["consequence"] or {}).get(act, {}).get(now)
     if said is not None and (said["allowed"] == Allowed.NO or order not in _BY_THEIR_DATES):
@@ -538,13 +538,17 @@ def order_of(
     day: date,
     standing_on: Callable[[date], Standing],
     turns: Iterable[date],
+    mark: Mark | None = None,
 ) -> Order:
-    """Where the dates of the goods lie in the certificate's life."""
+    """Where the dates of the goods lie in the certificate's life, and in that of the mark where one is asked about."""
+
+    def time_of(on: date) -> _Time:
+        return _time_of(certificate, on, standing_on, mark)
+
     if made_on is None and shipped_on is None:
-        unrecorded = _time_of(certificate, day, standing_on) is _Time.UNRECORDED
-        return Order.DOUBTFUL if unrecorded else Order.UNKNOWN
-    made = _time_of(certificate, made_on, standing_on) if made_on else None
-    shipped = _time_of(certificate, shipped_on, standing_on) if shipped_on else None
+        return Order.DOUBTFUL if time_of(day) is _Time.UNRECORDED else Order.UNKNOWN
+    made = time_of(made_on) if made_on else None
+    shipped = time_of(shipped_on) if shipped_on else None
     if _Time.BEFORE in (made, shipped):
         return Order.EARLY
     if _Time.UNRECORDED in (made, shipped):
@@ -555,7 +559,7 @@ def order_of(
         return Order.SUSPENDED if shipped is _Time.SUSPENDED else Order.LATE
     assert made_on is not None
     assert made is not None
-    between = {made, *(_time_of(certificate, turn, standing_on) for turn in turns if made_on < turn <= day)}
+    between = {made, *(time_of(turn) for turn in turns if made_on < turn <= day)}
     if between == {_Time.VALID}:
         return Order.IN_TIME
     if _Time.VALID in between:
@@ -586,7 +590,7 @@ class _Time(StrEnum):
     AFTER = "after"
 
 
-def _time_of(certificate: Certificate, day: date, standing_on: Callable[[date], Standing]) -> _Time:
+def _time_of(certificate: Certificate, day: date, standing_on: Callable[[date], Standing], mark: Mark | None) -> _Time:
     then = standing_on(day)
     if then is Standing.VALID:
         return _Time.VALID
@@ -594,6 +598,8 @@ def _time_of(certificate: Certificate, day: date, standing_on: Callable[[date], 
         return _Time.SUSPENDED
     if then is not Standing.NOT_YET_VALID:
         return _Time.AFTER
+    if standing(certificate, day) is not Standing.NOT_YET_VALID and (mark is None or day >= mark.statuses[0].since):
+        return _Time.BEFORE  # the model that is asked about came in later (decision 0031)
     # A certificate that is older than its record here, or that took another's place, may have covered them then.
     earlier = certificate.first_issued_on <= day or certificate.supersedes is not None
     return _Time.UNRECORDED if earlier else _Time.BEFORE

@@ -318,6 +318,16 @@ def test_a_part_a_mark_and_a_parent_are_judged_by_the_standing_that_is_given() -
     )
     assert of_part.rule == "P04"
     assert asked(certificate, Act.SHIP).rule == "P12", "the certificate itself stands"
+    came = date(2026, 6, 1)
+    added = Part(PartKind.ITEM, "A3", None, (since(Status.ACTIVE, came),))
+    widened = a_certificate(parts=(added,))
+
+    def of_added(made_on: date) -> str:
+        return permits(
+            widened, None, Act.SELL, TODAY, made_on, None, CCC, lambda day: part_standing(widened, added, day)
+        ).rule
+
+    assert [of_added(came - DAY), of_added(came)] == ["P09", "P12"], "the day before, it was not covered"
     mark = replace(a_mark(ACTIVE, SUSPENDED, since(Status.ACTIVE, date(2026, 10, 10))), valid_until=None)
     made = date(2026, 8, 1)
 
@@ -334,6 +344,8 @@ def test_a_part_a_mark_and_a_parent_are_judged_by_the_standing_that_is_given() -
         ).rule
 
     assert [of_mark(None), of_mark(mark)] == ["V12", "V13"]
+    granted = replace(mark, statuses=(since(Status.ACTIVE, made + DAY),))
+    assert of_mark(granted) == "V07", "made while it was valid, and marked later"
     child, parent = a_certificate(parent_no=RESUMED.certificate_no), RESUMED
 
     def under_parent(turns: set[date] | None) -> str:
