@@ -7,8 +7,9 @@ from datetime import date
 
 import pytest
 
-from services.domain.certificate import Voided, from_state, to_state
-from services.domain.place import next_turn
+from services.domain.certificate import Json, Voided, from_state, to_state
+from services.domain.place import Place, next_turn, place_standing
+from services.domain.standing import Standing
 from services.domain.unit_code import hash_of_text, hash_text, printed_serial, public_hash
 from services.events.keys import new_key
 from services.marks.status_list import LARGEST, SIZE, StatusList, sign_list
@@ -88,3 +89,17 @@ def test_what_was_sealed_before_there_were_public_hashes_stays_as_it_was() -> No
     assert second.get("public_hash") == "1" * 16
     assert from_state(to_state(told)) == told
     assert next_turn(told, None, date(2026, 12, 23)) == date(2026, 12, 24), "the list turns on its day"
+
+
+def test_a_set_of_serials_stands_from_its_day_on_and_while_its_announcement_does() -> None:
+    certificate, day = demonstration("SHB-P-2024-0031"), date(2026, 11, 1)
+    (mark, *_) = certificate.marks
+    codes: Json = {"run": "7" * 64, "effective_at": "2026-11-02", "form": "serial", "gtin": GTIN}
+    told = replace(certificate, marks=(replace(mark, code_sets=(codes,)),))
+    (item, *_) = mark.products
+    place = Place(0, 1, mark.mark_no, item.gtin, item.model, "7" * 64)
+    assert next_turn(told, None, day) == date(2026, 11, 2)
+    assert place_standing(told, None, place, day) is Standing.NOT_YET_VALID
+    assert place_standing(told, None, place, date(2026, 11, 2)) is Standing.VALID
+    assert place_standing(certificate, None, place, day) is Standing.CANCELLED, "there is no such set, or none any more"
+    assert place_standing(certificate, None, replace(place, run=None), day) is Standing.VALID
