@@ -26,7 +26,7 @@ from services.marks.trust_list import (
     root_payload,
     sign_document,
 )
-from services.marks.voided import Unit, packed
+from services.marks.voided import UnitStatus, packed
 
 REGISTER = "0123456789abcdef" * 4
 REGISTRY = "urn:certmark:registry:main"
@@ -105,9 +105,9 @@ def vectors() -> dict[str, Any]:
         "units": [
             {"mark_no": mark_no, "printed": printed.decode(), "hash": public_hash(mark_no, printed).hex(), "says": says}
             for mark_no, printed, says in (
-                (MARK_NO, VOIDED, Unit.VOIDED),
-                (MARK_NO, STANDING, Unit.STANDS),
-                (SILENT, VOIDED, Unit.UNTOLD),
+                (MARK_NO, VOIDED, UnitStatus.VOIDED),
+                (MARK_NO, STANDING, UnitStatus.STANDS),
+                (SILENT, VOIDED, UnitStatus.UNTOLD),
             )
         ],
         "pin": open_document(root).digest,

@@ -11,7 +11,7 @@ MOST = 30_000
 """Hashes in one list: 240 kB, so that with a quarter of a megabyte of places it stays below what a list may have."""
 
 
-class Unit(StrEnum):
+class UnitStatus(StrEnum):
     """What a list says of one unit's code, whose authorization is in force."""
 
     STANDS = "stands"
@@ -38,13 +38,13 @@ def names(voided: bytes, hash_: bytes) -> bool:
     return at < len(places) and voided[at * HASH_BYTES : (at + 1) * HASH_BYTES] == hash_
 
 
-def unit_in(voided: bytes | None, mark_no: str, printed: bytes) -> Unit:
+def unit_in(voided: bytes | None, mark_no: str, printed: bytes) -> UnitStatus:
     """What a list says of the unit whose code is signed for `printed`; None: it names no codes at all."""
     if voided is None:
-        return Unit.UNTOLD
+        return UnitStatus.UNTOLD
     if names(voided, public_hash(mark_no, printed)):
-        return Unit.VOIDED
-    return Unit.UNTOLD if names(voided, public_hash(mark_no, b"")) else Unit.STANDS
+        return UnitStatus.VOIDED
+    return UnitStatus.UNTOLD if names(voided, public_hash(mark_no, b"")) else UnitStatus.STANDS
 
 
 def joined(by_mark: Mapping[str, bytes], most: int = MOST) -> bytes | None:

@@ -20,7 +20,7 @@ from services.marks.token import (
     verify_token,
 )
 from services.marks.trust_list import Trusted, TrustList
-from services.marks.voided import Unit, unit_in
+from services.marks.voided import UnitStatus, unit_in
 from services.verify.recognise import Question, recognise
 from services.verify.scan_wording import Why
 from services.verify.wording import Code
@@ -152,9 +152,9 @@ def _of_unit(valid: OfflineAnswer, claims: MarkClaims) -> OfflineAnswer:
     assert valid.question.path is not None
     assert valid.status is not None
     said = unit_in(valid.status.voided, claims.mark_no, valid.question.path.aad)
-    if said is Unit.UNTOLD:
+    if said is UnitStatus.UNTOLD:
         return replace(valid, code=Code.STATUS_UNKNOWN, why=Why.UNIT_UNTOLD)
-    return replace(valid, code=Code.MARK_NOT_AUTHORIZED) if said is Unit.VOIDED else valid
+    return replace(valid, code=Code.MARK_NOT_AUTHORIZED) if said is UnitStatus.VOIDED else valid
 
 
 def _is_past(last: date | None, day: date) -> bool:

@@ -137,7 +137,10 @@ def a_whole_life(register: Register) -> None:
         ("certificate.amended", {"effective_at": ago(40), "items": [{"op": "added", "model": "A2"}]}),
         ("mark.authorized", {"effective_at": ago(30)} | authorized),
         ("mark.codes_issued", {"effective_at": ago(29), "mark_no": mark_no} | codes),
-        ("mark.code_voided", {"effective_at": ago(28), "mark_no": mark_no, "code": "0" * 16, "reason": "V02"}),
+        (
+            "mark.code_voided",
+            {"effective_at": ago(28), "mark_no": mark_no, "code": "0" * 16, "public_hash": "1" * 16, "reason": "V02"},
+        ),
         ("mark.suspended", suspended | {"mark_no": mark_no}),
         ("mark.resumed", resumed | {"mark_no": mark_no}),
         ("mark.withdrawn", {"effective_at": ago(9), "mark_no": mark_no}),

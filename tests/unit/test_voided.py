@@ -13,7 +13,7 @@ from services.domain.standing import Standing
 from services.domain.unit_code import hash_of_text, hash_text, printed_serial, public_hash
 from services.events.keys import new_key
 from services.marks.status_list import LARGEST, SIZE, StatusList, sign_list
-from services.marks.voided import MOST, Unit, is_packed, joined, names, packed, unit_in, unpacked
+from services.marks.voided import MOST, UnitStatus, is_packed, joined, names, packed, unit_in, unpacked
 from tests.sealed_register import demonstration
 from tests.unit.test_status_list import a_list
 
@@ -34,14 +34,14 @@ def test_the_hash_is_what_the_documentation_says() -> None:
 
 def test_a_unit_is_known_by_its_own_mark_and_code_alone() -> None:
     voided = packed([*hashes(1000), public_hash("M-1001", PRINTED)])
-    assert unit_in(voided, "M-1001", PRINTED) is Unit.VOIDED
-    assert unit_in(voided, "M-1002", PRINTED) is Unit.STANDS, "the same serial under another mark"
-    assert unit_in(voided, "M-1001", printed_serial(GTIN, "A1B2C4")) is Unit.STANDS
-    assert unit_in(b"", "M-1001", PRINTED) is Unit.STANDS
-    assert unit_in(None, "M-1001", PRINTED) is Unit.UNTOLD, "a list that names none at all"
+    assert unit_in(voided, "M-1001", PRINTED) is UnitStatus.VOIDED
+    assert unit_in(voided, "M-1002", PRINTED) is UnitStatus.STANDS, "the same serial under another mark"
+    assert unit_in(voided, "M-1001", printed_serial(GTIN, "A1B2C4")) is UnitStatus.STANDS
+    assert unit_in(b"", "M-1001", PRINTED) is UnitStatus.STANDS
+    assert unit_in(None, "M-1001", PRINTED) is UnitStatus.UNTOLD, "a list that names none at all"
     whole = packed([*hashes(1000), public_hash("M-1001", b"")])
-    assert unit_in(whole, "M-1001", PRINTED) is Unit.UNTOLD
-    assert unit_in(whole, "M-1002", PRINTED) is Unit.STANDS
+    assert unit_in(whole, "M-1001", PRINTED) is UnitStatus.UNTOLD
+    assert unit_in(whole, "M-1002", PRINTED) is UnitStatus.STANDS
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 100])
