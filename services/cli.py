@@ -13,6 +13,7 @@ import click
 
 from services.commands.accounts import accounts
 from services.commands.announced_key import keys_announce
+from services.commands.audit import audit
 from services.commands.codes import codes
 from services.commands.conform import conform
 from services.commands.decision import decision
@@ -427,6 +428,7 @@ main.add_command(decision)
 main.add_command(tokens)
 main.add_command(accounts)
 main.add_command(replay)
+main.add_command(audit)
 main.add_command(snapshot)
 main.add_command(lists)
 main.add_command(trust)

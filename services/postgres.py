@@ -17,7 +17,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json, execute_values
 
-from services.domain.errors import Fault, NotConfigured
+from services.domain.errors import BadText, Fault, NotConfigured
 from services.settings import Settings
 
 __all__ = [
@@ -119,6 +119,7 @@ def transaction(connection: Connection) -> Iterator[Cursor]:
         DatabaseUnavailable: the server went away or gave up (lock, shutdown, deadlock): nothing was stored.
         CommitUnknown: the COMMIT itself failed. The connection is closed: look at what is stored, on a new one.
         DatabaseError: a statement was wrong or broke a constraint: nothing was stored.
+        BadText: what was asked for can stand in no text of a database.
     """
     try:
         with connection.cursor() as cursor:
@@ -127,6 +128,11 @@ def transaction(connection: Connection) -> Iterator[Cursor]:
         _roll_back(connection)
         if _is_trouble(error) or connection.closed:
             raise DatabaseUnavailable(_words(error)) from error
+        raise
+    except ValueError as error:
+        _roll_back(connection)
+        if isinstance(error, UnicodeEncodeError) or "NUL (0x00)" in str(error):
+            raise BadText("text with U+0000 or a lone surrogate is nowhere in this register") from None
         raise
     except BaseException:
         _roll_back(connection)

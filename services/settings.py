@@ -11,6 +11,7 @@ from services.domain.errors import NotConfigured
 
 _SECURITIES = ("plaintext", "ssl", "sasl_plaintext", "sasl_ssl")
 _MECHANISMS = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN")
+_PORTS = range(1, 65536)
 _LOOPBACK = re.compile(r"(127(\.[0-9]{1,3}){3}|localhost|\[::1\])(:[0-9]+)?", re.ASCII)
 
 
@@ -103,12 +104,13 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         NotConfigured: two settings contradict each other, or one cannot be read; the text names both
             the variables and their values.
     """
-    env = os.environ if environment is None else environment
+    told = os.environ if environment is None else environment
+    env = {name: value for name, value in told.items() if value}  # what is empty is not set
 
-    def number(name: str, default: int) -> int:
+    def number(name: str, default: int, among: range = range(2**31)) -> int:
         text = env.get(name, str(default))
-        if not (text.isascii() and text.isdigit()):
-            raise NotConfigured(f"{name}={text!r} is not a whole number")
+        if not (text.isascii() and text.isdigit() and len(text) <= 10 and int(text) in among):
+            raise NotConfigured(f"{name}={text!r} is not a whole number from {among[0]} to {among[-1]}")
         return int(text)
 
     data = Path(env.get("CERTMARK_DATA", ".data")).absolute()
@@ -126,9 +128,9 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
             "makes for itself is for trying out"
         )
     host = env.get("CERTMARK_HOST", "127.0.0.1")
-    verify_port = number("CERTMARK_VERIFY_PORT", 8080)
-    events_port = number("CERTMARK_EVENTS_PORT", 8081)
-    registry_port = number("CERTMARK_REGISTRY_PORT", 8082)
+    verify_port = number("CERTMARK_VERIFY_PORT", 8080, _PORTS)
+    events_port = number("CERTMARK_EVENTS_PORT", 8081, _PORTS)
+    registry_port = number("CERTMARK_REGISTRY_PORT", 8082, _PORTS)
     ports = {"VERIFY": verify_port, "EVENTS": events_port, "REGISTRY": registry_port}
     if len(set(ports.values())) != 3:
         raise NotConfigured(f"CERTMARK_…_PORT: two services share a port: {ports}")
@@ -137,9 +139,7 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
     own_host = public_url.partition("://")[2].partition("/")[0].lower()
     hosts = tuple(h.strip().lower() for h in env.get("CERTMARK_HOSTS", "").split(",") if h.strip())
     security, user, password_file, mechanism, ca_file = _way_to_kafka(env)
-    patience = number("CERTMARK_KAFKA_PATIENCE", 20)
-    if not 2 <= patience <= 600:
-        raise NotConfigured(f"CERTMARK_KAFKA_PATIENCE={patience}: from 2 to 600 seconds")
+    patience = number("CERTMARK_KAFKA_PATIENCE", 20, range(2, 601))
     oidc_issuer, oidc_client = env.get("CERTMARK_OIDC_ISSUER", ""), env.get("CERTMARK_OIDC_CLIENT", "")
     if bool(oidc_issuer) != bool(oidc_client):
         raise NotConfigured(

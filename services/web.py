@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import flask_smorest
 import marshmallow as ma
-from flask import Flask, Response, g, render_template, request
+from flask import Flask, Request, Response, g, render_template, request
 from flask_smorest import Api
+from webargs.flaskparser import FlaskParser
 
 from services import problems, telemetry
-from services.domain.errors import TooLarge, every_error
+from services.domain.errors import BadRequest, every_error
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -33,8 +34,20 @@ _DRAINED = 64 * 1024 * 1024
 View = TypeVar("View", bound=Callable[..., Any])
 
 
+class _Parser(FlaskParser):
+    """Says of a body that is no JSON that it is none, where the library would miss its members one by one."""
+
+    def load_json(self, req: Request, schema: ma.Schema) -> Any:
+        if not req.is_json:
+            kind = req.mimetype[:80]
+            raise problems.UnsupportedMediaType(f"the content type is {kind!r}", hint="application/json")
+        return super().load_json(req, schema)
+
+
 class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest has no type information
     """flask-smorest's blueprint with types for the decorators that we use, so that views stay typed."""
+
+    ARGUMENTS_PARSER = _Parser()
 
     if TYPE_CHECKING:
 
@@ -94,7 +107,7 @@ def service_app(name: str, title: str, *, ready: Callable[[], str | None]) -> tu
 
     @app.after_request
     def add_headers(response: Response) -> Response:
-        if response.status_code == TooLarge.status:
+        if response.status_code >= BadRequest.status:
             _drain()
         for header, value in SECURITY_HEADERS.items():
             response.headers.setdefault(header, value)
@@ -104,7 +117,7 @@ def service_app(name: str, title: str, *, ready: Callable[[], str | None]) -> tu
 
 
 def _drain() -> None:
-    """Read on, within reason: a client that is still sending would meet a closed connection instead of the 413."""
+    """Read on, within reason: a client that is still sending would meet a closed connection instead of the refusal."""
     left = _DRAINED
     while left > 0:
         read = request.environ["wsgi.input"].read(min(left, 65536))

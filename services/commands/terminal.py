@@ -11,7 +11,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from services.domain.errors import CertmarkError, Malformed, NotConfigured
+from services.domain.advice import hint_for
+from services.domain.errors import BadRequest, CertmarkError, Malformed, NotConfigured, every_error
 from services.problems import problem
 
 OUT = Console(highlight=False, soft_wrap=True)
@@ -22,15 +23,24 @@ SIGNS = {"yes": "[green]✓[/]", "no": "[red]✗[/]", "cannot_say": "?", "input"
 NO = 1
 WRONG = 2
 
+_JSON, _COMMAND = "certmark.json", "certmark.command"
+"""What a command leaves for whoever has to say that it failed: how it was asked to answer, and its name."""
+
 
 class Program(click.Group):
     """Turns every error that we know into a sentence and an exit code; a trace is for us, never for a user."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        ctx.meta[_JSON] = "--json" in ctx.args  # the command knows better, if it comes to be asked
         try:
             return super().invoke(ctx)
         except CertmarkError as error:
             _fail(error)
+        except click.exceptions.NoArgsIsHelpError:
+            raise
+        except click.UsageError as error:
+            ctx.meta[_COMMAND] = error.ctx.command_path if error.ctx else ctx.command_path
+            _fail(BadRequest(error.format_message()))
         except BrokenPipeError:
             # The reader has gone (`certmark … | head`); Python would complain once more when it closes the stream.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -39,33 +49,30 @@ class Program(click.Group):
 
 def _fail(error: CertmarkError) -> NoReturn:
     code = getattr(error, "code", error.slug)
-    if _wants_json():
-        click.echo(json.dumps(problem(error) | {"code": code}, ensure_ascii=False))
+    hint = _help() if code == BadRequest.slug and not error.hint else hint_for(code, error.hint) or ""
+    if click.get_current_context().meta[_JSON]:
+        click.echo(json.dumps(problem(error) | {"code": code, "hint": hint}, ensure_ascii=False))
     else:
-        ERR.print(f"[bold red]{code}[/]: ", end="")
+        ERR.print(f"[bold red]{code}[/] {every_error().get(code, type(error)).zh}: ", end="")
         ERR.print(error.detail + (f"  ({error.pointer})" if error.pointer else ""), markup=False)
-        if error.hint:
-            ERR.print(f"→ {error.hint}", markup=False)
+        if hint:
+            ERR.print(f"→ {hint}", markup=False)
     sys.exit(WRONG if isinstance(error, Malformed | NotConfigured) else NO)
 
 
-def _wants_json() -> bool:
-    context = click.get_current_context(silent=True)
-    while context is not None:
-        if context.meta.get("certmark.json"):
-            return True
-        context = context.parent
-    return "--json" in sys.argv[1:]
+def _help() -> str:
+    """Where the command in hand says how it is used."""
+    return f"{click.get_current_context().meta.get(_COMMAND, 'certmark')} --help"
 
 
 def as_json(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--json` on a command: one JSON document (or one a line) on standard output, nothing else."""
 
     def note(ctx: click.Context, _param: click.Parameter, value: bool) -> bool:
-        ctx.meta["certmark.json"] = value
+        ctx.meta[_JSON], ctx.meta[_COMMAND] = value, ctx.command_path
         return value
 
-    return click.option("--json", "json_", is_flag=True, callback=note, help="Answer in JSON.")(command)
+    return click.option("--json", "json_", is_flag=True, is_eager=True, callback=note, help="Answer in JSON.")(command)
 
 
 def say_json(value: object) -> None:

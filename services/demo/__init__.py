@@ -133,8 +133,9 @@ class _Demonstration:
             "schemes": [{"scheme": scheme, "from": body["approved_from"]} for scheme in body["schemes"]],
         }
         yield self._decree("body.approved", number, approved)
-        until = (self.today + timedelta(days=_BACKFILL_DAYS)).isoformat()
-        yield self._decree("backfill.opened", number, {"body": number, "until": until})
+        if "disqualified_on" not in body:  # who is, issues nothing any more, whatever its date
+            until = (self.today + timedelta(days=_BACKFILL_DAYS)).isoformat()
+            yield self._decree("backfill.opened", number, {"body": number, "until": until})
         yield self._key(f"urn:certmark:body:{number}", number, "event", f"{number[-4:]}-0042")
 
     def _establish(self, alliance: dict[str, Any]) -> Iterator[bytes]:

@@ -140,9 +140,9 @@ def read_event(envelope: Envelope) -> Event:
     data = body.get("data")
     if not isinstance(data, dict):
         raise BadEvent("data is not an object", pointer="/data")
-    if not isinstance(body.get("dataschema", ""), str):
-        raise BadEvent("dataschema is not a text", pointer="/dataschema")
-    if body.get("datacontenttype", "application/json") != "application/json":
+    if body.get("dataschema") is not None:
+        _text(body, "dataschema", None, 256)
+    if body.get("datacontenttype") not in (None, "application/json"):
         raise BadEvent("datacontenttype is not application/json", pointer="/datacontenttype")
     unknown = body.keys() - _MEMBERS
     if unknown:

@@ -10,7 +10,7 @@ from flask import Flask
 from flask.views import MethodView
 
 from services import asgi, auth, telemetry
-from services.domain.errors import BadRequest, CertmarkError, NotFound, every_error
+from services.domain.errors import BadRequest, CertmarkError, Fault, NotFound, every_error
 from services.domain.identifiers import CHINA, certificate_number, civil_day, instant_text
 from services.postgres import Connection, Cursor, connect, database_url, transaction
 from services.registry import (
@@ -117,7 +117,7 @@ class Database:
             try:
                 with transaction(self._connection()) as cur:
                     return query(cur)
-            except CertmarkError:
+            except Fault:
                 self._local.connection = None
                 if last_try:
                     raise

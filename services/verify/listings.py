@@ -23,6 +23,7 @@ from services.listings.checking import Held, canonical, finding_json, findings_o
 from services.listings.columns import HEADINGS, KEYS, fields_of_object, listing_of
 from services.listings.reading import Reading
 from services.listings.shelf import Rulebook
+from services.problems import UnsupportedMediaType
 from services.scratch import scratch_folder
 from services.verify.looked_up import code_unit
 from services.verify.name_index import folded
@@ -163,7 +164,7 @@ _KEYS = frozenset(HEADINGS)
 
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-REQUEST = {
+REQUEST: dict[str, Any] = {
     "required": True,
     "content": {
         "application/json": {
@@ -210,14 +211,14 @@ def asked_in(body: bytes, kind: str) -> Sequence[object]:
     """The listings of a request's body, still unchecked, by its media type.
 
     Raises:
-        Malformed: not JSON, or a sheet that cannot be read. BadRequest: another media type. TooLarge: too many.
+        Malformed: not JSON, or a sheet that cannot be read. UnsupportedMediaType: another kind. TooLarge: too many.
     """
     if kind in ("text/csv", XLSX):
         return _rows_of_sheet(body)
     if kind == "application/x-ndjson":
         return [_json(line) for line in body.splitlines() if line.strip()]
     if kind not in ("application/json", ""):
-        raise BadRequest(f"{kind[:64]}: application/json, application/x-ndjson, text/csv or XLSX is wanted")
+        raise UnsupportedMediaType(f"the content type is {kind[:64]!r}", hint=" · ".join(REQUEST["content"]))
     document = _json(body)
     if isinstance(document, dict):
         document = document.get("listings", document.get("items"))

@@ -206,8 +206,8 @@ class Node:
         response.headers.setdefault(*HSTS)
         if not request.path.startswith("/qr/"):
             response.headers["Vary"] = "Accept, Accept-Language"
-        machine = request.path.startswith(MACHINE)
-        if response.content_type == MEDIA_TYPE and not machine and wanted() == HTML:
+        person = any(kind == HTML for kind, _ in request.accept_mimetypes) and wanted() == HTML
+        if response.content_type == MEDIA_TYPE and person and not request.path.startswith(MACHINE):
             frame = self.frame(other_language=False)
             page = self.html(pages.error_page(response.get_json(), frame), frame, response.status_code)
             for name, value in page.headers.items():

@@ -1,6 +1,7 @@
 """The command line where no server is needed: exit codes, drafts, keys, help."""
 
 import json
+import re
 import stat
 from pathlib import Path
 
@@ -170,8 +171,13 @@ def test_every_fault_of_a_draft_is_named(data: Path) -> None:
 def test_wrong_use_ends_with_2_and_a_sentence(data: Path, words: list[str]) -> None:
     ended = run(*words, stdin="e30.e30.e30")
     assert ended.exit_code == 2, ended.output
-    assert ended.stderr.strip()
+    assert re.search(r"^[a-z-]+ [\u4e00-\u9fff].*: .+", ended.stderr), "its code, in Chinese, and what is wrong here"
     assert "Traceback" not in ended.output
+    asked = run(*words, "--json", stdin="e30.e30.e30")
+    assert (asked.exit_code, asked.stderr) == (2, "")
+    problem = json.loads(asked.stdout)
+    assert ended.stderr.startswith(problem["code"])
+    assert "/docs of the service" not in problem["hint"], "nobody asked a service"
 
 
 def test_what_is_no_jws_is_named_by_its_line(data: Path) -> None:

@@ -186,6 +186,7 @@ def test_a_key_speaks_for_its_owner_alone() -> None:
         ({"signatory": None}, "/signatory"),
         ({"data": []}, "/data"),
         ({"dataschema": 1}, "/dataschema"),
+        ({"dataschema": "x" * 257}, "/dataschema"),
         ({"datacontenttype": "text/plain"}, "/datacontenttype"),
         ({"extra": 1}, "/extra"),
     ],

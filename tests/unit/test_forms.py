@@ -365,7 +365,7 @@ def test_what_nobody_should_send_is_answered_with_a_code(
         (b'{"q":', "application/json", 400),
         (b"\xff\xfe", "application/json", 400),
         (b'{"q":["' + b"1" * 9_000_000 + b'"]}', "application/json", 413),
-        (b"q=1", "application/x-www-form-urlencoded", 422),
+        (b"q=1", "application/x-www-form-urlencoded", 415),
         (b'{"q":[]}', "application/json", 200),
         (b'{"q":["x"],"more":1}', "application/json", 422),
     ],

@@ -110,7 +110,7 @@ def test_names_find_a_certificate_where_no_number_is_shown(client: FlaskClient) 
         (b'[{"brand":"a"}]', "application/json", 400, "bad-request"),
         (b"[7]", "application/json", 400, "bad-request"),
         (b"a,b\n1,2\n", "text/csv", 400, "listings-columns"),
-        (b"<xml/>", "application/xml", 400, "bad-request"),
+        (b"<xml/>", "application/xml", 415, "unsupported-media-type"),
         (json.dumps([{"title": "a"}] * 1001).encode(), "application/json", 413, "too-large"),
     ],
 )

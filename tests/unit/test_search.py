@@ -282,7 +282,7 @@ def test_a_search_fails_closed_and_a_look_up_open(tmp_path: Path) -> None:
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert answers[-1].get_json()["code"] == "asked-too-often"
     assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
-    page = service.client.get("/", query_string={"q": "空调"})
+    page = service.client.get("/", query_string={"q": "空调"}, headers={"Accept": "text/html"})
     assert page.status_code == 429
     assert "查询过于频繁" in page.text
     # A number is answered whatever the searches; one that could be a name, too, just is not searched for.

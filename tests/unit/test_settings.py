@@ -19,6 +19,7 @@ SASL = {
 
 def test_without_any_variable_it_is_the_embedded_default() -> None:
     settings = settings_from({})
+    assert settings == settings_from({"CERTMARK_DATA": "", "CERTMARK_VERIFY_PORT": "", "CERTMARK_LOG": ""})
     assert (settings.log, settings.database_url, settings.production) == ("postgres", "", False)
     assert (settings.verify_port, settings.events_port, settings.registry_port) == (8080, 8081, 8082)
     assert settings.data == Path(".data").absolute()
@@ -42,6 +43,8 @@ def test_the_public_address_is_one_of_the_hosts_that_are_ours() -> None:
         ({"CERTMARK_LOG": "kafka"}, ("CERTMARK_LOG='kafka'", "CERTMARK_KAFKA_BOOTSTRAP")),
         ({"CERTMARK_VERIFY_PORT": "80a"}, ("CERTMARK_VERIFY_PORT", "'80a'")),
         ({"CERTMARK_VERIFY_PORT": "٨٠"}, ("CERTMARK_VERIFY_PORT", "'٨٠'")),
+        ({"CERTMARK_VERIFY_PORT": "65536"}, ("CERTMARK_VERIFY_PORT", "'65536'")),
+        ({"CERTMARK_KAFKA_PATIENCE": "1"}, ("CERTMARK_KAFKA_PATIENCE", "'1'")),
         ({"CERTMARK_VERIFY_PORT": "9000", "CERTMARK_EVENTS_PORT": "9000"}, ("share a port", "9000")),
         ({"CERTMARK_PRODUCTION": "1"}, ("CERTMARK_PRODUCTION=1", "CERTMARK_GENESIS")),
         ({"CERTMARK_KAFKA_SECURITY": "tls"}, ("CERTMARK_KAFKA_SECURITY", "'tls'")),

@@ -421,12 +421,14 @@ def test_natural_persons_are_not_named(client: FlaskClient) -> None:
 
 
 def test_errors_are_pages_for_people_and_problems_for_programs(client: FlaskClient) -> None:
-    page = client.get("/nothing")
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    page = client.get("/nothing", headers=browser)
     assert (page.status_code, page.mimetype) == (404, "text/html")
     assert "没有这个页面" in page.text
     for path, told in (("/photo/" + "0" * 32, NotKept.zh), ("/receipt.pdf?q=x", BadRequest.zh)):
-        assert (told in client.get(path).text) is (told == NotKept.zh), "what a person can act on is said, no more"
-    for path, accept in (("/nothing", "application/json"), ("/v1/nothing", "text/html")):
+        said = client.get(path, headers=browser).text
+        assert (told in said) is (told == NotKept.zh), "what a person can act on is said, no more"
+    for path, accept in (("/nothing", "application/json"), ("/nothing", "*/*"), ("/v1/nothing", "text/html")):
         assert client.get(path, headers={"Accept": accept}).mimetype == "application/problem+json"
 
 

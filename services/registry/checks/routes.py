@@ -20,6 +20,7 @@ from services.domain.listing_rules import RULE, RULE_SET
 from services.domain.listing_standing import Verdict
 from services.listings.columns import HEADINGS
 from services.postgres import Cursor
+from services.problems import UnsupportedMediaType
 from services.registry.checks import bundles, evidence, store, watch_routes
 from services.registry.checks.store import Job
 from services.scratch import scratch_folder
@@ -107,7 +108,7 @@ _FINDINGS = {
         "content": {"application/json": {}},
     }
 }
-_BODY = {
+_BODY: dict[str, Any] = {
     "required": True,
     "content": {
         **{kind: {} for kind in _KINDS},
@@ -313,7 +314,7 @@ def received(read: Read[Any], who: Caller, query: Mapping[str, Any]) -> Job:
     """Store what the request in hand brings, and queue it.
 
     Raises:
-        BadRequest: no file, another media type, or a mapping that is none. TooManyChecks: too many wait already.
+        UnsupportedMediaType, BadRequest: another kind, no file, a mapping that is none. TooManyChecks: too many wait.
     """
     file, images, name = None, None, query["name"]
     asked = dict(query)
@@ -326,9 +327,7 @@ def received(read: Read[Any], who: Caller, query: Mapping[str, Any]) -> Job:
         images = pictures.stream if pictures is not None else None
         asked |= {key: request.form[key] for key in ("mapping", "platform", "sheet") if request.form.get(key)}
     elif request.mimetype not in (*_KINDS, "application/json"):
-        raise BadRequest(
-            f"{request.mimetype[:64] or 'no media type'}: text/csv, application/x-ndjson, XLSX or multipart is wanted"
-        )
+        raise UnsupportedMediaType(f"the content type is {request.mimetype[:64]!r}", hint=" · ".join(_BODY["content"]))
     mapping = _mapping(asked["mapping"])
     platform = asked["platform"]
     job_id = secrets.token_hex(16)
