@@ -30,6 +30,7 @@ PER_MINUTE, AT_ONCE = 20, 6
 LIMITS = confined.Limits(memory=1 << 30, seconds=5, files=32, nice=5)
 _PATIENCE_S = 10
 _KEY = re.compile("[0-9a-f]{32}")
+_TITLE = Text("找到多个二维码", "Several codes")
 _EACH = Text(
     "照片中有多个二维码，逐一答复如下。总体上不作“有效”的判断。",
     "There are several codes in the photo; each has its own answer below. There is no overall yes.",
@@ -160,11 +161,11 @@ def _page(answers: list[Answer], frame: Frame) -> bytes:
     view = _View(
         family=Family.INPUT.value,
         word=LABELS["several"][language],
-        title=SEVERAL.title[language],
+        title=_TITLE[language],
         explanation=_EACH[language],
         codes=[_code(answer, n, frame) for n, answer in enumerate(answers, 1)],
     )
-    return pages.rendered("photo.html", frame, SEVERAL.title[language], v=view)
+    return pages.rendered("photo.html", frame, _TITLE[language], v=view)
 
 
 def _code(answer: Answer, n: int, frame: Frame) -> _Code:

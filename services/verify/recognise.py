@@ -13,6 +13,14 @@ from services.verify.wording import Code
 LONGEST = 2048
 """Characters that are looked at; a QR code of ours has fewer than 700."""
 
+_LABEL = re.compile(
+    r"(?:[\u4e00-\u9fff]{0,10}(?:编号|证书号|标志号|有机码|条码|信用代码)"
+    r"|(?:certificate|mark|declaration) ?(?:no\.?|number))"
+    r"(?:\s*[:：]\s*(?=\S)|\s*(?=[0-9A-Za-z０-９]))",
+    re.IGNORECASE,
+)
+"""What stands in front of a number on paper, and is copied with it."""
+
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,30}:(?=[^0-9]|$)")
 _EVERYDAY = re.compile(r"(tel|sms|smsto|mailto|wifi|geo|weixin|wxp|alipays?|data|javascript|file|ftp):", re.IGNORECASE)
 _BARE_HOST = re.compile(r"[A-Za-z0-9.-]+\.[A-Za-z]{2,24}(:[0-9]{1,5})?(/|$)|[\w.-]+\.\w{2,24}(:[0-9]{1,5})?/(c|m|01)/")
@@ -57,6 +65,9 @@ def recognise(text: str, hosts: tuple[str, ...]) -> Question:
     text = text.strip()
     if len(text) > LONGEST:
         return Question(text[:64], decided=Code.NOT_OURS)
+    text = text.rstrip("。，；、,;")  # a sentence's end, copied with it
+    if label := _LABEL.match(text):
+        text = text[label.end() :]
     address = _address(text, hosts)
     if address is not None:
         return _of_address(text, address, hosts)

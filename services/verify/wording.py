@@ -186,8 +186,8 @@ ANSWERS: dict[Code, Wording] = {
         Family.INPUT,
         Text("二维码无法识读", "The code cannot be read"),
         Text(
-            "此码不完整或已损坏，未能得出任何结论。",
-            "The code is incomplete or damaged; nothing can be concluded from it.",
+            "没有读到完整的二维码，未能得出任何结论。",
+            "No whole code could be read, so nothing can be concluded.",
         ),
         Text("请重新扫描，或输入印在旁边的编号。", "Scan again, or type the number printed beside it."),
     ),

@@ -95,6 +95,10 @@ def test_hosts_that_look_alike_are_told_apart(text: str, expected: Code | str) -
         ("２０２３９９０７０３０００１１７", None),
         ("２０２３ ９９０７ ０３００ ０１１７", None),
         ("\u202e2023990703000117", None),  # an invisible turn of direction is no part of a number
+        ("证书编号：2023990703000117。", None),  # as copied from a page or a message
+        ("强制性产品认证证书编号 ２０２３９９０７０３０００１１７", None),
+        ("Certificate No.: 2023990703000117", None),
+        ("证书编号：", Code.MALFORMED_NUMBER),
         ("二〇二三九九〇七〇三", Code.MALFORMED_NUMBER),
         ("x" * (LONGEST + 1), Code.NOT_OURS),
         ("1" * 65, Code.MALFORMED_NUMBER),

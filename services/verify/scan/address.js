@@ -5,6 +5,7 @@ import { hostOf, looksLikeOurs } from './look_alike.js'
 import { barCode, certificateNumber, checkDigitHolds, normalised } from './numbers.js'
 
 const LONGEST = 2048
+const LABEL = /^(?:[\u4e00-\u9fff]{0,10}(?:编号|证书号|标志号|有机码|条码|信用代码)|(?:certificate|mark|declaration) ?(?:no\.?|number))(?:\s*[:：]\s*(?=\S)|\s*(?=[0-9A-Za-z０-９]))/i
 const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]{1,30}:(?=[^0-9]|$)/
 const EVERYDAY = /^(tel|sms|smsto|mailto|wifi|geo|weixin|wxp|alipays?|data|javascript|file|ftp):/i
 const BARE_HOST = /^(?:[A-Za-z0-9.-]+\.[A-Za-z]{2,24}(:[0-9]{1,5})?(\/|$)|[\p{L}\p{N}_.-]+\.[\p{L}\p{N}_]{2,24}(:[0-9]{1,5})?\/(c|m|01)\/)/u
@@ -19,8 +20,9 @@ const FEWEST_DIGITS = 6
  * {gtin} where somebody asks for a number, which only the register can answer. `hosts` are lower-case, with their port.
  */
 export function recognise (given, hosts) {
-  const text = given.trim()
+  let text = given.trim()
   if (text.length > LONGEST) return { decided: 'not_ours' }
+  text = text.replace(/[。，；、,;]+$/, '').replace(LABEL, '')
   const address = split(text, hosts)
   if (address) return ofAddress(address, hosts)
   const elements = ELEMENTS.exec(text.normalize('NFKC').replaceAll(' ', ''))
