@@ -67,7 +67,7 @@ _TIMES = [datetime(1300, 1, 1, tzinfo=UTC) + timedelta(minutes=number) for numbe
 _TIME_TEXTS = [one.isoformat() for one in _TIMES]
 _SEQ = 8_000_000_000_000_001
 _AS_OF = datetime(1400, 1, 1, tzinfo=UTC)
-_LEFT_OVER = re.compile("\ue001|\ue002|%(25)?EE%(25)?80%(25)?8[12]")
+_LEFT_OVER = re.compile("\ue001|\ue002|%EE%80%8[12]")
 
 
 class _Reckoned(Exception):
@@ -245,11 +245,6 @@ def _in_query(value: str) -> bytes:
     return value.encode() if _UNRESERVED.fullmatch(value) else quote_plus(value).encode()
 
 
-def _in_asked_path(value: str) -> bytes:
-    """As part of an address that is a value in another's query."""
-    return value.encode() if _UNRESERVED.fullmatch(value) else quote_plus(quote(value, safe="")).encode()
-
-
 def _minute(value: str) -> bytes:
     """As `story` writes it."""
     return datetime.fromisoformat(value).astimezone(CHINA).isoformat(" ", "minutes")[:16].encode()
@@ -271,7 +266,6 @@ def _forms() -> dict[str, _Need]:
             found[text] = (0, place, _text)
             found[quote(text, safe="")] = (0, place, _in_path)
             found[quote_plus(text)] = (0, place, _in_query)
-            found[quote_plus(quote(text, safe=""))] = (0, place, _in_asked_path)
     for days in (_PAST, _FUTURE):
         found |= {day: (1, place, str.encode) for place, day in enumerate(days)}
     found |= {_minute(text).decode(): (2, place, _minute) for place, text in enumerate(_TIME_TEXTS)}
@@ -281,7 +275,7 @@ def _forms() -> dict[str, _Need]:
 
 
 _FORM = re.compile(
-    "(\ue001[^\ue002]*\ue002|%(?:25)?EE%(?:25)?80%(?:25)?81.*?%(?:25)?EE%(?:25)?80%(?:25)?82"
+    "(\ue001[^\ue002]*\ue002|%EE%80%81.*?%EE%80%82"
     f"|(?:11|88)00-[0-9]{{2}}-[0-9]{{2}}|1300-01-01 [0-9]{{2}}:[0-9]{{2}}|{re.escape(beijing(_AS_OF))}|{_SEQ})"
 )
 _FORMS = _forms()

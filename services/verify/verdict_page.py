@@ -16,7 +16,7 @@ from services.verify.answer import Answer
 from services.verify.notices import recall_reason, recall_scope
 from services.verify.page_parts import FactRow, MayLine, history_markup, lines_markup, may_markup, rows_markup
 from services.verify.page_templates import ENVIRONMENTS, said
-from services.verify.pages import Frame, certificate_path, rendered
+from services.verify.pages import Frame, certificate_path, product_path, rendered
 from services.verify.permits import permits_today
 from services.verify.story import Happening, reason_text, story, until_clause
 from services.verify.timed_page import CHECKED_ISO, CHECKED_TEXT, beijing, timed
@@ -90,6 +90,7 @@ class _View:
     coverage: Sequence[str] = ()
     expected: Sequence[str] = ()
     candidates: Sequence[Mapping[str, str]] = ()
+    one_product: str = ""
     may: tuple[MayLine, ...] = ()
     may_reasons: Sequence[str] = ()
     may_without: bool = False
@@ -162,6 +163,7 @@ def _view(answer: Answer, frame: Frame, public_url: str) -> _View:
         coverage=coverage_lines(answer.coverage, language) if answer.code is Code.UNKNOWN_NUMBER else (),
         expected=_expected(answer, language),
         candidates=[_candidate(one, frame) for one in answer.candidates],
+        one_product=_one_product(answer.candidates, frame),
         signed=answer.signed,
         seq=answer.seq,
         receipt_href=_receipt_href(answer, frame),
@@ -371,6 +373,17 @@ def _candidate(answer: Answer, frame: Frame) -> dict[str, str]:
     }
 
 
+def _one_product(candidates: Sequence[Answer], frame: Frame) -> str:
+    """Where certificates of several bodies are answered as the one product that they are; empty where they are not."""
+    hrefs = {
+        product_path(one.certificate.holder.uscc, one.item.model)
+        if one.certificate and one.certificate.holder.uscc and one.item and one.scheme and one.scheme["same_product"]
+        else ""
+        for one in candidates
+    }
+    return frame.link(hrefs.pop()) if len(hrefs) == 1 and "" not in hrefs else ""
+
+
 # --- what it means -------------------------------------------------------------------------------------------
 
 _LOOK = {Allowed.YES: Family.YES, Allowed.NO: Family.NO, Allowed.REVIEW: Family.CANNOT_SAY}
@@ -417,7 +430,7 @@ def _report_href(answer: Answer, frame: Frame) -> str:
         if answer.code not in SILENT:
             question = answer.question
             unit = question.path.url_path if question.path is not None else ""
-            number = certificate_path(answer.certificate.certificate_no) if answer.certificate else question.number
+            number = answer.certificate.certificate_no if answer.certificate else question.number
             carried |= {"code": unit or number or question.gtin or ""}
         carried |= {"answer": answer.code.value}
     return "/report" + (f"?{urlencode(carried)}" if carried else "")

@@ -137,7 +137,8 @@ def test_a_green_products_page_has_all_its_bodies_and_what_each_assessed(client:
 
 
 def test_a_products_page_is_linked_and_negotiated(client: FlaskClient) -> None:
-    assert f'href="{MODEL_PATH}"' in client.get(f"/c/{GREEN[0]}").text
+    for path in (f"/c/{GREEN[0]}", "/01/06909900126701"):
+        assert f'href="{MODEL_PATH}"' in client.get(path).text
     assert "/products/" not in client.get(f"/c/{VALID}").text
     document = client.get(MODEL_PATH, headers={"Accept": "application/json"}).get_json()
     machine = client.get("/v1/products", query_string={"uscc": "91310114MAXX00816W", "model": "18L"}).get_json()
