@@ -32,7 +32,7 @@ def lists_check(url: str | None, node: Path | None, seconds: float, json_: bool)
     """Read every published list again and compare it with the register: each place, and each voided code.
 
     Ends with 1 where a mark that is not valid is missing from its list, a valid one is in it, a voided code is not
-    named, or a list is not to be believed. A difference counts when it lasts: a list may be on its way.
+    named, another one is, or a list is not to be believed. A difference counts when it lasts: a list may be on its way.
     """
     from services.postgres import connect, database_url, transaction
     from services.registry.list_check import check, published_at
@@ -58,6 +58,8 @@ def lists_check(url: str | None, node: Path | None, seconds: float, json_: bool)
     else:
         for list_id, code in sorted(report.refused.items()):
             OUT.print(f"✗ list {list_id}: {code}", markup=False)
+        for list_id, count in sorted(report.strange.items()):
+            OUT.print(f"✗ list {list_id}: names {count} codes that nobody has voided", markup=False)
         for one in report.wrong[:20]:
             said = "nothing" if one.published is None else one.published
             wrong = f"voided code {one.unit} is not named" if one.unit else f"{said} where {one.due} is due"

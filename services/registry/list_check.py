@@ -1,14 +1,15 @@
-"""Reads again what was published and compares: every place says what is due, and every voided code is named."""
+"""Reads again what was published and compares: every place says what is due, and so do the voided codes."""
 
 import http.client
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from urllib.parse import urlsplit
 
-from services.domain.certificate import Certificate, Mark
+from services.domain.certificate import Certificate, Voided
 from services.domain.errors import CertmarkError, Fault
 from services.domain.identifiers import civil_day
 from services.domain.place import Place
@@ -20,7 +21,7 @@ from services.postgres import Cursor, stream
 from services.registry import list_store, list_voided, trust
 from services.registry.list_places import certificate_in, parents_of, places_in, status_on
 from services.registry.list_store import Subject
-from services.registry.list_voided import Key
+from services.registry.list_voided import Key, voided_at
 
 AT_A_TIME = 500
 Fetch = Callable[[int], bytes]
@@ -50,16 +51,21 @@ class Wrong:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was compared and what is wrong; `refused` holds the code with which a list was not believed, by number."""
+    """What was compared and what is wrong.
+
+    `refused` holds the code with which a list was not believed, `strange` how many codes a list names that nobody has
+    voided, both by the list's number.
+    """
 
     places: int
     not_valid: int
     wrong: tuple[Wrong, ...]
     refused: dict[int, str]
+    strange: dict[int, int]
 
     @property
     def good(self) -> bool:
-        return not self.wrong and not self.refused
+        return not self.wrong and not self.refused and not self.strange
 
 
 class Checker:
@@ -71,6 +77,7 @@ class Checker:
         self._now = now
         self._signers = tuple(signers)
         self._lists: dict[int, StatusList | None] = {}
+        self._known: dict[int, set[bytes]] = defaultdict(set)
         self.refused: dict[int, str] = {}
 
     def all(self, cur: Cursor) -> Report:
@@ -81,7 +88,10 @@ class Checker:
             " WHERE key >= 'certificate/' AND key < 'certificate0' AND tokens <> '[]'",
             {},
         )
-        return self._compared(cur, (Subject(*row) for row in rows))
+        report = self._compared(cur, (Subject(*row) for row in rows))
+        named = {number: unpacked(found.voided) for number, found in self._lists.items() if found and found.voided}
+        strange = {number: len(set(hashes) - self._known[number]) for number, hashes in named.items()}
+        return replace(report, strange={number: count for number, count in strange.items() if count})
 
     def again(self, cur: Cursor, wrong: Iterable[Wrong]) -> Report:
         """The certificates of what was wrong, as they are now, against lists that are fetched anew."""
@@ -92,7 +102,7 @@ class Checker:
         places = not_valid = 0
         wrong: list[Wrong] = []
         while page := list(islice(subjects, AT_A_TIME)):
-            runs: dict[Key, tuple[Mark, Wrong]] = {}
+            runs: dict[Key, tuple[tuple[Voided, ...], Wrong]] = {}
             for certificate, place, due in self._due(cur, page):
                 places += 1
                 not_valid += due is not Status.VALID
@@ -100,10 +110,11 @@ class Checker:
                 about = place.list_id, place.index, certificate.certificate_no, place.mark_no
                 if published != due:
                     wrong.append(Wrong(*about, published, int(due)))
-                if place.run and (mark := certificate.mark(place.mark_no)):
-                    runs[place.list_id, mark.mark_no] = mark, Wrong(*about, published, int(Status.CANCELLED))
+                if place.run is not None:
+                    unnamed = Wrong(*about, published, int(Status.CANCELLED))
+                    runs[place.list_id, place.mark_no] = voided_at(certificate, place), unnamed
             wrong += self._not_named(cur, runs)
-        return Report(places, not_valid, tuple(wrong), dict(self.refused))
+        return Report(places, not_valid, tuple(wrong), dict(self.refused), {})
 
     def _due(self, cur: Cursor, page: list[Subject]) -> Iterator[tuple[Certificate, Place, Status]]:
         day = civil_day(self._now)
@@ -115,13 +126,14 @@ class Checker:
             for place in places_in(subject.tokens):
                 yield certificate, place, status_on(certificate, parent, place, day)
 
-    def _not_named(self, cur: Cursor, runs: Mapping[Key, tuple[Mark, Wrong]]) -> Iterator[Wrong]:
+    def _not_named(self, cur: Cursor, runs: Mapping[Key, tuple[tuple[Voided, ...], Wrong]]) -> Iterator[Wrong]:
         """The voided codes that a reader of their list would take for good."""
-        due = list_voided.due(cur, {key: mark for key, (mark, _) in runs.items()}, civil_day(self._now))
+        due = list_voided.due(cur, {key: voided for key, (voided, _) in runs.items()}, civil_day(self._now))
         for key, hashes in due.items():
             found = self._lists[key[0]]
-            told = (found.voided or b"") if found else b""
-            if hashes and not names(told, public_hash(key[1], b"")):
+            told, whole = (found.voided or b"") if found else b"", public_hash(key[1], b"")
+            self._known[key[0]] |= {whole, *unpacked(hashes)}
+            if not names(told, whole):
                 for one in unpacked(hashes):
                     if not names(told, one):
                         yield replace(runs[key][1], unit=one.hex())
@@ -157,8 +169,12 @@ def check(
     cur.execute("SET LOCAL idle_in_transaction_session_timeout = '2min'")  # whoever publishes may answer slowly
     report = Checker(fetch, base, clock(), trust.signers_in(cur)).all(cur)
     while not report.good and again():
-        fresh = Checker(fetch, base, clock(), trust.signers_in(cur)).again(cur, report.wrong)
-        report = Report(report.places, report.not_valid, fresh.wrong, fresh.refused)
+        checker = Checker(fetch, base, clock(), trust.signers_in(cur))
+        if report.strange:  # nothing says whose they are
+            report = checker.all(cur)
+        else:
+            fresh = checker.again(cur, report.wrong)
+            report = replace(report, wrong=fresh.wrong, refused=fresh.refused)
     return report
 
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import cast
 
-from services.domain.certificate import Certificate, CertificateState, Mark, from_state
+from services.domain.certificate import Certificate, CertificateState, Voided, from_state
 from services.domain.place import Place, next_turn, place_standing
 from services.marks.status_list import STATUS_OF, Status, empty_array, put_status
 from services.postgres import Cursor
 from services.registry import list_store, list_voided
 from services.registry.list_store import Subject
+from services.registry.list_voided import Key, voided_at
 from services.registry.tokens import TokenRecord
 
 PAGE = 2000
@@ -52,13 +53,13 @@ def _put(cur: Cursor, placed: Mapping[str, Subject], day: date) -> None:
     parents = parents_of(cur, certificates)
     statuses: dict[int, dict[int, Status]] = defaultdict(dict)
     rows: list[tuple[str, str | None, date | None]] = []
-    marks: dict[tuple[int, str], Mark] = {}
+    marks: dict[Key, tuple[Voided, ...]] = {}
     for number, certificate in certificates.items():
         parent = parents.get(certificate.parent_no or "")
         for place in places_in(placed[number].tokens):
             statuses[place.list_id][place.index] = status_on(certificate, parent, place, day)
-            if place.run and (mark := certificate.mark(place.mark_no)):
-                marks[place.list_id, mark.mark_no] = mark
+            if place.run is not None:
+                marks[place.list_id, place.mark_no] = voided_at(certificate, place)
         rows.append((number, certificate.parent_no, next_turn(certificate, parent, day)))
     list_store.save_subjects(cur, rows)
     stored = list_store.lists(cur, statuses.keys())

@@ -1,10 +1,11 @@
 """Which single codes each status list names as voided: those of every mark whose serials have a place in it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import TypeAlias
 
-from services.domain.certificate import Mark
+from services.domain.certificate import Certificate, Voided
+from services.domain.place import Place
 from services.domain.unit_code import hash_of_text, public_hash
 from services.marks.voided import joined, packed
 from services.postgres import Cursor, execute_values
@@ -13,13 +14,19 @@ Key: TypeAlias = tuple[int, str]
 """A list and the number of a mark that has a place for serials in it."""
 
 
-def due(cur: Cursor, marks: Mapping[Key, Mark], day: date) -> dict[Key, bytes]:
+def voided_at(certificate: Certificate, place: Place) -> tuple[Voided, ...]:
+    """The voided codes of the mark that a place is of; none of a mark that a correction took away."""
+    mark = certificate.mark(place.mark_no)
+    return mark.voided if mark else ()
+
+
+def due(cur: Cursor, marks: Mapping[Key, Sequence[Voided]], day: date) -> dict[Key, bytes]:
     """The hashes that are to be named on a day, packed.
 
     A source that did not say by what a scanner knows a code (see `mark.code_voided`) leaves the whole mark to be named:
     some of its units are voided, and which cannot be told offline. Typed codes are never asked offline.
     """
-    voided = {key: [one for one in mark.voided if one.since <= day] for key, mark in marks.items()}
+    voided = {key: [one for one in codes if one.since <= day] for key, codes in marks.items()}
     silent = {one.code for codes in voided.values() for one in codes if one.public_hash is None}
     silent -= _typed(cur, silent) if silent else set()
     found: dict[Key, bytes] = {}
@@ -41,7 +48,7 @@ def _typed(cur: Cursor, codes: Iterable[str]) -> set[str]:
     return {code for (code,) in cur.fetchall()}
 
 
-def put(cur: Cursor, marks: Mapping[Key, Mark], day: date) -> None:
+def put(cur: Cursor, marks: Mapping[Key, Sequence[Voided]], day: date) -> None:
     """Keep what is due of these marks; the lists that now say something else are signed again."""
     if not marks:
         return

@@ -60,7 +60,7 @@ class ListWatch:
 
         with contextlib.closing(connect(database_url(self._settings))) as connection, transaction(connection) as cur:
             report = check(cur, published_at(self._base), self._base, self._clock, again)
-        _WRONG.set(len(report.wrong))
+        _WRONG.set(len(report.wrong) + sum(report.strange.values()))
         _CHECKS.labels("good" if report.good else "wrong").inc()
         if not report.good:
             first = report.wrong[0] if report.wrong else None
@@ -68,6 +68,7 @@ class ListWatch:
                 "the published status lists are wrong",
                 wrong=len(report.wrong),
                 refused=report.refused,
+                strange=report.strange,
                 certificate=first.certificate_no if first else None,
                 place=f"{first.list_id}/{first.index}" if first else None,
             )
@@ -75,4 +76,4 @@ class ListWatch:
 
 
 _CHECKS = telemetry.counter("certmark_status_checks_total", "Checks of the published status lists", "outcome")
-_WRONG = telemetry.gauge("certmark_status_places_wrong", "Places that were wrong when the lists were last checked")
+_WRONG = telemetry.gauge("certmark_status_places_wrong", "Places and voided codes that were wrong at the last check")

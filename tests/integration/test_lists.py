@@ -153,11 +153,12 @@ def chain(postgres_server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture(autouse=True)
 def today(chain: Chain) -> Iterator[None]:
-    """Every test begins on this day; what a later day has turned is looked at anew, as no clock goes back by itself."""
+    """Each test begins on this day; what a later day turned or signed is made anew, as no clock goes back by itself."""
     chain.now = datetime.now(UTC)
     yield
     with transaction(chain.register.connection) as cur:
         cur.execute("UPDATE list_subjects SET turns_on = '1970-01-01'")
+        cur.execute("UPDATE status_lists SET changed = true")
 
 
 def test_a_suspension_turns_the_list_within_a_second_and_its_end_turns_it_back(chain: Chain) -> None:
@@ -337,7 +338,9 @@ class Units:
         register, self.number, self.mark_no = self.chain.register, self.chain.issue("coded"), f"MK-{a_number()}"
         said: dict[str, Any] = {"effective_at": ago(300), "mark_no": self.mark_no, "mark": "sample-mark"}
         said |= {"products": [{"model": "A1", "gtin": GTIN}], "valid_until": ahead(400)}
-        assert accepted(register.say(BODY, "mark.authorized", self.number, said))
+        authorized = register.say(BODY, "mark.authorized", self.number, said)
+        assert accepted(authorized)
+        self.authorized = authorized["digest"]
         serial = {"rule_version": "1", "form": "serial", "gtin": GTIN}
         for codes, how in ((self.serials, serial), ((self.typed,), {"rule_version": "2024"})):
             said = {"effective_at": ago(10), "mark_no": self.mark_no, "product": "A1", "quantity": len(codes)}
@@ -419,6 +422,12 @@ def test_what_is_annulled_is_undone_offline_as_well(chain: Chain) -> None:
     assert units.offline(units.serials[0]) == (Code.VALID, None), "it was no code to void"
     units.undo(units.announced[0])
     assert units.offline(units.serials[0]) == (Code.CANCELLED, None), "nor was there such a set"
+    others = some_units(chain)
+    others.void(others.serials[0])
+    chain.come_round()
+    others.undo(others.authorized)
+    assert others.offline(others.serials[0]) == (Code.CANCELLED, None), "nor such a mark"
+    assert checked(chain, partial(served, chain)).good, "and the list names no code of it any more"
 
 
 def test_the_checker_finds_a_voided_code_that_is_not_named(chain: Chain) -> None:
@@ -436,6 +445,12 @@ def test_the_checker_finds_a_voided_code_that_is_not_named(chain: Chain) -> None
     whole = packed([*unpacked(content.voided or b""), public_hash(units.mark_no, b"")])
     room = sign_list(replace(content, voided=packed({*unpacked(whole)} - {bytes.fromhex(public)})), key)
     assert checked(chain, lambda _: room).good, "named whole: of its units nothing is told offline"
+    more = sign_list(replace(content, voided=packed([*unpacked(content.voided or b""), b"\7" * 8])), key)
+    assert checked(chain, lambda _: more).strange == {0: 1}, "a code that nobody has voided"
+    answers = [more, served(chain, 0)]
+    with transaction(chain.register.connection) as cur:
+        again = check(cur, lambda _: answers.pop(0), f"{PUBLIC}/status", lambda: chain.now, lambda: bool(answers))
+    assert again.good
 
 
 def test_certificates_of_before_are_looked_at_once_more(chain: Chain) -> None:
