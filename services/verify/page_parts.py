@@ -23,6 +23,7 @@ class Line:
     sub: str = ""
     href: str = ""
     here: str = ""
+    out: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def history_markup(happenings: Sequence[Happening], language: Language) -> Marku
 
 def lines_markup(text: str, language: Language) -> Markup:
     """A text's lines, each ended."""
-    return Markup("".join([f"{_said(line, language)}\n" for line in text.splitlines()]))  # noqa: S704  # as above
+    return Markup("".join([f"{said_markup(line, language)}\n" for line in text.splitlines()]))  # noqa: S704  # as above
 
 
 @lru_cache(maxsize=1024)  # certificates of a scheme and a standing have the same
@@ -72,7 +73,7 @@ def _row(row: FactRow, language: Language) -> str:
     if row.items:
         told = f"<ul>{''.join([_line(line, language) for line in row.items])}</ul>"
     else:
-        told = _said(row.text, language)
+        told = said_markup(row.text, language)
         if row.tag:
             told += f' <span class="tag{f" {_plain(row.family)}" if row.family else ""}">{_plain(row.tag)}</span>'
         if row.sub:
@@ -81,18 +82,20 @@ def _row(row: FactRow, language: Language) -> str:
 
 
 def _line(line: Line, language: Language) -> str:
-    told = _said(line.text, language)
+    told = said_markup(line.text, language)
     if line.href:
         told = f'<a href="{_plain(line.href)}">{told}</a>'
     if line.here:
         told += f' <span class="tag">{_plain(line.here)}</span>'
+    if line.out:
+        told += f' <span class="tag no">{_plain(line.out)}</span>'
     if line.sub:
         told += _sub(line.sub, language)
     return f"<li>{told}</li>"
 
 
 def _happening(one: Happening, language: Language) -> str:
-    day, told = _plain(one.day), _said(one.text, language)
+    day, told = _plain(one.day), said_markup(one.text, language)
     if one.undone:
         told = f'<s>{told}</s> <span class="tag">{_plain(one.undone)}</span>'
     if one.recorded:
@@ -101,10 +104,10 @@ def _happening(one: Happening, language: Language) -> str:
 
 
 def _sub(text: str, language: Language) -> str:
-    return f'<span class="sub">{dates_kept_whole(_said(text, language))}</span>'
+    return f'<span class="sub">{dates_kept_whole(said_markup(text, language))}</span>'
 
 
-def _said(text: str, language: Language) -> str:
+def said_markup(text: str, language: Language) -> str:
     """As the filter `said` of the templates."""
     if language == "en" and _CHINESE.search(text):
         return f'<span lang="zh-CN">{_plain(text)}</span>'

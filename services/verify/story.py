@@ -16,6 +16,9 @@ from services.verify.wording import HISTORY, LABELS, NO_REASON, SUSPENSION_OVERD
 SHOWN = 12
 """What a page shows at once; the rest is behind a fold."""
 
+TOLD = 60
+"""What a page tells at all; a link leads to everything in the register."""
+
 _STATUS_OF = {
     "certificate.issued": "issued",
     "declaration.made": "declared",

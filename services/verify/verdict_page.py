@@ -7,18 +7,26 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup
 
-from services.domain.certificate import Status
+from services.domain.certificate import Certificate, Status
 from services.domain.consequence import WITHOUT, Allowed
 from services.domain.identifiers import instant_text
 from services.domain.notices import LEVELS
 from services.domain.scheme import Coverage, Words
 from services.verify.answer import Answer
 from services.verify.notices import recall_reason, recall_scope
-from services.verify.page_parts import FactRow, MayLine, history_markup, lines_markup, may_markup, rows_markup
-from services.verify.page_templates import ENVIRONMENTS, said
+from services.verify.page_parts import (
+    FactRow,
+    MayLine,
+    history_markup,
+    lines_markup,
+    may_markup,
+    rows_markup,
+    said_markup,
+)
+from services.verify.page_templates import ENVIRONMENTS
 from services.verify.pages import Frame, certificate_path, product_path, rendered
 from services.verify.permits import permits_today
-from services.verify.story import Happening, reason_text, story, until_clause
+from services.verify.story import TOLD, Happening, reason_text, story, until_clause
 from services.verify.timed_page import CHECKED_ISO, CHECKED_TEXT, beijing, timed
 from services.verify.verdict_rows import body_name, certificate_rows, mark_name, scheme_name, unit_name
 from services.verify.wording import (
@@ -189,7 +197,7 @@ def _tell_certificate(view: _View, answer: Answer, frame: Frame) -> None:
     view.number, view.path = certificate.certificate_no, certificate_path(certificate.certificate_no)
     view.rows_heading = LABELS["declaration_details" if certificate.declaration else "details"][language]
     view.rows = list(certificate_rows(answer, certificate, frame))
-    view.history = story(answer, language)
+    view.history = story(answer, language)[:TOLD]
     _tell_deeds(view, answer, language)
     view.digest = answer.found.digest or ""
     view.proof_text = LABELS["proof_text"][language].format(seq=answer.found.seq)
@@ -202,11 +210,11 @@ def _tell_certificate(view: _View, answer: Answer, frame: Frame) -> None:
 # --- the verdict in words ------------------------------------------------------------------------------------
 
 
-class _Facts(dict[str, str]):
-    """The names that the catalogue's sentences may use, for one answer in one language.
+_NAMED = 5
 
-    Data that stays Chinese in an English sentence is marked as such.
-    """
+
+class _Facts(dict[str, str]):
+    """The names that the catalogue's sentences may use, for one answer in one language, as markup."""
 
     def __init__(self, answer: Answer, language: Language) -> None:
         super().__init__()
@@ -227,15 +235,14 @@ class _Facts(dict[str, str]):
         if certificate is None:
             return
         scope = certificate.service_scope or (certificate.product.name if certificate.product else "")
-        self["holder"], self["scope"] = said(certificate.holder.name, language), said(scope, language)
+        self["holder"], self["scope"] = certificate.holder.name, scope
         self["valid_from"] = certificate.valid_from.isoformat()
         self["valid_until"] = certificate.valid_until.isoformat() if certificate.valid_until else ""
         self["surveillance_due"] = certificate.surveillance_due.isoformat() if certificate.surveillance_due else ""
-        self["body"] = said(body_name(answer), language)
+        self["body"] = body_name(answer)
         self["mark"] = mark_name(answer, mark.mark if mark else None, language)
         self["asked"] = answer.question.gtin or answer.question.number or ""
-        items = certificate.product.items if certificate.product else ()
-        self["registered"] = said(LABELS["and"][language].join(item.model for item in items) or scope, language)
+        self["registered"] = _models(certificate, language) or scope
         if mark is not None:
             self["mark_from"] = mark.valid_from.isoformat()
             self["mark_until"] = mark.valid_until.isoformat() if mark.valid_until else LABELS["no_end"][language]
@@ -245,11 +252,22 @@ class _Facts(dict[str, str]):
             self["reason"] = reason_text(interval.reason, language)
             self["until_clause"] = until_clause(interval, answer.day, language)
 
+    def __setitem__(self, name: str, text: str) -> None:
+        super().__setitem__(name, said_markup(text, self.language))
+
     def fill(self, text: Text) -> Markup:
-        return Markup.escape(text[self.language]).format_map(self)
+        filled = text[self.language].format_map(self)
+        return Markup(filled)  # noqa: S704  # no sentence of the catalogue has a sign of markup, as a test says
 
     def __missing__(self, name: str) -> str:
         return "–"
+
+
+def _models(certificate: Certificate, language: Language) -> str:
+    """The models, as far as a sentence can name them."""
+    models = [item.model for item in certificate.product.items] if certificate.product else []
+    more = LABELS["and_more"][language].format(count=len(models)) if len(models) > _NAMED else ""
+    return LABELS["and"][language].join(models[:_NAMED]) + more
 
 
 def _explanation(answer: Answer, usual: Text) -> Iterable[Text]:

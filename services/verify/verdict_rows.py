@@ -1,15 +1,18 @@
 """What a certificate says, row by row: the summary list of the verdict page."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
-from services.domain.certificate import Certificate, Mark, Party, Status
+from services.domain.certificate import Certificate, Item, Mark, PartKind, Party, Status
 from services.domain.standing import Standing, interval_on, mark_standing, part_standing, standing
 from services.domain.unit_code import Form
 from services.verify.answer import Answer, Unit
 from services.verify.page_parts import FactRow, Line
 from services.verify.pages import Frame, mark_path, product_path
 from services.verify.wording import BESIDE, BODY_WORD, LABELS, STATUS_WORD, Code, Family, Language, Note
+
+MOST = 100
+"""Lines of one row. A page has at most 14,336 bytes compressed, however many models a certificate has."""
 
 
 def certificate_rows(answer: Answer, certificate: Certificate, frame: Frame) -> Iterable[FactRow]:
@@ -30,31 +33,24 @@ def certificate_rows(answer: Answer, certificate: Certificate, frame: Frame) -> 
             certificate.product.name,
             sub=f"{label('trademark')}{label('colon')}{trademark}" if trademark else "",
         )
-        if certificate.product.items:
-            models = [
-                Line(
-                    item.model,
-                    sub=f"GTIN {item.gtin}" if item.gtin else "",
-                    here=label("this_item") if item == answer.item else "",
-                )
-                for item in certificate.product.items
-            ]
-            yield FactRow(label("models"), items=models)
+        if items := _items(answer, certificate):
+            models = [_model_line(answer, certificate, item, language) for item in items]
+            yield FactRow(label("models"), items=_first(models, certificate, language))
             if answer.scheme and answer.scheme["same_product"] and certificate.holder.uscc:
                 of = [
                     Line(item.model, href=frame.link(product_path(certificate.holder.uscc, item.model)))
-                    for item in certificate.product.items
+                    for item in items
                 ]
-                yield FactRow(label("over_all_bodies"), items=of)
+                yield FactRow(label("over_all_bodies"), items=_first(of, certificate, language))
     if certificate.service_scope:
         yield FactRow(label("service_scope"), certificate.service_scope)
     suspended = [
-        part.name + (f" (GTIN {part.gtin})" if part.gtin else "")
+        Line(part.name + (f" (GTIN {part.gtin})" if part.gtin else ""))
         for part in certificate.parts
         if part_standing(certificate, part, answer.day) is not standing(certificate, answer.day)
     ]
     if suspended:
-        yield FactRow(label("suspended_parts"), items=[Line(name) for name in suspended])
+        yield FactRow(label("suspended_parts"), items=_first(suspended, certificate, language))
     if certificate.parent_no:
         yield FactRow(label("parent"), certificate.parent_no)
     yield from _parties(certificate, language)
@@ -74,9 +70,34 @@ def certificate_rows(answer: Answer, certificate: Certificate, frame: Frame) -> 
     marks = [_mark_line(answer, certificate, mark, frame) for mark in certificate.marks]
     if marks:
         yield FactRow(label("mark"), items=marks)
-    printable = [(mark, line) for mark in certificate.marks for line in _qr_lines(answer, mark, frame)]
+    printable = [line for mark in certificate.marks for line in _qr_lines(answer, mark)]
     if printable:
-        yield FactRow(label("qr"), items=[line for _, line in printable])
+        yield FactRow(label("qr"), items=_first(printable, certificate, language))
+
+
+def _items(answer: Answer, certificate: Certificate) -> Sequence[Item]:
+    """Every item, the one that was asked for first."""
+    items = certificate.product.items if certificate.product else ()
+    return sorted(items, key=lambda item: item != answer.item) if len(items) > MOST else items
+
+
+def _first(lines: Sequence[Line], certificate: Certificate, language: Language) -> Sequence[Line]:
+    """What a page has room for, and where the rest is."""
+    if len(lines) <= MOST:
+        return lines
+    more = LABELS["more"][language].format(count=len(lines) - MOST)
+    return [*lines[:MOST], Line(more, href=f"/v1/verify?q={quote(certificate.certificate_no, safe='')}")]
+
+
+def _model_line(answer: Answer, certificate: Certificate, item: Item, language: Language) -> Line:
+    part = certificate.part(PartKind.ITEM, item.model, item.gtin)
+    now = part_standing(certificate, part, answer.day)
+    return Line(
+        item.model,
+        sub=f"GTIN {item.gtin}" if item.gtin else "",
+        here=LABELS["this_item"][language] if item == answer.item else "",
+        out=STATUS_WORD[now][language] if now is not standing(certificate, answer.day) else "",
+    )
 
 
 def unit_name(unit: Unit, language: Language) -> str:
@@ -150,7 +171,7 @@ def _mark_line(answer: Answer, certificate: Certificate, mark: Mark, frame: Fram
     )
 
 
-def _qr_lines(answer: Answer, mark: Mark, frame: Frame) -> Iterable[Line]:
+def _qr_lines(answer: Answer, mark: Mark) -> Iterable[Line]:
     """Links to the QR images of a mark that stands."""
     if answer.found is None or mark_standing(answer.found.certificate, mark, answer.day) is not Standing.VALID:
         return

@@ -492,6 +492,11 @@ LABELS: dict[str, Text] = {
     "over_all_bodies": Text("各机构对此产品的认证", "The product over all its bodies"),
     "suspended_parts": Text("其中已暂停的部分", "Parts that are suspended"),
     "parent": Text("主证书", "Main certificate"),
+    "more": Text(
+        "另有{count}项未列出：请按商品条码查询，或查看全部（JSON）",
+        "{count} more are not listed: look up the item's bar code, or see them all (JSON)",
+    ),
+    "and_more": Text("等{count}个型号", " and others, {count} models in all"),
     "this_item": Text("所查商品", "the item asked for"),
     "this_mark": Text("所查标志", "the mark asked for"),
     "service_scope": Text("认证范围", "Scope of certification"),

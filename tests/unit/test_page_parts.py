@@ -25,8 +25,9 @@ def test_no_text_becomes_markup(text: str, language: Language) -> None:
         f'<div><dt>{shown}</dt><dd>{said} <span class="tag {shown}">{shown}</span>'
         f'<span class="sub">{said}</span></dd></div>\n'
     )
-    assert rows_markup([FactRow(text, items=[Line(text, text, text, text)])], language) == (
+    assert rows_markup([FactRow(text, items=[Line(text, text, text, text, text)])], language) == (
         f'<div><dt>{shown}</dt><dd><ul><li><a href="{shown}">{said}</a> <span class="tag">{shown}</span>'
+        f' <span class="tag no">{shown}</span>'
         f'<span class="sub">{said}</span></li></ul></dd></div>\n'
     )
     assert history_markup([Happening(text, text, text, text)], language) == (

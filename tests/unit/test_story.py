@@ -1,19 +1,23 @@
 """A certificate's story: every kind of entry in words, both dates, who said it, and what was undone since."""
 
+import gzip
+import hashlib
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
 
-from services.domain.certificate import Certificate, Corrected, Part, PartKind, Status, StatusInterval, to_state
+from services.domain.certificate import Certificate, Corrected, Item, Part, PartKind, Status, StatusInterval, to_state
 from services.domain.errors import BadEvent
 from services.events.event_types import SCHEMAS
 from services.events.record import Recorded, open_sealed, read_record, recorded, seal_record
 from services.verify.answer import Answer
+from services.verify.pages import Frame
 from services.verify.recognise import of_number
 from services.verify.register import Found
 from services.verify.story import story
-from services.verify.wording import HISTORY, Code, Language
+from services.verify.verdict_page import verdict_page
+from services.verify.wording import HISTORY, LABELS, LANGUAGES, Code, Language
 from tests.sealed_register import NOW, SealedRegister, demonstration, history_of
 
 DAY = date(2026, 11, 1)
@@ -41,6 +45,22 @@ def test_both_dates_the_source_and_the_reason_are_told(language: Language) -> No
     assert "示范中心" in told.recorded
     assert "2026-09-13 01:30" in told.recorded, "in Beijing"
     assert not told.undone
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_many_models_and_a_long_story_fit_on_a_page(language: Language) -> None:
+    base = demonstration(SUSPENDED)
+    assert base.product is not None
+    models = [hashlib.sha256(bytes([n % 256, n // 256])).hexdigest()[:12] for n in range(900)]
+    items = tuple(Item(model, f"{int(model[:11], 16):014}"[:14]) for model in models)
+    certificate = replace(base, product=replace(base.product, items=items))
+    entries = [an_entry("certificate.surveillance_passed", f"{n:064}") for n in range(500)]
+    answer = replace(answer_on(certificate, *entries), item=items[-1], code=Code.OUT_OF_SCOPE)
+    page, _ = verdict_page(answer, Frame(language), "https://v.example", "https://r.example")
+    assert len(gzip.compress(page)) <= 14_336
+    assert models[0] in page.decode()
+    assert models[-1] in page.decode(), "the one that was asked for"
+    assert LABELS["more"][language].format(count=800).partition(":")[0] in page.decode()
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

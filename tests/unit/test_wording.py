@@ -54,6 +54,7 @@ def test_a_text_is_there_in_both_languages(name: str) -> None:
     text = TEXTS[name]
     assert text.zh
     assert text.en
+    assert not re.search("[<>&]", text.zh + text.en), "sentences are put into pages as they are"
     if not any(name.endswith(f"[{alike}]") for alike in ALIKE):
         assert not _CHINESE.search(text.en)
         assert set(_PLACEHOLDER.findall(text.zh)) == set(_PLACEHOLDER.findall(text.en))
