@@ -22,6 +22,7 @@ from services.domain.certificate import (
     Status,
     StatusInterval,
     Transfer,
+    Voided,
     to_state,
 )
 from services.domain.decision import HANDLERS
@@ -270,8 +271,10 @@ def test_a_certificates_state_has_the_published_form() -> None:
         "annulled": (digest,),
         "corrected": (Corrected(digest, "8" * 64),),
     }
+    voided = tuple(Voided("0" * 16, day, "V01", digest, told) for told in (None, "1" * 16))
     for certificate in demonstration_certificates():
-        for one in (certificate, replace(certificate, **rich)):
+        marks = tuple(replace(mark, voided=voided) for mark in certificate.marks)
+        for one in (certificate, replace(certificate, marks=marks, **rich)):
             reference_validator(schema).validate(to_state(one))
 
 
