@@ -1,6 +1,5 @@
 """Everything on one machine: the embedded PostgreSQL and all services as child processes, restarted when they die."""
 
-import base64
 import contextlib
 import json
 import os
@@ -20,7 +19,7 @@ from types import FrameType
 
 from rich.console import Console
 
-from services import auth, confined, demo
+from services import auth, base64url, confined, demo
 from services.domain.errors import Fault, NotConfigured
 from services.embedded import EmbeddedPostgres
 from services.events.client import Service
@@ -343,8 +342,7 @@ def mark_to_scan(settings: Settings) -> str | None:
         for record in records_of(cur, [f"certificate/{MARK_TO_SCAN.removeprefix('M-')}"]).values():
             for token in json.loads(record.tokens):
                 path = MarkPath.of_product(token["gtin"])
-                raw = base64.urlsafe_b64decode(token["token"] + "=" * (-len(token["token"]) % 4))
-                return mark_url(settings.public_url, path, raw)
+                return mark_url(settings.public_url, path, base64url.decoded(token["token"]))
     return None
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
+from services import base64url
 from services.domain.body import AllianceState, AuthorityState, BodyState, KeyState
 from services.domain.certificate import (
     Basis,
@@ -22,7 +23,7 @@ from services.domain.certificate import (
 )
 from services.domain.errors import LogTruncated
 from services.events.envelope import open_envelope, sign_event
-from services.events.keys import PrivateKey, b64u, new_key
+from services.events.keys import PrivateKey, new_key
 from services.events.log import Record, Topic
 from services.events.record import Recorded, SealedRecord, history_text, seal_record
 from services.marks.token import MarkClaims, MarkPath, mark_url, short_model, sign_token, valid_days
@@ -180,7 +181,7 @@ class SealedRegister:
                 "mark_no": mark.mark_no,
                 "gtin": item.gtin if item else None,
                 "model": item.model if item else None,
-                "token": b64u(self.token(certificate, mark, item)),
+                "token": base64url.encoded(self.token(certificate, mark, item)),
                 "list": 0,
                 "index": 1,
             }

@@ -1,6 +1,5 @@
 """`certmark lists`: whether the published status lists say what the register says."""
 
-import base64
 import sys
 import time
 from contextlib import closing
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from services import base64url
 from services.commands.terminal import NO, OUT, as_json, say_json
 from services.domain.errors import BadRequest
 from services.settings import settings_from
@@ -82,4 +82,4 @@ def _held(folder: Path, list_id: int) -> bytes:
         raise NotPublished(f"{folder}: {reason}") from None
     finally:
         model.close()
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    return base64url.decoded(text)

@@ -5,16 +5,15 @@ so that the signature covers when and which as well as what. Who checks it puts 
 between the two dots and has an ordinary compact JWS.
 """
 
-import base64
-import binascii
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from services import base64url
 from services.domain.errors import AlgorithmNotAllowed, NotAnEnvelope
 from services.events import strict_json
-from services.events.keys import HEADER_NAMES, PrivateKey, PublicKey, b64u
+from services.events.envelope import sign_compact
+from services.events.keys import HEADER_NAMES, PrivateKey, PublicKey
 
 HEADER = "Certmark-Signature"
 TYP = "certmark-answer+jws"
@@ -44,8 +43,7 @@ def compact(body: bytes, answer_id: str, now: datetime, key: PrivateKey) -> str:
         "iat": int(now.timestamp()),
         "jti": answer_id,
     }
-    signing_input = f"{b64u(json.dumps(header, separators=(',', ':')).encode('ascii'))}.{b64u(body)}"
-    return f"{signing_input}.{b64u(key.sign(signing_input.encode('ascii')))}"
+    return sign_compact(header, body, key).decode("ascii")
 
 
 def check_detached(signature: str, body: bytes, key_of: Callable[[str], PublicKey]) -> Signed:
@@ -65,12 +63,12 @@ def check_detached(signature: str, body: bytes, key_of: Callable[[str], PublicKe
     key = key_of(header["kid"])
     if header["alg"] not in HEADER_NAMES[key.alg]:
         raise AlgorithmNotAllowed(f"alg {header['alg'][:32]} with a key for {key.alg}")
-    key.verify(_unbase64(parts[2]), f"{parts[0]}.{b64u(body)}".encode("ascii"))
+    key.verify(_unbase64(parts[2]), f"{parts[0]}.{base64url.encoded(body)}".encode("ascii"))
     return Signed(header["kid"], datetime.fromtimestamp(header["iat"], UTC), header["jti"])
 
 
 def _unbase64(part: str) -> bytes:
     try:
-        return base64.b64decode(part + "=" * (-len(part) % 4), b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        raise NotAnEnvelope("not base64url without padding") from None
+        return base64url.decoded(part)
+    except ValueError as error:
+        raise NotAnEnvelope(str(error)) from None

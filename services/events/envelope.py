@@ -1,14 +1,15 @@
 """The signed envelope: one JWS compact string around one CloudEvents object, its bytes kept as the evidence."""
 
-import binascii
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from services import base64url
 from services.domain.errors import (
     AlgorithmNotAllowed,
     BadEvent,
@@ -17,7 +18,7 @@ from services.domain.errors import (
     TooLarge,
 )
 from services.events import strict_json
-from services.events.keys import HEADER_NAMES, PrivateKey, PublicKey, b64u
+from services.events.keys import HEADER_NAMES, PrivateKey, PublicKey
 
 TYP = "certmark-event+jws"
 MAX_PAYLOAD = 64 * 1024
@@ -100,16 +101,9 @@ def _unbase64(part: bytes, name: str, limit: int) -> bytes:
     if len(part) * 3 // 4 > limit:
         raise TooLarge(f"the {name} has more than {limit} bytes")
     try:
-        raw = binascii.a2b_base64(part.translate(_FROM_URL) + b"=" * (-len(part) % 4))
-    except (binascii.Error, ValueError):
-        raise NotAnEnvelope(f"the {name} is not base64url without padding") from None
-    # The decoder passes over what it does not know, so this is what holds the alphabet, too.
-    if binascii.b2a_base64(raw, newline=False).rstrip(b"=").translate(_TO_URL) != part:
-        raise NotAnEnvelope(f"the {name} is not canonical base64url without padding")
-    return raw
-
-
-_FROM_URL, _TO_URL = bytes.maketrans(b"-_", b"+/"), bytes.maketrans(b"+/", b"-_")
+        return base64url.decoded(part)
+    except ValueError as error:
+        raise NotAnEnvelope(f"the {name}: {error}") from None
 
 
 def check_signature(envelope: Envelope, key: PublicKey) -> None:
@@ -210,17 +204,17 @@ def sign_event(payload: dict[str, Any], key: PrivateKey) -> bytes:
     return sign_compact(header, text.encode("utf-8"), key)
 
 
-def sign_compact(header: dict[str, str], payload: bytes, key: PrivateKey) -> bytes:
+def sign_compact(header: Mapping[str, object], payload: bytes, key: PrivateKey) -> bytes:
     """A JWS in compact form over exact payload bytes."""
     return sign_under(encoded_header(header), payload, key)
 
 
-def encoded_header(header: dict[str, str]) -> str:
+def encoded_header(header: Mapping[str, object]) -> str:
     """A header as it stands in a JWS: for who signs many things under the same one."""
-    return b64u(json.dumps(header, separators=(",", ":")).encode("ascii"))
+    return base64url.encoded(json.dumps(header, separators=(",", ":")).encode("ascii"))
 
 
 def sign_under(head: str, payload: bytes, key: PrivateKey) -> bytes:
     """As `sign_compact`, under a header that is encoded already."""
-    signing_input = f"{head}.{b64u(payload)}".encode("ascii")
-    return signing_input + b"." + b64u(key.sign(signing_input)).encode("ascii")
+    signing_input = f"{head}.{base64url.encoded(payload)}".encode("ascii")
+    return signing_input + b"." + base64url.encoded(key.sign(signing_input)).encode("ascii")

@@ -1,6 +1,5 @@
 """Signing keys: Ed25519 and P-256, named by their RFC 7638 thumbprint."""
 
-import base64
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey
 
+from services import base64url
 from services.domain.errors import BadSignature, Malformed, NotConfigured
 
 ED25519 = "Ed25519"
@@ -67,10 +67,6 @@ class PrivateKey:
         )
 
 
-def b64u(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
-
-
 def public_key(jwk: Mapping[str, str]) -> PublicKey:
     """The key of a JWK (RFC 8037 OKP, RFC 7518 EC).
 
@@ -101,10 +97,15 @@ def private_key(handle: object) -> PrivateKey:
     """A private key from `cryptography`'s object."""
     if isinstance(handle, ed25519.Ed25519PrivateKey):
         x = handle.public_key().public_bytes_raw()
-        return PrivateKey(public_key({"kty": "OKP", "crv": "Ed25519", "x": b64u(x)}), handle)
+        return PrivateKey(public_key({"kty": "OKP", "crv": "Ed25519", "x": base64url.encoded(x)}), handle)
     if isinstance(handle, ec.EllipticCurvePrivateKey) and isinstance(handle.curve, ec.SECP256R1):
         point = handle.public_key().public_numbers()
-        jwk = {"kty": "EC", "crv": "P-256", "x": b64u(point.x.to_bytes(32)), "y": b64u(point.y.to_bytes(32))}
+        jwk = {
+            "kty": "EC",
+            "crv": "P-256",
+            "x": base64url.encoded(point.x.to_bytes(32)),
+            "y": base64url.encoded(point.y.to_bytes(32)),
+        }
         return PrivateKey(public_key(jwk), handle)
     raise NotConfigured("the key is neither Ed25519 nor P-256")
 

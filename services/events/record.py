@@ -1,6 +1,5 @@
 """The sealed record of the state topic: what the registry publishes of one certificate, body, key or scheme."""
 
-import binascii
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,8 +9,8 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-import pybase64
 
+from services import base64url
 from services.domain.errors import BadEvent, NotAnEnvelope, NotJson, TooLarge
 from services.domain.identifiers import instant_of, instant_text
 from services.events import strict_json
@@ -184,19 +183,10 @@ def _header(part: bytes, typ: str) -> tuple[str, str]:
 
 
 def _unbase64(part: bytes) -> bytes:
-    """Base64url in its one spelling (RFC 4648 §3.5, §5): no padding, no letter of the other alphabet, no loose bits."""
-    over = len(part) % 4
-    if b"+" in part or b"/" in part or b"=" in part or (over and part[-1:] not in _LAST_LETTERS[over]):
-        raise NotAnEnvelope("not base64url without padding")
     try:
-        return pybase64.b64decode(part + _PADDING[over], b"-_", validate=True)
-    except binascii.Error:
-        raise NotAnEnvelope("not base64url without padding") from None
-
-
-_PADDING = (b"", b"", b"==", b"=")
-_LAST_LETTERS = (b"", b"", b"AQgw", b"AEIMQUYcgkosw048")
-"""By the letters of the last group: those whose bits beyond the last byte are zero."""
+        return base64url.decoded(part)
+    except ValueError as error:
+        raise NotAnEnvelope(str(error)) from None
 
 
 def read_record(payload: bytes, *, sealed: bool = False) -> SealedRecord:

@@ -1,6 +1,5 @@
 """The mark token: a COSE_Sign1 without its boilerplate, small enough to be read as one decimal number in a QR."""
 
-import base64
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
@@ -12,6 +11,7 @@ from urllib.parse import quote
 
 import cbor2
 
+from services import base64url
 from services.domain.errors import BadSignature
 
 KID_BYTES = 4
@@ -263,14 +263,10 @@ def mark_kid(key: PublicKey) -> bytes:
 
 @lru_cache(maxsize=256)
 def _kid(kty: str, x: str, y: str) -> bytes:
-    parameters: dict[int, object] = {1: 1, -1: 6, -2: _unbase64(x)}
+    parameters: dict[int, object] = {1: 1, -1: 6, -2: base64url.decoded(x)}
     if kty == "EC":
-        parameters = {1: 2, -1: 1, -2: _unbase64(x), -3: _unbase64(y)}
+        parameters = {1: 2, -1: 1, -2: base64url.decoded(x), -3: base64url.decoded(y)}
     return hashlib.sha256(cbor2.dumps(parameters, canonical=True)).digest()[:KID_BYTES]
-
-
-def _unbase64(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 def protected_header(version: int, kid: bytes) -> bytes:

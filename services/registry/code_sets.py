@@ -1,6 +1,5 @@
 """Unit codes as a source brings them: checked against the event that announced them, and kept as hashes alone."""
 
-import base64
 import hashlib
 import json
 import secrets
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from services import base64url
 from services.domain.errors import BadRequest, CertmarkError, CodesTaken, NotFound, TooLarge
 from services.domain.unit_code import (
     SALT_BYTES,
@@ -327,7 +327,7 @@ def _publish(cur: Cursor, run: Run, hashes: Sequence[int]) -> None:
 
     The head is locked last and for as long as the rows are written: revisions leave no hole and never overtake.
     """
-    salt = base64.urlsafe_b64encode(salt_of(cur)).rstrip(b"=").decode("ascii")
+    salt = base64url.encoded(salt_of(cur))
     pages = [hashes[at : at + IN_A_RECORD] for at in range(0, len(hashes), IN_A_RECORD)]
     texts = [_state(run, salt, part, len(pages), page) for part, page in enumerate(pages)]
     cur.execute(
@@ -357,7 +357,7 @@ def _publish(cur: Cursor, run: Run, hashes: Sequence[int]) -> None:
 
 
 def _state(run: Run, salt: str, part: int, parts: int, hashes: Sequence[int]) -> str:
-    packed = base64.urlsafe_b64encode(struct.pack(f">{len(hashes)}q", *hashes)).rstrip(b"=").decode("ascii")
+    packed = base64url.encoded(struct.pack(f">{len(hashes)}q", *hashes))
     state: dict[str, Any] = {
         "v": 1,
         "kind": "codes",

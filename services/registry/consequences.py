@@ -1,10 +1,10 @@
 """What an authority's event brings about for many certificates: for whom, page by page, in order of their numbers."""
 
-import base64
 import json
 from dataclasses import replace
 from datetime import UTC
 
+from services import base64url
 from services.domain.certificate import Certificate
 from services.domain.fold import ANNULLED, CLASS_REMOVED, KEY_COMPROMISED, Told, consequence, fold, rules_told
 from services.domain.identifiers import instant_of
@@ -60,5 +60,5 @@ def _class(cause: Told) -> str:
 
 def _kid(header: str) -> str | None:
     """The kid of a JWS that the register has accepted, from its first part."""
-    kid: str | None = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4))).get("kid")
+    kid: str | None = json.loads(base64url.decoded(header)).get("kid")
     return kid

@@ -1,12 +1,11 @@
 """The decisions about a source's events in the order in which they were taken, with a cursor to go on from."""
 
-import base64
-import binascii
 import struct
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from services import base64url
 from services.domain.advice import hint_for
 from services.domain.errors import BadRequest, every_error
 from services.domain.identifiers import instant_text
@@ -31,8 +30,7 @@ class Place:
     put_aside: int
 
     def cursor(self) -> str:
-        packed = _FORM.pack(_VERSION, self.seq, self.put_aside)
-        return base64.urlsafe_b64encode(packed).rstrip(b"=").decode("ascii")
+        return base64url.encoded(_FORM.pack(_VERSION, self.seq, self.put_aside))
 
 
 BEGINNING = Place(-1, -1)
@@ -54,9 +52,8 @@ def place_of(cursor: str) -> Place:
         BadRequest: it is none of ours.
     """
     try:
-        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
-        version, seq, put_aside = _FORM.unpack(raw)
-    except (binascii.Error, ValueError, struct.error):
+        version, seq, put_aside = _FORM.unpack(base64url.decoded(cursor))
+    except (ValueError, struct.error):
         version, seq, put_aside = 0, 0, 0
     found = Place(seq, put_aside)
     if version != _VERSION or seq < -1 or put_aside < -1 or found.cursor() != cursor:

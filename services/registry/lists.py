@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from services import telemetry
+from services import base64url, telemetry
 from services.domain.body import Purpose
 from services.domain.errors import Malformed, NotConfigured, Untrusted
 from services.domain.identifiers import civil_day, instant_text
-from services.events.keys import PrivateKey, b64u
+from services.events.keys import PrivateKey
 from services.marks.status_list import LIFE, TTL, StatusList, sign_list
 from services.postgres import Cursor, transaction
 from services.registry import list_store, list_voided, store, trust
@@ -169,7 +169,7 @@ def list_record(stored: StoredList, voided: bytes | None, base: str, now: dateti
         "issued_at": instant_text(now),
         "expires_at": instant_text(now + LIFE),
         "ttl": TTL,
-        "cwt": b64u(sign_list(content, key)),
+        "cwt": base64url.encoded(sign_list(content, key)),
     }
     return published_record(f"list/{stored.list_id}", state)
 

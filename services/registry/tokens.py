@@ -1,6 +1,5 @@
 """Which mark tokens are due after a change, and their signing."""
 
-import base64
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,9 +7,10 @@ from datetime import date
 from functools import lru_cache
 from typing import NotRequired, TypedDict
 
+from services import base64url
 from services.domain.certificate import Certificate, Item, Mark
 from services.domain.standing import Standing, mark_standing
-from services.events.keys import PrivateKey, b64u
+from services.events.keys import PrivateKey
 from services.marks.token import MarkClaims, MarkPath, last_day_said, short_model, sign_token, valid_days
 
 LIST_SIZE = 2**20
@@ -100,7 +100,7 @@ def _last_day(certificate: Certificate, mark: Mark) -> date | None:
 @lru_cache(maxsize=4096)
 def _last_day_said(begin: str) -> date | None:
     """Of a token's first eighteen bytes, which end behind its days: what was signed on one day often shares them."""
-    return last_day_said(base64.urlsafe_b64decode(begin))
+    return last_day_said(base64url.decoded(begin))
 
 
 def sign(certificate: Certificate, due: Due, index: int, day: date, key: PrivateKey) -> tuple[TokenRecord, str]:
@@ -125,7 +125,7 @@ def sign(certificate: Certificate, due: Due, index: int, day: date, key: Private
         "mark_no": mark.mark_no,
         "gtin": item.gtin if item else None,
         "model": item.model if item else None,
-        "token": b64u(token),
+        "token": base64url.encoded(token),
         "list": claims.list_id,
         "index": claims.index,
     }

@@ -1,6 +1,5 @@
 """What the registry knows of its own keys as a trust list, signed by the key that the root delegates to."""
 
-import base64
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,10 +7,11 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
+from services import base64url
 from services.domain.body import Key, KeyState, Purpose, key_from_state
 from services.domain.errors import NotConfigured
 from services.domain.identifiers import CHINA, instant_text
-from services.events.keys import PrivateKey, b64u, public_key
+from services.events.keys import PrivateKey, public_key
 from services.marks.signers import KeyStanding, Signer
 from services.marks.trust_list import (
     LIST_LIFE,
@@ -50,9 +50,9 @@ def published(cur: Cursor) -> Published | None:
     if record is None:
         return None
     state: dict[str, Any] = json.loads(record.state)
-    content = open_document(_bytes(state["list"])).content
+    content = open_document(base64url.decoded(state["list"])).content
     assert isinstance(content, TrustList)
-    return Published(tuple(_bytes(one) for one in state["roots"]), content)
+    return Published(tuple(base64url.decoded(one) for one in state["roots"]), content)
 
 
 def renew(
@@ -97,8 +97,8 @@ def renew(
         "issued_at": instant_text(content.issued_at),
         "expires_at": instant_text(content.expires_at),
         "hosts": list(content.hosts),
-        "roots": [b64u(one) for one in documents],
-        "list": b64u(document),
+        "roots": [base64url.encoded(one) for one in documents],
+        "list": base64url.encoded(document),
     }
     save_published(cur, [published_record(RECORD, state)])
     return content
@@ -181,7 +181,3 @@ def signer_of(key: Key) -> Signer:
 
 def _beginning_of(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=CHINA)
-
-
-def _bytes(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

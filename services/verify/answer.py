@@ -1,12 +1,12 @@
 """The decision: what a question is answered with, from the register, for a day. No clock and no words in here."""
 
-import base64
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import cast
 
+from services import base64url
 from services.domain.body import BodyState, BodyStatus, body_status_on
 from services.domain.certificate import Certificate, Course, Item, Mark, PartKind, Status, StatusInterval, Voided
 from services.domain.copies import Lookups
@@ -173,7 +173,7 @@ def _claims(
 
 
 def _holds(found: Found, token: str) -> bool:
-    raw = base64.urlsafe_b64encode(from_decimal(token)).rstrip(b"=").decode("ascii")
+    raw = base64url.encoded(from_decimal(token))
     return any(held.token == raw for held in found.tokens)
 
 

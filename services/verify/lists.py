@@ -1,6 +1,5 @@
 """What an offline reader fetches: status lists and the trust list as the registry signed them, in sum for people."""
 
-import base64
 import hashlib
 from collections import Counter
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from typing import Any
 
 from flask import Response, request
 
+from services import base64url
 from services.domain.errors import CertmarkError, Fault, NotFound
 from services.domain.identifiers import instant_text
 from services.domain.unit_code import HASH_BYTES
@@ -60,7 +60,7 @@ def blueprint(register: Callable[[], Register], clock: Callable[[], datetime]) -
         state = _state(register(), f"list/{list_id}")
         if state is None:
             raise NotFound(f"there is no status list {list_id}")
-        signed = _bytes(state["cwt"])
+        signed = base64url.decoded(state["cwt"])
         if _wants_json(MEDIA_TYPE):
             return _json(_told(signed, clock()))
         return _served(Response(signed, content_type=MEDIA_TYPE))
@@ -91,7 +91,7 @@ def blueprint(register: Callable[[], Register], clock: Callable[[], datetime]) -
         state = _state(register(), "trust")
         if state is None:
             raise NotFound("this register has no trust list yet")
-        documents = [_bytes(one) for one in [*state["roots"], state["list"]]]
+        documents = [base64url.decoded(one) for one in [*state["roots"], state["list"]]]
         if _wants_json(CBOR):
             return _json([document_json(open_document(one)) for one in documents])
         return _served(Response(bundle(documents), content_type=CBOR))
@@ -106,10 +106,6 @@ def _state(register: Register, key: str) -> dict[str, Any] | None:
         raise ListsNotHere(str(reason)) from None
     state: dict[str, Any] | None = stored.payload()["state"] if stored else None
     return state
-
-
-def _bytes(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 def _wants_json(otherwise: str) -> bool:

@@ -1,10 +1,10 @@
 """A mark's signed QR code as an image, and what a printer needs for it."""
 
-import base64
 from functools import lru_cache
 
 from flask import Response, request
 
+from services import base64url
 from services.domain.errors import CertmarkError, NotFound
 from services.domain.identifiers import certificate_number, civil_day, gtin14
 from services.domain.standing import Standing, mark_standing
@@ -103,7 +103,7 @@ def _token_for(found: Found, mark_no: str, gtin: str | None) -> Token:
 
 
 def _decimal(token: Token) -> str:
-    return decimal(base64.urlsafe_b64decode(token.token + "=" * (-len(token.token) % 4)))
+    return decimal(base64url.decoded(token.token))
 
 
 @lru_cache(maxsize=128)

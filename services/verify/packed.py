@@ -1,9 +1,9 @@
 """A sealed record in the file: what is signed in few bytes without base64, and every byte again when asked."""
 
 import zlib
-from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 
+from services import base64url
 from services.events.record import Sealed
 
 SEAL_BYTES = 64
@@ -42,7 +42,7 @@ class Unpacked:
     @property
     def sealed(self) -> bytes:
         """The JWS compact string, byte for byte as it came: base64url has one spelling (`record.open_sealed`)."""
-        return b".".join((self.head, _base64(self.text), _base64(self.seal)))
+        return b".".join((self.head, base64url.encoded(self.text).encode(), base64url.encoded(self.seal).encode()))
 
 
 def pack(opened: Sealed, beside: bytes) -> bytes:
@@ -59,7 +59,3 @@ def unpack(head: bytes, packed: bytes, beside: bytes) -> Unpacked:
     """
     text = zlib.decompressobj(_WINDOW, _USUAL + beside).decompress(packed[SEAL_BYTES:])
     return Unpacked(head, text, packed[:SEAL_BYTES])
-
-
-def _base64(part: bytes) -> bytes:
-    return urlsafe_b64encode(part).rstrip(b"=")

@@ -1,7 +1,5 @@
 """Certificates found by a name, credit code or bar code: a list to choose from, never an answer about them together."""
 
-import base64
-import binascii
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,6 +7,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from services import base64url
 from services.domain.errors import BadRequest
 from services.domain.identifiers import civil_day, gtin14, instant_text, normalised
 from services.domain.scheme import Coverage, Words
@@ -232,16 +231,16 @@ def hits_json(hits: Hits) -> dict[str, Any]:
 
 
 def _cursor(offset: int) -> str:
-    return base64.urlsafe_b64encode(b"s%d" % offset).rstrip(b"=").decode("ascii")
+    return base64url.encoded(b"s%d" % offset)
 
 
 def _offset(cursor: str | None) -> int:
     if not cursor:
         return 0
     try:
-        said = base64.b64decode(cursor[:20] + "=" * (-len(cursor[:20]) % 4), b"-_", validate=True)
+        said = base64url.decoded(cursor[:20])
         offset = int(said[1:]) if said[:1] == b"s" and said[1:].isdigit() else -1
-    except (binascii.Error, ValueError):
+    except ValueError:
         offset = -1
     if not 0 < offset < FURTHEST:
         raise NotLookedFor("not a cursor of this list", pointer="/after", hint="take `next` as it was given")

@@ -1,11 +1,10 @@
 """Unit codes on a verify node: the hashes of every set, in a table of their own, and the exact look-up of one."""
 
-import base64
-import binascii
 import sqlite3
 import struct
 from dataclasses import dataclass
 
+from services import base64url
 from services.domain.unit_code import HASH_BYTES, SALT_BYTES, Form, unit_hash
 from services.events.record import SealedRecord
 
@@ -49,17 +48,13 @@ def codes_in_record(record: SealedRecord) -> CodesPart | None:
     """The hashes of a record that was just believed; None where this version cannot read it."""
     state = record.state or {}
     try:
-        salt, hashes = _unbase64(state["salt"]), _unbase64(state["hashes"])
+        salt, hashes = base64url.decoded(state["salt"]), base64url.decoded(state["hashes"])
         part = CodesPart(
             str(state["run"]), str(state["certificate_no"]), str(state["mark_no"]), Form(state["form"]), salt, hashes
         )
-    except (KeyError, TypeError, ValueError, binascii.Error):
+    except (KeyError, TypeError, ValueError):
         return None
     return part if len(salt) == SALT_BYTES and len(hashes) % HASH_BYTES == 0 else None
-
-
-def _unbase64(text: str) -> bytes:
-    return base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
 
 
 def save_codes(cur: sqlite3.Cursor, part: CodesPart) -> None:

@@ -16,9 +16,10 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
+from services import base64url
 from services.domain.body import Purpose
 from services.domain.unit_code import public_hash
-from services.events.keys import b64u, new_key
+from services.events.keys import new_key
 from services.marks import qr
 from services.marks.signers import Signer
 from services.marks.status_list import LIFE, TTL, Status, StatusList, empty_array, put_status, sign_list
@@ -104,9 +105,11 @@ def lists(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lists]:
     made = Lists(f"http://127.0.0.1:{port}", register, Roots(), status_key, began)
     register.add_key(status_key, "status")
     root, trust = made.trust()
-    register.publish("trust", {"v": 1, "kind": "trust", "roots": [b64u(root)], "list": b64u(trust)})
+    register.publish(
+        "trust", {"v": 1, "kind": "trust", "roots": [base64url.encoded(root)], "list": base64url.encoded(trust)}
+    )
     uri = f"{made.url}/status/{LIST}"
-    state = {"v": 1, "kind": "list", "list": LIST, "uri": uri, "cwt": b64u(made.status())}
+    state = {"v": 1, "kind": "list", "list": LIST, "uri": uri, "cwt": base64url.encoded(made.status())}
     register.publish(f"list/{LIST}", state)
     register.heartbeat()
     fill(data, register)

@@ -7,9 +7,10 @@ import pytest
 from joserfc import jws
 from joserfc.jwk import ECKey, OKPKey
 
+from services import base64url
 from services.domain.errors import AlgorithmNotAllowed, BadSignature, NotAnEnvelope
 from services.events import detached
-from services.events.keys import ED25519, ES256, PublicKey, b64u, new_key
+from services.events.keys import ED25519, ES256, PublicKey, new_key
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 BODY = '{"items":[],"名":"证书"}'.encode()
@@ -30,10 +31,10 @@ def test_another_library_checks_it_once_the_body_is_put_in(alg: str) -> None:
     jwk: dict[str, str | list[str]] = {**key.public.jwk}
     theirs = ECKey.import_key(jwk) if alg == ES256 else OKPKey.import_key(jwk)
     registry = jws.JWSRegistry(algorithms=[alg], strict_check_header=False)
-    found = jws.deserialize_compact(f"{head}.{b64u(BODY)}.{signature}", theirs, registry=registry)
+    found = jws.deserialize_compact(f"{head}.{base64url.encoded(BODY)}.{signature}", theirs, registry=registry)
     assert found.payload == BODY
     assert found.headers()["jti"] == "delivery-1"
-    assert detached.compact(BODY, "delivery-1", NOW, key).split(".")[:2] == [head, b64u(BODY)]
+    assert detached.compact(BODY, "delivery-1", NOW, key).split(".")[:2] == [head, base64url.encoded(BODY)]
 
 
 def test_no_other_body_and_no_other_key() -> None:
@@ -53,7 +54,7 @@ def never(kid: str) -> PublicKey:
 
 def header(**members: object) -> str:
     given = {"alg": "Ed25519", "kid": "k", "typ": detached.TYP, "iat": 1, "jti": "x"} | members
-    return b64u(json.dumps({name: value for name, value in given.items() if value is not None}).encode())
+    return base64url.encoded(json.dumps({name: value for name, value in given.items() if value is not None}).encode())
 
 
 @pytest.mark.parametrize(

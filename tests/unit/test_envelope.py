@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from services import base64url
 from services.domain.errors import (
     AlgorithmNotAllowed,
     BadEvent,
@@ -28,7 +29,7 @@ from services.events.envelope import (
     sign_compact,
     sign_event,
 )
-from services.events.keys import PrivateKey, b64u, new_key
+from services.events.keys import PrivateKey, new_key
 
 KEY = new_key()
 BODY = "urn:certmark:body:CNCA-R-2019-7901"
@@ -76,10 +77,10 @@ def test_a_second_ecdsa_signature_is_the_same_event() -> None:
 
 def hmac_with_the_public_key() -> bytes:
     """The classic confusion: the public key's bytes as an HMAC secret."""
-    head = b64u(json.dumps(header(alg="HS256")).encode())
-    signing_input = f"{head}.{b64u(json.dumps(PAYLOAD).encode())}".encode()
+    head = base64url.encoded(json.dumps(header(alg="HS256")).encode())
+    signing_input = f"{head}.{base64url.encoded(json.dumps(PAYLOAD).encode())}".encode()
     secret = base64.urlsafe_b64decode(KEY.public.jwk["x"] + "=")
-    return signing_input + b"." + b64u(hmac.digest(secret, signing_input, "sha256")).encode()
+    return signing_input + b"." + base64url.encoded(hmac.digest(secret, signing_input, "sha256")).encode()
 
 
 def unsigned() -> bytes:
@@ -124,7 +125,7 @@ def test_what_is_not_an_envelope(jws: bytes, error: type[CertmarkError]) -> None
 
 
 def test_two_kids_in_one_header_are_refused() -> None:
-    head = b64u(json.dumps(header()).replace("{", '{"kid": "x", ', 1).encode()).encode()
+    head = base64url.encoded(json.dumps(header()).replace("{", '{"kid": "x", ', 1).encode()).encode()
     with pytest.raises(DuplicateKey):
         open_envelope(head + b"." + BODY_PART + b"." + SIGNATURE)
 
@@ -133,7 +134,7 @@ def test_two_kids_in_one_header_are_refused() -> None:
 def test_a_changed_payload_does_not_verify(position: int) -> None:
     payload = bytearray(json.dumps(PAYLOAD).encode())
     payload[position] ^= 1
-    envelope = open_envelope(HEAD + b"." + b64u(bytes(payload)).encode() + b"." + SIGNATURE)
+    envelope = open_envelope(HEAD + b"." + base64url.encoded(bytes(payload)).encode() + b"." + SIGNATURE)
     with pytest.raises(BadSignature):
         check_signature(envelope, KEY.public)
 
@@ -147,7 +148,7 @@ def test_the_algorithm_is_the_keys_never_the_events() -> None:
 def test_an_ecdsa_signature_of_another_length_does_not_verify() -> None:
     key = new_key("ES256")
     good = sign_event(PAYLOAD, key)
-    short = good.rpartition(b".")[0] + b"." + b64u(b"\x01" * 63).encode()
+    short = good.rpartition(b".")[0] + b"." + base64url.encoded(b"\x01" * 63).encode()
     with pytest.raises(BadSignature):
         check_signature(open_envelope(short), key.public)
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
+from services import base64url
 from services.events.conform.case import ABSENT, Members
 from services.events.envelope import MAX_PAYLOAD, TYP, sign_compact
-from services.events.keys import PrivateKey, b64u, new_key
+from services.events.keys import PrivateKey, new_key
 
 Bend = Callable[[dict[str, Any], bytes, PrivateKey], bytes]
 """(header, payload, key) → the bytes that are sent."""
@@ -38,7 +39,7 @@ def without_absent(members: Mapping[str, Any]) -> dict[str, Any]:
 def signed_anew(jws: bytes, key: PrivateKey) -> bytes:
     """The same header and payload under another signature of the same key (ECDSA's differ every time)."""
     signing_input = jws.rpartition(b".")[0]
-    return signing_input + b"." + b64u(key.sign(signing_input)).encode("ascii")
+    return signing_input + b"." + base64url.encoded(key.sign(signing_input)).encode("ascii")
 
 
 def _by_a_stranger(header: dict[str, Any], payload: bytes, key: PrivateKey) -> bytes:
@@ -49,19 +50,19 @@ def _flipped(header: dict[str, Any], payload: bytes, key: PrivateKey) -> bytes:
     head, body, signature = sign_compact(header, payload, key).split(b".")
     raw = bytearray(base64.urlsafe_b64decode(signature + b"=="))
     raw[10] ^= 1
-    return b".".join((head, body, b64u(bytes(raw)).encode()))
+    return b".".join((head, body, base64url.encoded(bytes(raw)).encode()))
 
 
 def _altered(header: dict[str, Any], payload: bytes, key: PrivateKey) -> bytes:
     head, _, signature = sign_compact(header, payload, key).split(b".")
-    return b".".join((head, b64u(payload + b" ").encode(), signature))
+    return b".".join((head, base64url.encoded(payload + b" ").encode(), signature))
 
 
 def _der(header: dict[str, Any], payload: bytes, key: PrivateKey) -> bytes:
     head, body, signature = sign_compact(header, payload, key).split(b".")
     raw = base64.urlsafe_b64decode(signature + b"==")
     der = encode_dss_signature(int.from_bytes(raw[:32]), int.from_bytes(raw[32:]))
-    return b".".join((head, body, b64u(der).encode()))
+    return b".".join((head, body, base64url.encoded(der).encode()))
 
 
 def _none(header: dict[str, Any], payload: bytes, key: PrivateKey) -> bytes:
@@ -72,13 +73,13 @@ def _hs256(header: dict[str, Any], payload: bytes, key: PrivateKey) -> bytes:
     """What a verifier that takes `alg` from the header would accept: a MAC under the public key's bytes."""
     signing_input = sign_compact(header | {"alg": "HS256"}, payload, key).rpartition(b".")[0]
     secret = base64.urlsafe_b64decode(key.public.jwk["x"] + "=")
-    return signing_input + b"." + b64u(hmac.digest(secret, signing_input, hashlib.sha256)).encode("ascii")
+    return signing_input + b"." + base64url.encoded(hmac.digest(secret, signing_input, hashlib.sha256)).encode("ascii")
 
 
 def _alg_twice(header: dict[str, Any], payload: bytes, key: PrivateKey) -> bytes:
     head = json.dumps(header, separators=(",", ":")).replace("{", '{"alg":"none",', 1)
-    signing_input = f"{b64u(head.encode())}.{b64u(payload)}".encode("ascii")
-    return signing_input + b"." + b64u(key.sign(signing_input)).encode("ascii")
+    signing_input = f"{base64url.encoded(head.encode())}.{base64url.encoded(payload)}".encode("ascii")
+    return signing_input + b"." + base64url.encoded(key.sign(signing_input)).encode("ascii")
 
 
 def _spare_bits(header: dict[str, Any], payload: bytes, key: PrivateKey) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any
 
 import fastjsonschema
 
+from services import base64url
 from services.domain.errors import BadSignature, CertmarkError
 from services.domain.identifiers import civil_day
 from services.events import strict_json
@@ -17,7 +18,7 @@ from services.events.conform.desk import Posted, canonical
 from services.events.conform.producer_cases import Report
 from services.events.envelope import TYP
 from services.events.event_types import EVENT_TYPES, compile_schema
-from services.events.keys import HEADER_NAMES, PublicKey, b64u
+from services.events.keys import HEADER_NAMES, PublicKey
 
 SIGNATORY = "CF-0042"
 _MEMBERS = ("specversion", "id", "source", "type", "subject", "time", "sequence", "signatory", "data")
@@ -69,7 +70,8 @@ def _base64url(posted: Posted, given: Given) -> str:
     for name, part in zip(("header", "payload", "signature"), posted.text.split("."), strict=False):
         if not re.fullmatch("[A-Za-z0-9_-]+", part, re.ASCII):
             return f"the {name} is not base64url without padding"
-    return "" if posted.text.split(".")[2:3] == [b64u(posted.signature)] else "spare bits of the signature are set"
+    spelt = base64url.encoded(posted.signature)
+    return "" if posted.text.split(".")[2:3] == [spelt] else "spare bits of the signature are set"
 
 
 def _header(posted: Posted, given: Given) -> str:

@@ -1,7 +1,5 @@
 """The report of a run: a JSON document, signed by who answers for it, and the same for the eye."""
 
-import base64
-import binascii
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +10,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from services import base64url
 from services.domain.errors import BadSignature, CertmarkError, NotAnEnvelope
 from services.events import strict_json
 from services.events.conform.outcome import Outcome
@@ -102,9 +101,9 @@ def open_report(raw: bytes) -> tuple[Report, PublicKey]:
 
 def _unbase64(part: bytes) -> bytes:
     try:
-        return base64.b64decode(part + b"=" * (-len(part) % 4), b"-_", validate=True)
-    except binascii.Error as error:
-        raise NotAnEnvelope(f"not base64url: {error}") from None
+        return base64url.decoded(part)
+    except ValueError as error:
+        raise NotAnEnvelope(str(error)) from None
 
 
 # --- for the eye -------------------------------------------------------------------------------------------
