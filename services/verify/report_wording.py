@@ -33,7 +33,7 @@ REPORT: dict[str, Text] = {
     "consent": Text("我同意为核查此事使用我的联系方式。", "I agree that my contact is used to look into this matter."),
     "privacy": Text("个人信息如何处理", "What happens with personal data"),
     "purpose": Text(
-        "用途：仅用于核查您反映的问题，由购买地或持证人所在地的市场监管人员查阅；不公开，不提供给被反映的一方。",
+        "用途：仅用于核查您反映的问题，由购买地或证书持有人所在地的市场监管人员查阅；不公开，不提供给被反映的一方。",
         "Purpose: looking into what you report, nothing else. Read by the market inspectors of the place of purchase "
         "or of the holder; not published, not given to whom it is about.",
     ),

@@ -156,7 +156,7 @@ SCAN: dict[str, Text] = {
         "未能联网核对，以上仅为离线验证结果。",
         "It could not be looked up online; this is the check on this device alone.",
     ),
-    "online_only": Text("离线不能判断，以下为联网结果。", "Not to be told offline; this is the answer online."),
+    "online_only": Text("离线不能判断，这是联网结果。", "Not to be told offline; this is the answer online."),
     "open_page": Text("查看完整结果", "See the whole answer"),
     "scan_again": Text("再扫一个", "Scan another"),
     "claims": Text("码上内容（签名有效）", "What the code says (its signature holds)"),

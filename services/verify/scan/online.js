@@ -1,6 +1,6 @@
 // What the register itself says of a text, where there is a network: the verdict of the answer's own page.
 
-const PARTS = 'main > .note, main > .v, main > .next, main > .when, main > h2:has(+ dl), main > dl'
+const PARTS = 'main > .note, main > .v, main > .next, main > .when, main > h2, main > dl'
 
 /**
  * {code, family, title, address, parts}, or null where no answer can be had or the register cannot say either. `code` is
@@ -26,6 +26,6 @@ function read (html, address) {
     family: page.querySelector('main > .v').classList[1],
     title: page.querySelector('h1').textContent,
     address,
-    parts: [...page.querySelectorAll(PARTS)]
+    parts: [...page.querySelectorAll(PARTS)].filter((part) => part.tagName !== 'H2' || part.nextElementSibling?.tagName === 'DL')
   }
 }

@@ -163,7 +163,7 @@ function show ({ found, block }, heading, online) {
     title.replaceWith(element('h2', {}, ...title.childNodes))
   }
   const said = online === null ? null : beside(found, own, online)
-  if (said) block.querySelector('.v').after(said)
+  if (said) block.querySelector('.next').after(said)
   if (silent) at('text').value = '' // nor in the field is anything of it shown
   if (online && !silent && code !== 'not_ours') block.append(element('p', {}, element('a', { href: online.address }, words.label('open_page'))))
   const claims = found && !silent && claimRows(words, found)
@@ -176,8 +176,9 @@ function show ({ found, block }, heading, online) {
 function beside (found, own, online) {
   if (!online) return note('online_failed')
   if (!found) return null
-  if (found.code === 'status_unknown') return note('online_only')
-  return found.code === online.code && own.family === online.family ? note('online_agrees') : note('online_wins', { title: own.title })
+  if (found.code === online.code && own.family === online.family) return note('online_agrees')
+  const hasSaid = found.code !== 'status_unknown' && own.family !== 'input'
+  return hasSaid ? note('online_wins', { title: own.title }) : note('online_only')
 }
 
 const note = (name, values) => element('p', { class: 'note own' }, words.label(name, values))
