@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import flask_smorest
 import marshmallow as ma
+from apispec import BasePlugin
 from flask import Flask, Request, Response, g, render_template, request
 from flask_smorest import Api
 from webargs.flaskparser import FlaskParser
@@ -83,6 +84,35 @@ class _Api(Api):  # type: ignore[misc]  # flask-smorest has no type information
         del self.DEFAULT_RESPONSE_CONTENT_TYPE
 
 
+_PROBLEM = {"$ref": "#/components/schemas/Problem"}
+
+
+class _Contents(BasePlugin):
+    """Says what an answer holds where its operation does not: an error a problem document, all else a JSON object."""
+
+    def operation_helper(self, path: str | None = None, operations: dict[Any, Any] | None = None, **_: Any) -> None:
+        for operation in (operations or {}).values():
+            responses: dict[int | str, Any] = operation["responses"]
+            if "requestBody" in operation:
+                responses.setdefault(413, {"description": "The body is larger than its limit"})
+                responses.setdefault(415, {"description": "The body is of a type that is not read here"})
+            if "security" in operation:
+                responses.setdefault(401, {"description": "No token, or none that counts"})
+                responses.setdefault(403, {"description": "The token's role does not allow this"})
+            for status, told in responses.items():
+                if not isinstance(told, dict) or "content" in told:
+                    continue
+                if int(status) >= BadRequest.status:
+                    told["content"] = {problems.MEDIA_TYPE: {"schema": _PROBLEM}}
+                elif int(status) in (200, 202):
+                    told["content"] = {"application/json": {"schema": {"type": "object"}}}
+
+
+def answers(schema: type[ma.Schema], description: str) -> dict[int, dict[str, Any]]:
+    """What the document says of a 200 whose JSON the view writes by itself, unchecked by the schema."""
+    return {200: {"description": description, "content": {"application/json": {"schema": schema}}}}
+
+
 def service_app(name: str, title: str, *, ready: Callable[[], str | None]) -> tuple[Flask, Api]:
     """A Flask application with what every service answers to.
 
@@ -100,7 +130,7 @@ def service_app(name: str, title: str, *, ready: Callable[[], str | None]) -> tu
     )
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    api = _Api(app)
+    api = _Api(app, spec_kwargs={"extra_plugins": [_Contents()]})
     problems.install(app)  # after Api, whose own handler for HTTP errors it replaces
     api.register_blueprint(_service_pages(title, ready, api))
     _measure(app, name)

@@ -198,21 +198,13 @@ _DOC: dict[str, Any] = {
                 }
             },
         },
-        **{
-            status: {
-                "description": meaning,
-                "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-            }
-            for status, meaning in {
-                400: "Malformed",
-                401: "Signature or key",
-                403: "The key belongs to another source",
-                413: "Larger than the limits",
-                415: "Neither of the two content types, or an encoded body",
-                429: "More than the source may send; see Retry-After",
-                503: "Unknown whether it was stored: send the same bytes again",
-            }.items()
-        },
+        400: {"description": "Malformed"},
+        401: {"description": "Signature or key"},
+        403: {"description": "The key belongs to another source"},
+        413: {"description": "Larger than the limits"},
+        415: {"description": "Neither of the two content types, or an encoded body"},
+        429: {"description": "More than the source may send; see Retry-After"},
+        503: {"description": "Unknown whether it was stored: send the same bytes again"},
     },
 }
 

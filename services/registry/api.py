@@ -25,13 +25,14 @@ from services.registry import (
     store,
     webhooks_api,
 )
+from services.registry.answer_schemas import AsOfSchema, HeadsSchema, HistorySchema
 from services.registry.as_of import as_of
 from services.registry.checks import routes as checks
 from services.registry.console import routes as console
 from services.registry.desk import cases_api
 from services.registry.desk import routes as desk
 from services.settings import Settings, settings_from
-from services.web import Blueprint, service_app
+from services.web import Blueprint, answers, service_app
 
 T = TypeVar("T")
 PAGE = 100
@@ -60,6 +61,7 @@ class DecisionSchema(ma.Schema):
 class HeadsQuery(ma.Schema):
     source = ma.fields.String(load_default=None)
     subject = ma.fields.String(load_default=None)
+    after = ma.fields.String(load_default="", metadata={"description": "`next` of the page before"})
     limit = ma.fields.Integer(load_default=PAGE, validate=ma.validate.Range(1, 1000))
 
 
@@ -158,7 +160,7 @@ def _blueprint(database: Database) -> Blueprint:
         @blueprint.doc(
             summary="What the next event of a chain must follow",
             description="With source and subject: {sequence, previous}. With one of them: a list of chains.",
-            responses={200: {"description": "{sequence, previous}, or {items}"}},
+            responses=answers(HeadsSchema, "{sequence, previous}, or {items, next}"),
         )
         def get(self, query: dict[str, Any]) -> dict[str, Any]:
             source, subject = query["source"], query["subject"]
@@ -173,13 +175,15 @@ def _blueprint(database: Database) -> Blueprint:
                     hint="a source is a URN, such as urn:certmark:body:CNCA-R-2019-7901",
                 )
             subjects = None if subject is None else _forms(subject)
-            rows = database.read(lambda cur: store.chains_between(cur, source, subjects, query["limit"]))
+            after, limit = query["after"].partition(" "), query["limit"]
+            rows = database.read(lambda cur: store.chains_between(cur, source, subjects, (after[0], after[2]), limit))
             if source is not None and subject is not None:
                 return {"sequence": rows[0][2], "previous": f"sha256:{rows[0][3]}"} if rows else _START
             return {
                 "items": [
                     {"source": r[0], "subject": r[1], "sequence": r[2], "previous": f"sha256:{r[3]}"} for r in rows
-                ]
+                ],
+                "next": f"{rows[-1][0]} {rows[-1][1]}" if len(rows) == limit else None,
             }
 
     bulk.add_routes(blueprint, database.read, DecisionSchema)
@@ -187,7 +191,10 @@ def _blueprint(database: Database) -> Blueprint:
     @blueprint.route("/certificates/<path:number>/history")
     class History(MethodView):
         @blueprint.arguments(HistoryQuery, location="query")
-        @blueprint.doc(summary="Every entry about a certificate or declaration, refused ones included")
+        @blueprint.doc(
+            summary="Every entry about a certificate or declaration, refused ones included",
+            responses=answers(HistorySchema, "Entries in order of seq"),
+        )
         def get(self, query: dict[str, Any], number: str) -> dict[str, Any]:
             no = certificate_number(number)
             rows = database.read(lambda cur: store.history_of(cur, no, query["after"], query["limit"]))
@@ -207,7 +214,10 @@ def _blueprint(database: Database) -> Blueprint:
     @blueprint.route("/certificates/<path:number>")
     class Certificates(MethodView):
         @blueprint.arguments(AsOfQuery, location="query")
-        @blueprint.doc(summary="A certificate's state and standing on a day, as known at an instant")
+        @blueprint.doc(
+            summary="A certificate's state and standing on a day, as known at an instant",
+            responses=answers(AsOfSchema, "As it stood"),
+        )
         def get(self, query: dict[str, Any], number: str) -> dict[str, Any]:
             no = certificate_number(number)
             day = _day(query["at"]) if query["at"] else civil_day(datetime.now(UTC))

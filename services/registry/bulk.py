@@ -13,7 +13,8 @@ from services.domain.identifiers import civil_day, instant_text
 from services.domain.standing import standing_under
 from services.postgres import Cursor
 from services.registry import store
-from services.web import Blueprint
+from services.registry.answer_schemas import HeadsOfSchema, HeldCertificatesSchema
+from services.web import Blueprint, answers
 
 T = TypeVar("T")
 AT_MOST = 1000
@@ -58,7 +59,7 @@ def add_routes(blueprint: Blueprint, read: Read[Any], decision: type[ma.Schema])
     @blueprint.doc(
         summary="What the next events of many chains of a source must follow",
         description=f"At most {AT_MOST} subjects. A chain that has no event yet is left out.",
-        responses={200: {"description": "{items: [{subject, sequence, previous}]}"}},
+        responses=answers(HeadsOfSchema, "Those that have begun"),
     )
     def heads_of(asked: dict[str, Any]) -> dict[str, Any]:
         found = read(lambda cur: store.chains_of(cur, asked["subjects"], [asked["source"]]))
@@ -87,7 +88,7 @@ def add_routes(blueprint: Blueprint, read: Read[Any], decision: type[ma.Schema])
         @blueprint.arguments(CertificatesQuery, location="query")
         @blueprint.doc(
             summary="Every certificate that a source answers for, with its state and standing",
-            responses={200: {"description": "{items: [{certificate_no, standing, seq, recorded_at, state}], next}"}},
+            responses=answers(HeldCertificatesSchema, "In order of their numbers"),
         )
         def get(self, query: dict[str, Any]) -> dict[str, Any]:
             day = query["at"] or civil_day(datetime.now(UTC))

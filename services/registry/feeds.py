@@ -170,6 +170,7 @@ def feeds(database: Reader, settings: Settings, gate: Gate) -> Blueprint:
         @blueprint.doc(
             summary="A key of the register, by the kid that a signature names, with the signed event that added it",
             description="Believe it through that event; its signer's key is asked for in the same way, up to the first",
+            responses={200: {"description": "The members of its state/v1, and `event`"}},
         )
         def get(self, kid: str) -> dict[str, Any]:
             found = database.read(lambda cur: store.records_of(cur, [f"key/{kid}"])).get(f"key/{kid}")

@@ -62,7 +62,10 @@ def blueprint(settings: Settings) -> Blueprint:
     class Files(MethodView):
         @pages.doc(
             summary="A file of a published dump",
-            responses={200: {"description": "The file"}, 206: {"description": "A part"}},
+            responses={
+                200: {"description": "The file", "content": {"*/*": {}}},
+                206: {"description": "A part", "content": {"*/*": {}}},
+            },
         )
         def get(self, name: str, file: str) -> Response:
             path = published_file(folder, name, file)

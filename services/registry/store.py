@@ -226,13 +226,17 @@ def chains_of(
 
 
 def chains_between(
-    cur: Cursor, source: str | None, subjects: list[str] | None, limit: int
+    cur: Cursor, source: str | None, subjects: list[str] | None, after: tuple[str, str], limit: int
 ) -> list[tuple[str, str, int, str]]:
-    """(source, subject, sequence, digest) of the chains of a source, about any of these subjects, or both."""
+    """(source, subject, sequence, digest) of the chains of a source, about any of these subjects, or both.
+
+    In order of source and subject, those behind `after`.
+    """
     cur.execute(
         "SELECT source, subject, sequence, digest FROM chains WHERE (%s::text IS NULL OR source = %s)"
-        " AND (%s::text[] IS NULL OR subject = ANY(%s)) ORDER BY source, subject LIMIT %s",
-        (source, source, subjects, subjects, limit),
+        " AND (%s::text[] IS NULL OR subject = ANY(%s)) AND (source, subject) > (%s, %s)"
+        " ORDER BY source, subject LIMIT %s",
+        (source, source, subjects, subjects, *after, limit),
     )
     return cast(list[tuple[str, str, int, str]], cur.fetchall())
 

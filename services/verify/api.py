@@ -106,10 +106,7 @@ def _add_routes(api: Api, node: Node) -> None:
     @public.doc(
         summary="The page with one field; with `q` the verdict",
         parameters=[{"name": "q", "in": "query", "schema": {"type": "string"}}, _LANG],
-        responses={
-            200: {"description": "A page", "content": {HTML: {}}},
-            303: {"description": "To the verdict's page"},
-        },
+        responses={**_FORMS, 303: {"description": "To the verdict's page"}},
     )
     def front() -> Response:
         typed = request.args.get("q", "").strip()

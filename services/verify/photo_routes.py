@@ -95,7 +95,10 @@ def add_photo(public: Blueprint, node: Node) -> None:
         summary="The answers to a photo's codes, for a minute",
         responses={
             200: {"description": "The answers", "content": {"text/html": {}, "application/json": {}}},
-            202: {"description": "The photo is still being read; `Retry-After` says when to ask again"},
+            202: {
+                "description": "The photo is still being read; `Retry-After` says when to ask again",
+                "content": {HTML: {}},
+            },
             303: {"description": "To the page of the only code"},
             400: {"description": "It was no picture"},
             404: {"description": "There is no such photo, or its minute is over"},

@@ -70,7 +70,7 @@ _PDF = {
     200: {"description": "The receipt; the answer's JSON is attached to it", "content": {"application/pdf": {}}},
     422: {"description": "The answer is too long"},
     501: {"description": "This server lacks fonts or libraries"},
-    202: {"description": "It is being made; `Retry-After` says when to ask again"},
+    202: {"description": "It is being made; `Retry-After` says when to ask again", "content": {"text/html": {}}},
     503: {"description": "Another one is being made, or this node cannot say at present"},
 }
 _LANG = {"name": "lang", "in": "query", "schema": {"type": "string", "enum": ["zh", "en"]}}

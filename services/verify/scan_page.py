@@ -104,7 +104,10 @@ def add_routes(public: Blueprint, node: Node) -> None:
     @public.doc(
         summary="A file of the scanner, under the address of its build",
         responses={
-            200: {"description": "Script, words, picture or WebAssembly; never changes at this address"},
+            200: {
+                "description": "Script, words, picture or WebAssembly; never changes at this address",
+                "content": {"*/*": {}},
+            },
             404: {"description": "No such file in this build"},
         },
     )

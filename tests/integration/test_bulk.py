@@ -35,6 +35,15 @@ def test_heads_in_bulk_are_the_heads_one_by_one(register: Register, client: Flas
     for item in found:
         one = answer(client, "/v1/heads", source=BODY, subject=item["subject"])
         assert one == {"sequence": item["sequence"], "previous": item["previous"]}
+    whole = answer(client, "/v1/heads", source=BODY, limit=1000)
+    assert whole["next"] is None
+    assert set(numbers) < {item["subject"] for item in whole["items"]}
+    paged: list[Any] = []
+    after: str | None = ""
+    while after is not None:
+        page = answer(client, "/v1/heads", source=BODY, limit=2, after=after)
+        paged, after = paged + page["items"], page["next"]
+    assert paged == whole["items"]
 
 
 def test_decisions_in_bulk_are_the_decisions_one_by_one(register: Register, client: FlaskClient) -> None:

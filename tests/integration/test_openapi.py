@@ -1,0 +1,55 @@
+"""Whatever is asked of the registry and of the events service: an answer as their documents say, and no fault."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from services.auth import Role
+from services.events import ingest
+from services.events.envelope import open_envelope
+from services.registry import api
+from services.registry.relay import Relay
+from tests.asked import Api, api_of
+from tests.register import BODY, Register
+from tests.served import a_token
+
+
+@pytest.fixture(scope="module")
+def registry(register: Register) -> Iterator[Api]:
+    number = register.issue()
+    digest = open_envelope(register.tell(BODY, "certificate.surveillance_passed", number, {})).digest
+    tokens = [a_token(register, role, BODY if role is Role.SOURCE else None) for role in Role]
+    known = {
+        "number": [number],
+        "subject": [number],
+        "source": [BODY],
+        "digest": [digest],
+        "kid": [register.keys[BODY].public.kid],
+        "after": ["latest", "0"],
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CERTMARK_DATA", str(register.settings.data))
+        patch.setenv("CERTMARK_DATABASE_URL", register.settings.database_url)
+        patch.setenv("CERTMARK_TOPIC_PREFIX", register.settings.topic_prefix)
+        yield api_of(api.create_app(), known, tokens)
+
+
+def test_the_registry_answers_as_its_document_says(registry: Api) -> None:
+    for method, path, operation in registry.operations():
+        registry.holds_for(method, path, operation, examples=20)
+
+
+def test_the_events_service_answers_as_its_document_says(register: Register) -> None:
+    relay = Relay(register.settings)
+    while relay.step():
+        pass
+    relay.drop()
+    app = ingest.app_for(register.settings)
+    follower = app.extensions["certmark-ingest"].follower
+    try:
+        assert follower.await_key(register.keys[BODY].public.kid, 10)
+        asked = api_of(app)
+        for method, path, operation in asked.operations():
+            asked.holds_for(method, path, operation, examples=40)
+    finally:
+        follower.stop()
