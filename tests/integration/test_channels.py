@@ -252,6 +252,9 @@ OFFLINE: dict[Code, OfflineAnswer] = {
     Code.SUSPENDED: offline.found(offline.url(), lists={3: offline.a_list(Status.SUSPENDED)}),
     Code.REVOKED: offline.found(offline.url(), lists={3: offline.a_list(Status.REVOKED)}),
     Code.CANCELLED: offline.found(offline.url(), lists={3: offline.a_list(Status.CANCELLED)}),
+    Code.MARK_NOT_AUTHORIZED: offline.found(
+        offline.url(path=offline.UNIT), lists={3: offline.a_list(voided=offline.VOID)}
+    ),
     Code.MALFORMED_NUMBER: offline.found("<b>证书?</b>"),
     Code.UNREADABLE: offline.found("https://mark.example/01/06901234567892?m=12"),
     Code.NOT_OURS: offline.found("https://example.org/news"),
@@ -267,7 +270,6 @@ NEEDS_THE_NETWORK = {
     Code.NOT_YET_VALID: "no token is signed for what has not begun",
     Code.SUPERSEDED: "published as cancelled",
     Code.UNKNOWN_NUMBER: "a number without a signature is looked up in the register",
-    Code.MARK_NOT_AUTHORIZED: "a withdrawn mark is cancelled in its list",
     Code.OUT_OF_SCOPE: "what an amendment took out is cancelled in its list",
     Code.DO_NOT_SELL: "recalls are in no list that it holds (docs/verification.md)",
 }
