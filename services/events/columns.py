@@ -7,9 +7,10 @@ writes a mapping.
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import zip_longest
 from types import MappingProxyType
 
 from services.domain.errors import BadRequest
@@ -730,8 +731,29 @@ class Layout:
 
 def is_heading_row(titles: Iterable[str], mapping: Mapping[str, str]) -> bool:
     """Whether a row is the one with the headings: it names the certificate's number and one more column."""
-    found = {column.key for title in titles if (column := _column_of(title, mapping)) is not None}
+    found = _named(titles, mapping)
     return "certificate_no" in found and len(found) > 1
+
+
+def _named(titles: Iterable[str], mapping: Mapping[str, str]) -> set[str]:
+    return {column.key for title in titles if (column := _column_of(title, mapping)) is not None}
+
+
+def in_two_rows(upper: Sequence[str], lower: Sequence[str], mapping: Mapping[str, str]) -> list[str] | None:
+    """The headings of a sheet that groups its columns under merged cells; None where two rows say no more than one.
+
+    Under 获证组织 a 名称 is 获证组织名称. What is known by itself keeps its own name, but for the holder's columns: a
+    credit code under a group that we do not know may be somebody else's.
+    """
+    titles, group = [], ""
+    for top, own in zip_longest(upper, lower, fillvalue=""):
+        group = top or group
+        alone, both = _column_of(own, mapping), f"{group}{own}"
+        is_plain = not group or (alone is not None and not alone.key.startswith("holder_"))
+        titles.append(both if own and (_column_of(both, mapping) is not None or not is_plain) else own or top)
+    named = _named(titles, mapping)
+    helps = len(named - _named(upper, mapping)) > 1 and len(named) > len(_named(lower, mapping))
+    return titles if helps and is_heading_row(titles, mapping) else None
 
 
 def layout_of(titles: Iterable[str], mapping: Mapping[str, str]) -> Layout:

@@ -16,7 +16,7 @@ from xml.etree.ElementTree import ParseError
 
 from services.domain.errors import Malformed
 from services.events.cells import SPACES, Cell, is_empty, shown
-from services.events.columns import Layout, is_heading_row, layout_of
+from services.events.columns import Layout, in_two_rows, is_heading_row, layout_of
 
 HEADING_WITHIN = 10
 """Rows from the top among which the headings are looked for: exports put a title above them."""
@@ -118,12 +118,19 @@ def _rows_of(path: Path, encoding: str, delimiter: str, name: str) -> Iterator[I
 
 
 def _headings_in(rows: Iterator[Row], mapping: Mapping[str, str]) -> tuple[int, list[str]] | None:
-    """The line and the titles of the row with the headings."""
-    for row in itertools.islice(rows, HEADING_WITHIN):
-        titles = [shown(cell).strip(SPACES) for cell in row.cells]  # a converted file may keep its byte order mark
-        if is_heading_row(titles, mapping):
-            return row.line, titles
+    """The last line and the titles of the row with the headings, or of the two rows that they are in."""
+    first = [(row.line, _titles(row)) for row in itertools.islice(rows, HEADING_WITHIN + 1)]
+    for (line, titles), (next_line, below) in itertools.pairwise([*first, (0, [])]):
+        both = in_two_rows(titles, below, mapping)
+        if both is not None:
+            return next_line, both
+        if line <= first[0][0] + HEADING_WITHIN - 1 and is_heading_row(titles, mapping):
+            return line, titles
     return None
+
+
+def _titles(row: Row) -> list[str]:
+    return [shown(cell).strip(SPACES) for cell in row.cells]  # a converted file may keep its byte order mark
 
 
 def _no_headings(path: Path) -> SheetUnreadable:

@@ -104,6 +104,28 @@ def test_headings_may_be_english_marked_or_assumed(tmp_path: Path) -> None:
     assert sheet.layout.unmapped == ()
 
 
+def test_headings_in_two_rows_under_merged_cells(tmp_path: Path) -> None:
+    text = (
+        "某机构台账,,,,,,,\n"
+        "证书编号,获证组织,,,生产者,,有效期,,备注\n"
+        ",名称,统一社会信用代码,地址,名称,统一社会信用代码,有效期起,有效期至,\n"
+        "A-1,x,u,a,m,v,2026-01-05,2027-01-04,n\n"
+    )
+    sheet = open_sheet(a_file(tmp_path, text), {})
+    assert sheet.heading_line == 3
+    assert [sheet.layout.titles[place] for place in sheet.layout.places.values()] == [
+        *("证书编号", "获证组织名称", "获证组织统一社会信用代码", "获证组织地址"),
+        *("生产者名称", "有效期起", "有效期至", "备注"),
+    ]
+    assert sheet.layout.unmapped == ("生产者统一社会信用代码",), "nobody's by a guess"
+    assert [row.cells[0] for row in sheet.rows()] == ["A-1"]
+
+
+def test_a_first_row_of_data_is_no_second_row_of_headings(tmp_path: Path) -> None:
+    sheet = open_sheet(a_file(tmp_path, "证书编号,获证组织,备注\n,产品名称,地址\n"), {})
+    assert (sheet.heading_line, len(list(sheet.rows()))) == (1, 1)
+
+
 def test_one_column_twice_is_refused_until_one_is_mapped_away(tmp_path: Path) -> None:
     path = a_file(tmp_path, "证书编号,证书号,发证日期\nA-1,x,2026-01-05\n")
     with pytest.raises(BadRequest, match="证书号"):
