@@ -237,11 +237,11 @@ class Writer:
             items = [{names[part.kind]: part.name} for part in held[:1]]
             if certificate.status is not Status.SUSPENDED and not items:
                 return None
-            data = {"effective_at": self._when(), "verified_on": self._day(-5, 0)}
+            data = {"effective_at": self._when(), "verified_on": self._day(-9, -3)}
             whole = certificate.status is Status.SUSPENDED
             said = data if whole else data | {"items": items}
             return Saying(self._by(certificate), "certificate.resumed", certificate.certificate_no, said)
-        return self._about("resumed", effective_at=self._when(), verified_on=self._day(-5, 0), **self._parts())
+        return self._about("resumed", effective_at=self._when(), verified_on=self._day(-9, -3), **self._parts())
 
     def _renewed(self) -> Saying | None:
         data = {"effective_at": self._when(), "issued_on": self._day(-5, 0), "valid_until": self._day(150, 700)}
@@ -358,7 +358,7 @@ class Writer:
         if short == "suspended":
             return self._of_mark(short, **self._suspension())
         if short == "resumed":
-            return self._of_mark(short, effective_at=self._when(), verified_on=self._day(-5, 0))
+            return self._of_mark(short, effective_at=self._when(), verified_on=self._day(-9, -3))
         return self._of_mark(short, effective_at=self._when())
 
     def _codes(self) -> Saying | None:

@@ -1,6 +1,6 @@
 """What authorities, alliances and keys bring about: who may speak, and by which schemes, catalogues and calendars."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import cast
 
@@ -72,24 +72,45 @@ def establish_authority(said: Said, world: World, moment: Moment) -> Changes:
 
 
 def approve_body(said: Said, world: World, moment: Moment) -> Changes:
+    """For the first time, again after it lost its approval, or for longer than until the end that was named before."""
     effective_at = said.data["effective_at"]
     check_ahead(date.fromisoformat(effective_at), moment)
     before = world.body(said.subject)
-    if before is not None and before["status"] == BodyStatus.APPROVED:
+    ended = before["approved_until"] if before else None
+    if before is not None and before["status"] == BodyStatus.APPROVED and ended is None:
         raise TransitionNotAllowed(f"{said.subject} is approved already", pointer="/type")
+    statuses = list(before["statuses"]) if before else []
+    if ended is not None and statuses[-1]["status"] == BodyStatus.APPROVED:
+        gap = (date.fromisoformat(ended) + timedelta(days=1)).isoformat()
+        if gap < effective_at:  # the days in between stay without approval
+            statuses.append({"status": BodyStatus.SUSPENDED.value, "from": gap})
     after: BodyState = {
         "v": 1,
         "kind": "body",
         "approval_no": said.subject,
         "name": said.data["name"],
-        "schemes": [{"scheme": s["scheme"], "from": s["from"], "until": s.get("until")} for s in said.data["schemes"]],
+        "schemes": _competence_from(before["schemes"] if before else [], said),
         "approved_from": before["approved_from"] if before else effective_at,
         "approved_until": said.data.get("until"),
         "status": BodyStatus.APPROVED.value,
-        "statuses": [*(before["statuses"] if before else []), {"status": "approved", "from": effective_at}],
+        "statuses": [*statuses, {"status": "approved", "from": effective_at}],
         "backfills": before["backfills"] if before else [],
     }
     return {f"body/{said.subject}": after}
+
+
+def _competence_from(held: Sequence[CompetenceState], said: Said) -> list[CompetenceState]:
+    """The scope of an approval; what was held before it ends on its eve, unless it is said anew from as early a day."""
+    granted: list[CompetenceState] = [
+        {"scheme": s["scheme"], "from": s["from"], "until": s.get("until")} for s in said.data["schemes"]
+    ]
+    eve = (date.fromisoformat(said.data["effective_at"]) - timedelta(days=1)).isoformat()
+    earlier: list[CompetenceState] = [
+        {**s, "until": min(s["until"] or eve, eve)}
+        for s in held
+        if s["from"] <= eve and not any(g["scheme"] == s["scheme"] and g["from"] <= s["from"] for g in granted)
+    ]
+    return earlier + granted
 
 
 def change_scope(said: Said, world: World, moment: Moment) -> Changes:

@@ -221,15 +221,24 @@ _OF_CODES = ("certmark.mark.codes_issued.v1", "certmark.mark.code_voided.v1")
 
 
 def _correct(said: Said, world: World, moment: Moment) -> Changes:
-    """What an earlier event of the same source said is replaced, and the certificate folded anew."""
+    """What an earlier event said is replaced, and the certificate folded anew.
+
+    The responsible body corrects its own events, and those of the bodies before it: who has handed a certificate over
+    has no say in it any more.
+    """
     certificate = _existing(said, world)
     told = world.told(certificate.certificate_no)
     entry = next((one for one in told if one.said.digest == said.data["of"] and not one.consequence), None)
-    if entry is None or entry.said.source != said.source or not is_about_a_certificate(entry.said):
+    own = entry is not None and (
+        entry.said.source == said.source
+        or (entry.said.source_kind == "body" and said.source == certificate.responsible)
+    )
+    if entry is None or not own or not is_about_a_certificate(entry.said):
         raise BadCorrection(
             f"{said.source} has no accepted event {said.data['of']} about {certificate.certificate_no}",
             pointer="/data/of",
         )
+    _responsible_for(said, world)
     target = entry.said
     if target.type == said.type:
         raise BadCorrection("a correction is corrected by another correction of the same event", pointer="/data/of")

@@ -53,8 +53,7 @@ def issued(number: str, said: Said, rules: SchemeRules, moment: Moment, *, decla
         raise BadDates("first issued after it was issued", pointer="/data/first_issued_on")
     if issued_on > moment.today:
         raise BadDates(f"issued on {issued_on}, after today {moment.today}", pointer="/data/issued_on")
-    if rules["approver_differs"] and data.get("approver") == said.signatory:
-        raise SchemeRule("who drafts does not approve: approver and signatory differ", pointer="/data/approver")
+    check_approver(said, rules)
     _check_scheme(data, rules, valid_from, valid_until)
     basis = bases_of(data.get("basis") or [])
     check_editions(basis, issued_on, rules)
@@ -110,6 +109,12 @@ def issued(number: str, said: Said, rules: SchemeRules, moment: Moment, *, decla
         statuses=(interval,),
     )
     return replace(certificate, marks=(implied,))
+
+
+def check_approver(said: Said, rules: SchemeRules) -> None:
+    """Who signs an issue or a renewal has not approved it, where the scheme says so."""
+    if rules["approver_differs"] and said.data.get("approver") == said.signatory:
+        raise SchemeRule("who drafts does not approve: approver and signatory differ", pointer="/data/approver")
 
 
 def _check_scheme(data: EventData, rules: SchemeRules, valid_from: date, valid_until: date | None) -> None:

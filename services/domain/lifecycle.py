@@ -25,7 +25,7 @@ from services.domain.errors import (
     TransitionNotAllowed,
 )
 from services.domain.identifiers import add_months, certificate_number
-from services.domain.issuance import bases_of, first_surveillance, issued
+from services.domain.issuance import bases_of, check_approver, first_surveillance, issued
 from services.domain.said import (
     EventData,
     ItemChange,
@@ -91,7 +91,7 @@ def change(certificate: Certificate, verb: Verb, said: Said, rules: SchemeRules,
         case Verb.AMEND:
             return amended(certificate, said.data, moment, said.digest)
         case Verb.PASS_SURVEILLANCE:
-            return _passed(certificate, effective_at, said.data, rules)
+            return _passed(certificate, effective_at, said.data, rules, moment)
         case Verb.RENEW:
             return _renewed(certificate, said, rules, moment)
         case Verb.TRANSFER:
@@ -182,6 +182,7 @@ def _renewed(certificate: Certificate, said: Said, rules: SchemeRules, moment: M
         )
     basis = bases_of(data["basis"]) if data.get("basis") else certificate.basis
     check_editions(basis, issued_on, rules)
+    check_approver(said, rules)
     period = Period(certificate.valid_from, end, certificate.issued_on, said.digest)
     marks = tuple(
         replace(mark, valid_until=valid_until) if mark.mark_no == certificate.certificate_no else mark
@@ -223,9 +224,11 @@ def _received(certificate: Certificate, said: Said, rules: SchemeRules) -> Certi
     return replace(certificate, responsible=said.source, body=said.source_id, transfer=None)
 
 
-def _passed(certificate: Certificate, day: date, data: EventData, rules: SchemeRules) -> Certificate:
+def _passed(certificate: Certificate, day: date, data: EventData, rules: SchemeRules, moment: Moment) -> Certificate:
     if day < certificate.issued_on:
         raise BadDates("surveillance passed before the certificate was issued", pointer="/data/effective_at")
+    if day > moment.today:
+        raise BadDates("surveillance is reported when it was passed", pointer="/data/effective_at")
     due = day_of(data.get("next_due")) or next_surveillance(certificate, day, rules)
     return replace(certificate, surveillances=(*certificate.surveillances, day), surveillance_due=due)
 

@@ -95,6 +95,9 @@ def status_interval(
             f"takes effect on {effective_at}, before the last status event's {last}", pointer="/data/effective_at"
         )
     determined_on, until, reason = day_of(data.get("determined_on")), day_of(data.get("until")), data.get("reason")
+    verified_on = day_of(data.get("verified_on"))
+    if verified_on is not None and verified_on > effective_at:
+        raise BadDates("resumed before it was verified that the cause is gone", pointer="/data/verified_on")
     if determined_on is not None:
         if determined_on > effective_at:
             raise BadDates("determined after it took effect", pointer="/data/determined_on")

@@ -1,12 +1,14 @@
 """Who may still grant something: bodies by their approval, an alliance for its members, on the date and at present."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from tests.lives import ALLIANCE, AUTHORITY, BODY, a_scheme
+from services.domain.body import is_competent
+from tests.lives import ALLIANCE, AUTHORITY, BODY, OTHER, a_scheme
 from tests.memory import Memory
-from tests.unit.test_fold import NUMBER, day, first_event, issue, memory, suspend, told
+from tests.unit.test_fold import NUMBER, TODAY, check_fold, day, first_event, issue, memory, suspend, told
 
 __all__ = ["memory"]
 
@@ -103,3 +105,48 @@ def test_nothing_is_issued_to_an_edition_whose_transition_is_over(memory: Memory
     assert memory.say(BODY, "certificate.issued", "NO-7", present).decision == "accepted"
     renewed = memory.say(BODY, "certificate.renewed", "NO-9" if issued else "NO-7", {"effective_at": day(0), **RENEWED})
     assert renewed.decision == ("refused:scheme-rule" if issued else "accepted")
+
+
+# --- approvals that end ---------------------------------------------------------------------------------------------
+
+
+def approve(memory: Memory, number: str, since: int, until: int | None, *schemes: str) -> str:
+    scope = [{"scheme": scheme, "from": day(since)} for scheme in schemes]
+    last = {"until": day(until)} if until is not None else {}
+    said = {"effective_at": day(since), "name": "示范机构", "schemes": scope} | last
+    return memory.say(AUTHORITY, "body.approved", number, said).decision
+
+
+@pytest.mark.parametrize(
+    ("again", "competent"),
+    [(-9, [True, True, True]), (-5, [True, False, True])],  # at once, and after four days without approval
+)
+def test_an_approval_that_has_an_end_is_given_again(memory: Memory, again: int, competent: list[bool]) -> None:
+    number = "CNCA-R-2019-7909"
+    assert approve(memory, number, -100, -10, "life-plain", "life-allied") == "accepted"
+    assert approve(memory, number, again, None, "life-plain") == "accepted"
+    assert approve(memory, number, 0, None, "life-plain") == "refused:transition-not-allowed", "it has no end now"
+    body = memory.register.body(number)
+    assert body is not None
+    days = [TODAY + timedelta(days=n) for n in (-10, -9, -5)]
+    assert [is_competent(body, "life-plain", on) for on in days] == competent
+    assert [is_competent(body, "life-allied", on) for on in days] == [True, False, False], (
+        "what it held stays on record"
+    )
+
+
+# --- corrections after a transfer -----------------------------------------------------------------------------------
+
+
+def test_who_has_handed_a_certificate_over_has_no_say_in_it(memory: Memory) -> None:
+    issued = memory.told[NUMBER][0].said.digest
+    told(memory, "certificate.surveillance_passed", NUMBER, BODY, effective_at=day(-20))
+    giving = told(memory, "certificate.transferred", NUMBER, BODY, effective_at=day(-3), to=OTHER.rpartition(":")[2])
+    shorter = {"of": issued, "fields": {"valid_until": day(100)}}
+    assert memory.fork().say(BODY, "certificate.corrected", NUMBER, shorter).decision == "accepted", "still answers"
+    assert memory.fork().say(OTHER, "certificate.corrected", NUMBER, shorter).decision == "refused:bad-correction"
+    told(memory, "certificate.received", NUMBER, OTHER, effective_at=day(-2), of=giving)
+    assert memory.say(BODY, "certificate.corrected", NUMBER, shorter).decision == "refused:not-responsible"
+    assert memory.say(OTHER, "certificate.corrected", NUMBER, shorter).decision == "accepted"
+    assert memory.certificate(NUMBER).valid_until == TODAY + timedelta(days=100)
+    check_fold(memory)

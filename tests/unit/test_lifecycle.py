@@ -174,7 +174,7 @@ def test_nothing_is_issued_twice(event: str, status: Status) -> None:
 
 def test_suspend_resume_revoke_keeps_all_intervals() -> None:
     suspended = change(a_certificate(), Verb.SUSPEND, a_statement(Verb.SUSPEND), RULES, MOMENT)
-    resumed = change(suspended, Verb.RESUME, a_statement(Verb.RESUME, verified_on="2026-10-20"), RULES, MOMENT)
+    resumed = change(suspended, Verb.RESUME, a_statement(Verb.RESUME, verified_on="2026-09-20"), RULES, MOMENT)
     revoked = change(resumed, Verb.REVOKE, a_statement(Verb.REVOKE), RULES, MOMENT)
     assert [i.status.value for i in revoked.statuses] == ["active", "suspended", "active", "revoked"]
 
@@ -196,6 +196,30 @@ def test_suspend_resume_revoke_keeps_all_intervals() -> None:
 def test_a_suspension_that_contradicts_itself_is_refused(data: dict[str, object], error: type[Refusal]) -> None:
     with pytest.raises(error):
         change(a_certificate(), Verb.SUSPEND, a_statement(Verb.SUSPEND, **data), RULES, MOMENT)
+
+
+@pytest.mark.parametrize(
+    ("verb", "data"),
+    [
+        (Verb.RESUME, {"effective_at": "2026-11-01", "verified_on": "2026-11-02"}),  # before it was verified
+        (Verb.PASS_SURVEILLANCE, {"effective_at": "2026-11-02"}),  # it will be passed tomorrow
+    ],
+)
+def test_nothing_is_reported_before_it_was_found(verb: Verb, data: dict[str, str]) -> None:
+    certificate = a_certificate(Status.SUSPENDED)
+    with pytest.raises(BadDates):
+        change(certificate, verb, a_statement(verb, **data), RULES, MOMENT)
+    on_the_day = dict.fromkeys(data, "2026-11-01")
+    change(certificate, verb, a_statement(verb, **on_the_day), RULES, MOMENT)
+
+
+def test_who_signs_a_renewal_has_not_approved_it() -> None:
+    rules: SchemeRules = {**RULES, "approver_differs": True}
+    renewal = {"effective_at": "2026-11-01", "issued_on": "2026-11-01", "valid_until": "2030-11-01"}
+    said = a_statement(Verb.RENEW, **renewal, approver="S-1")
+    with pytest.raises(SchemeRule):
+        change(a_certificate(), Verb.RENEW, replace(said, signatory="S-1"), rules, MOMENT)
+    assert change(a_certificate(), Verb.RENEW, replace(said, signatory="S-2"), rules, MOMENT).approver == "S-1"
 
 
 def test_thirty_days_ahead_and_the_last_day_of_the_limit_are_allowed() -> None:

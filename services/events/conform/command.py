@@ -12,6 +12,8 @@ from services.events.conform.examine import Ask, Gone
 
 SILENCE = 60.0
 """Seconds after which a client that says nothing is taken for one that will not."""
+SILENT_AGAIN = 5.0
+"""Seconds that are left to one that was silent, until it speaks again: sixty cases are not to take an hour."""
 LINE = 1024 * 1024
 
 
@@ -20,7 +22,7 @@ class Command:
 
     def __init__(self, words: Sequence[str], silence: float = SILENCE) -> None:
         self._words = words
-        self._silence = silence
+        self._silence = self._patience = silence
         self._process: subprocess.Popen[bytes] | None = None
         self._read = b""
 
@@ -70,11 +72,12 @@ class Command:
             raise Gone(f"it has ended ({process.wait(5)})") from None
 
     def _line(self) -> dict[str, Any]:
-        deadline = time.monotonic() + self._silence
+        deadline = time.monotonic() + self._patience
         while b"\n" not in self._read:
             if len(self._read) > LINE:
                 raise Gone("a line of more than 1 MiB")
             self._read += self._chunk(deadline)
+        self._patience = self._silence
         line, _, self._read = self._read.partition(b"\n")
         try:
             said = json.loads(line)
@@ -90,7 +93,8 @@ class Command:
         with selectors.DefaultSelector() as selector:
             selector.register(self._process.stdout, selectors.EVENT_READ)
             if not selector.select(max(0.0, deadline - time.monotonic())):
-                raise Gone(f"it was silent for {self._silence:.0f} s")
+                waited, self._patience = self._patience, min(self._patience, SILENT_AGAIN)
+                raise Gone(f"it was silent for {waited:.0f} s")
         chunk = os.read(self._process.stdout.fileno(), 65536)
         if not chunk:
             raise Gone(f"it has ended ({self._process.wait()})")
