@@ -1,18 +1,15 @@
 """The parts of a page that are each certificate's own, put together without a template: line by line they cost most."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from services.verify.page_templates import ENVIRONMENTS, dates_kept_whole
+from services.verify.markup import dates_kept_whole, plain, said
+from services.verify.page_templates import ENVIRONMENTS
 from services.verify.story import Happening
 from services.verify.wording import Language
-
-_TO_ESCAPE = re.compile("[&<>'\"]")
-_CHINESE = re.compile("[\u3400-\u9fff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +56,7 @@ def history_markup(happenings: Sequence[Happening], language: Language) -> Marku
 
 def lines_markup(text: str, language: Language) -> Markup:
     """A text's lines, each ended."""
-    return Markup("".join([f"{said_markup(line, language)}\n" for line in text.splitlines()]))  # noqa: S704  # as above
+    return Markup("".join([f"{said(line, language)}\n" for line in text.splitlines()]))  # noqa: S704  # as above
 
 
 @lru_cache(maxsize=1024)  # certificates of a scheme and a standing have the same
@@ -73,47 +70,35 @@ def _row(row: FactRow, language: Language) -> str:
     if row.items:
         told = f"<ul>{''.join([_line(line, language) for line in row.items])}</ul>"
     else:
-        told = said_markup(row.text, language)
+        told = said(row.text, language)
         if row.tag:
-            told += f' <span class="tag{f" {_plain(row.family)}" if row.family else ""}">{_plain(row.tag)}</span>'
+            told += f' <span class="tag{f" {plain(row.family)}" if row.family else ""}">{plain(row.tag)}</span>'
         if row.sub:
             told += _sub(row.sub, language)
-    return f"<div><dt>{_plain(row.label)}</dt><dd>{told}</dd></div>\n"
+    return f"<div><dt>{plain(row.label)}</dt><dd>{told}</dd></div>\n"
 
 
 def _line(line: Line, language: Language) -> str:
-    told = said_markup(line.text, language)
+    told = said(line.text, language)
     if line.href:
-        told = f'<a href="{_plain(line.href)}">{told}</a>'
+        told = f'<a href="{plain(line.href)}">{told}</a>'
     if line.here:
-        told += f' <span class="tag">{_plain(line.here)}</span>'
+        told += f' <span class="tag">{plain(line.here)}</span>'
     if line.out:
-        told += f' <span class="tag no">{_plain(line.out)}</span>'
+        told += f' <span class="tag no">{plain(line.out)}</span>'
     if line.sub:
         told += _sub(line.sub, language)
     return f"<li>{told}</li>"
 
 
 def _happening(one: Happening, language: Language) -> str:
-    day, told = _plain(one.day), said_markup(one.text, language)
+    day, told = plain(one.day), said(one.text, language)
     if one.undone:
-        told = f'<s>{told}</s> <span class="tag">{_plain(one.undone)}</span>'
+        told = f'<s>{told}</s> <span class="tag">{plain(one.undone)}</span>'
     if one.recorded:
         told += _sub(one.recorded, language)
     return f'<li><time datetime="{day}">{day}</time>{told}</li>\n'
 
 
 def _sub(text: str, language: Language) -> str:
-    return f'<span class="sub">{dates_kept_whole(said_markup(text, language))}</span>'
-
-
-def said_markup(text: str, language: Language) -> str:
-    """As the filter `said` of the templates."""
-    if language == "en" and _CHINESE.search(text):
-        return f'<span lang="zh-CN">{_plain(text)}</span>'
-    return _plain(text)
-
-
-def _plain(text: str) -> str:
-    """The text, escaped where there is anything to escape: `escape` alone makes an object of a class of its own."""
-    return str(escape(text)) if _TO_ESCAPE.search(text) else text
+    return f'<span class="sub">{dates_kept_whole(said(text, language))}</span>'

@@ -21,14 +21,13 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 import orjson
-from markupsafe import escape
 
 from services import telemetry
-from services.domain.identifiers import CHINA
+from services.verify.markup import CHINESE, plain
 from services.verify.notices import Notices
 from services.verify.read_model import Stored
 from services.verify.register import Found, found_in, found_of
-from services.verify.timed_page import TimedPage, beijing, timed
+from services.verify.timed_page import TimedPage, beijing, timed, to_the_minute
 
 SHAPES = 500
 """Shapes that are kept for one language, of some 15 kB each."""
@@ -37,7 +36,6 @@ _SIGHTINGS = 5000
 _MOST = 200
 """Texts, dates or entries of one record that are replaced; what has more takes the long way."""
 
-_CHINESE = re.compile("[\u3400-\u9fff]")
 _RARE = (
     "declaration",
     "parent_no",
@@ -159,7 +157,7 @@ def take_out(payload: dict[str, Any], seal_kid: str, today: str) -> Taken | None
         if found is None:
             if not text.isprintable():
                 raise _Reckoned
-            chinese = not text.isascii() and _CHINESE.search(text)
+            chinese = not text.isascii() and CHINESE.search(text)
             found = texts[text] = (_CHINESE_TEXTS if chinese else _TEXTS)[len(texts)]
         return found
 
@@ -234,7 +232,7 @@ def _may_be_noticed(state: dict[str, Any], notices: Notices) -> bool:
 
 
 def _text(value: str) -> bytes:
-    return str(escape(value)).encode() if _TO_ESCAPE.search(value) else value.encode()
+    return plain(value).encode()
 
 
 def _in_path(value: str) -> bytes:
@@ -246,11 +244,9 @@ def _in_query(value: str) -> bytes:
 
 
 def _minute(value: str) -> bytes:
-    """As `story` writes it."""
-    return datetime.fromisoformat(value).astimezone(CHINA).isoformat(" ", "minutes")[:16].encode()
+    return to_the_minute(datetime.fromisoformat(value)).encode()
 
 
-_TO_ESCAPE = re.compile("[&<>'\"]")
 _UNRESERVED = re.compile("[A-Za-z0-9_.~-]+")
 
 _Write = Callable[[str], bytes]

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from services import chart
+from services.verify.markup import dates_kept_whole, said
 from services.verify.story import SHOWN
 from services.verify.wording import HTML_LANG, LABELS, LANGUAGES, Family, Language
 
@@ -21,8 +22,6 @@ STYLE = (FOLDER / "page.css").read_text(encoding="utf-8").replace("\n", "")
 
 _CONSTANT = re.compile(r"\{\{ (?:label\.(?P<label>[a-z0-9_]+)|(?P<other>colon|css|html_lang)) \}\}")
 _MARKUP = re.compile(r"\{[{%#]")
-_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}(?: [0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?")
-_CHINESE = re.compile("[\u3400-\u9fff]")
 
 
 class _Filled(FileSystemLoader):
@@ -43,16 +42,8 @@ class _Filled(FileSystemLoader):
         return found[0] if _MARKUP.search(text) else text  # text that would be read as a template stays what it is
 
 
-def said(text: str, language: Language) -> str:
-    """Data that stays Chinese on an English page, marked as such for screen readers and hyphenation."""
-    if language == "en" and _CHINESE.search(text):
-        return Markup('<span lang="zh-CN">{}</span>').format(text)
-    return text
-
-
-def dates_kept_whole(markup: str) -> str:
-    """The same with each date in an element of its own: a browser breaks a line after a hyphen."""
-    return _DAY.sub(r"<time>\g<0></time>", markup)
+def _said(text: str, language: Language) -> Markup:
+    return Markup(said(text, language))  # noqa: S704  # escaped by `said`
 
 
 def _dated(text: str) -> Markup:
@@ -68,7 +59,7 @@ def _environment(language: Language) -> Environment:
         undefined=StrictUndefined,
         auto_reload=False,  # else every page asks the disk whether its templates have changed
     )
-    environment.filters |= {"said": said, "dated": _dated}
+    environment.filters |= {"said": _said, "dated": _dated}
     icon = environment.from_string('{% from "parts.html" import icon %}{{ icon(family) }}')
     environment.globals |= {
         "shown": SHOWN,

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from services.domain.identifiers import instant_text
 from services.domain.scheme import SchemeRules
 from services.verify import pages
-from services.verify.page_templates import said
+from services.verify.markup import said
 from services.verify.pages import Frame, certificate_path
 from services.verify.search import By, Hit, Hits
 from services.verify.search_wording import (
@@ -72,12 +72,13 @@ def results_page(hits: Hits, by: By | None, schemes: dict[str, SchemeRules | Non
     """The list, or that there is nothing to list; `schemes` are the rules of each, for their names."""
     language = frame.language
     worded = FOUND if hits.items else NOTHING
-    as_of, shown = beijing(hits.as_of), hits.asked.strip()[:60]
+    as_of, shown = beijing(hits.as_of), said(hits.asked.strip()[:60], language)
+    explanation = worded.explanation[language].format(asked=shown, as_of=as_of)
     view = _View(
         family=worded.family.value,
         word=VERDICT[worded.family][language] if worded.family is not Family.INPUT else LABELS["several"][language],
         title=worded.title[language],
-        explanation=Markup.escape(worded.explanation[language]).format(asked=said(shown, language), as_of=as_of),
+        explanation=Markup(explanation),  # noqa: S704  # the catalogue's, and what is filled in is escaped
         next_step=worded.next_step[language],
         checked_iso=instant_text(hits.checked_at),
         checked_at=beijing(hits.checked_at),

@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from services.domain.certificate import Certificate, Status, StatusInterval
-from services.domain.identifiers import CHINA, civil_day
+from services.domain.identifiers import civil_day
 from services.domain.reasons import REASONS
 from services.domain.unit_code import VOIDED
 from services.events.record import Recorded
 from services.verify.answer import Answer
 from services.verify.register import Found
+from services.verify.timed_page import to_the_minute
 from services.verify.wording import HISTORY, LABELS, NO_REASON, SUSPENSION_OVERDUE, SUSPENSION_PLANNED, Language
 
 SHOWN = 12
@@ -79,7 +80,7 @@ def _plain(day: date, text: str) -> tuple[date, Happening]:
 def _told(found: Found, entry: Recorded, answer: Answer, language: Language) -> tuple[date, Happening]:
     certificate = found.certificate
     day = entry.effective_at or civil_day(entry.recorded_at)
-    at = entry.recorded_at.astimezone(CHINA).isoformat(" ", "minutes")[:16]
+    at = to_the_minute(entry.recorded_at)
     who = answer.sources.get(entry.source, entry.source)
     undone = ""
     if entry.digest in certificate.annulled:

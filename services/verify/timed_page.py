@@ -48,3 +48,8 @@ def timed(tagged: bytes) -> TimedPage:
 def beijing(instant: datetime) -> str:
     """A time as people read it on every page."""
     return instant.astimezone(CHINA).isoformat(" ", "seconds")[:19]
+
+
+def to_the_minute(instant: datetime) -> str:
+    """The same of what was recorded."""
+    return beijing(instant)[:16]

@@ -13,16 +13,9 @@ from services.domain.identifiers import instant_text
 from services.domain.notices import LEVELS
 from services.domain.scheme import Coverage, Words
 from services.verify.answer import Answer
+from services.verify.markup import said
 from services.verify.notices import recall_reason, recall_scope
-from services.verify.page_parts import (
-    FactRow,
-    MayLine,
-    history_markup,
-    lines_markup,
-    may_markup,
-    rows_markup,
-    said_markup,
-)
+from services.verify.page_parts import FactRow, MayLine, history_markup, lines_markup, may_markup, rows_markup
 from services.verify.page_templates import ENVIRONMENTS
 from services.verify.pages import Frame, certificate_path, product_path, rendered
 from services.verify.permits import permits_today
@@ -253,7 +246,7 @@ class _Facts(dict[str, str]):
             self["until_clause"] = until_clause(interval, answer.day, language)
 
     def __setitem__(self, name: str, text: str) -> None:
-        super().__setitem__(name, said_markup(text, self.language))
+        super().__setitem__(name, said(text, self.language))
 
     def fill(self, text: Text) -> Markup:
         filled = text[self.language].format_map(self)

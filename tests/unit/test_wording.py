@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from services.marks.token import SignatureRefused, UnknownSigner, Unreadable
+from services.verify import report_wording, scan_wording, search_wording
 from services.verify import wording as catalogue
 from services.verify.site import words as site
 from services.verify.wording import ANSWERS, BESIDE, NOTED, Code, Family, Note, Text, Wording, wording
@@ -20,7 +21,8 @@ def every_text() -> Iterator[tuple[str, Text]]:
     for place, (heading, text) in enumerate(site.PRIVACY):
         yield f"privacy[{place}].heading", heading
         yield f"privacy[{place}].text", text
-    for name, value in [*vars(catalogue).items(), *vars(site).items()]:
+    tables = (catalogue, report_wording, scan_wording, search_wording, site)
+    for name, value in [member for table in tables for member in vars(table).items()]:
         if isinstance(value, Text):
             yield name, value
         elif isinstance(value, Wording):
