@@ -288,8 +288,12 @@ def verify(
     sys.exit(0 if all(answer.get("code") == "valid" for answer in answers) else NO)
 
 
+_IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".svg", ".pdf")
+"""What is read as a file; the last two are refused as no picture, rather than taken for a number."""
+
+
 def _is_image(question: str) -> bool:
-    return Path(question).suffix.lower() in (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif") and "://" not in question
+    return Path(question).suffix.lower() in _IMAGES and "://" not in question
 
 
 def _show_answer(answer: dict[str, Any]) -> None:
@@ -301,7 +305,9 @@ def _show_answer(answer: dict[str, Any]) -> None:
     for label, value in (
         ("证书 certificate", certificate.get("certificate_no")),
         ("标志码 unit", (answer.get("unit") or {}).get("code")),
-        ("持证人 holder", (certificate.get("holder") or {}).get("name")),
+        ("产品 product", (certificate.get("product") or {}).get("name")),
+        ("型号 model", (answer.get("item") or {}).get("model")),
+        ("证书持有人 holder", (certificate.get("holder") or {}).get("name")),
         ("机构 body", certificate.get("body")),
         ("有效期 valid", _span(certificate)),
         ("自 since", answer.get("since")),

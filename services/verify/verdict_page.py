@@ -31,6 +31,7 @@ from services.verify.wording import (
     LABELS,
     MARK_SINCE,
     MARK_SPAN,
+    NO_DATA,
     SEVERAL,
     SILENT,
     STATUS_WORD,
@@ -270,6 +271,8 @@ def _explanation(answer: Answer, usual: Text) -> Iterable[Text]:
         yield SYSTEM_EXPLANATION
     elif code is Code.CANCELLED and certificate and certificate.declaration and not _reason_of(answer):
         yield DECLARATION_WITHDRAWN
+    elif code is Code.STATUS_UNKNOWN and answer.as_of is None:
+        yield NO_DATA
     elif code is Code.UNKNOWN_NUMBER and answer.unit is not None:
         yield UNKNOWN_UNIT
     elif code is Code.MARK_NOT_AUTHORIZED and is_void(answer):

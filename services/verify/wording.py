@@ -321,6 +321,12 @@ SYSTEM_NEXT_STEP = Text(
     "请核对组织名称和认证范围；商品本身请另查产品证书。",
     "Compare the organisation and the scope; for a product look up its own certificate.",
 )
+NO_DATA = Text(
+    "本查询节点尚无数据。不表示商品有问题，也不表示没有问题。",
+    "This node holds no data yet. This says neither that the item is in order nor that it is not.",
+)
+"""Where there is no time that the data is of."""
+
 UNKNOWN_UNIT = Text(
     "截至{as_of}本系统未登记此{unit}。请逐位核对；未登记不等于伪造。",
     "This register has no such {unit} in data as of {as_of}. Compare it digit by digit; not registered does not mean "

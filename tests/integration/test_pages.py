@@ -25,7 +25,7 @@ from services.marks.token import MarkPath, decimal, mark_url, sign_token
 from services.verify.projector import Projector
 from services.verify.scan_counts import Count, code_key
 from services.verify.scan_store import ScanWriter
-from services.verify.wording import ACT_WORD, ALLOWED_WORD, ANSWERS, LABELS, NOTED, SEVERAL, Code, Note, Text
+from services.verify.wording import ACT_WORD, ALLOWED_WORD, ANSWERS, LABELS, NO_DATA, NOTED, SEVERAL, Code, Note, Text
 from tests.sealed_register import ROOT, STATE, ListLog, SealedRegister, claims_of, demonstration
 
 pytestmark = pytest.mark.e2e
@@ -427,6 +427,7 @@ def test_an_error_page_needs_no_data(browser: Browser, tmp_path: Path) -> None:
         page.screenshot(path=SHOTS / "error-404-zh-360.png", full_page=True)
         page.goto(f"http://127.0.0.1:{port}/c/2023990703000117?lang=zh")
         assert page.locator("h1").inner_text() == ANSWERS[Code.STATUS_UNKNOWN].title["zh"]
+        assert NO_DATA.zh in page.locator(".v").inner_text()
         page.goto(f"http://127.0.0.1:{port}/?lang=zh")
         assert page.get_by_role("searchbox").is_visible()
         page.context.close()
