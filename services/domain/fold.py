@@ -85,7 +85,10 @@ def fold(told: Sequence[Told], rules_on: RulesOn, at: date | None = None) -> Fol
 
 @dataclass(frozen=True, slots=True)
 class _Annulment:
-    """At a place in the story. `whole`: it takes effect no later than what it annuls, which so never stood at all."""
+    """At a place in the story. `whole`: it takes effect no later than what it annuls, which so never stood at all.
+
+    `lifts`: it annuls another annulment.
+    """
 
     place: int
     digest: str
@@ -93,13 +96,14 @@ class _Annulment:
     day: date
     whole: bool
     of_issue: bool
+    lifts: bool
 
 
 def _annulment(place: int, said: Said, about: Sequence[Told], corrections: Sequence[Said]) -> _Annulment:
     day, target = date.fromisoformat(said.data["effective_at"]), said.data["digest"]
     annulled = next(one.said for one in about if one.said.digest == target)
     whole = day <= _first_day(annulled, about, corrections)
-    return _Annulment(place, said.digest, target, day, whole, _begins(annulled))
+    return _Annulment(place, said.digest, target, day, whole, _begins(annulled), annulled.type == ANNULLED)
 
 
 DEEPEST = 6
@@ -131,12 +135,15 @@ class _Story:
         if not later:
             return self._applied(None, 0, end, left_out)
         last = later[-1]
-        before = self.told_to(last.place, left_out, since)
         never = gone | {last.target}
-        without = self.told_to(last.place, never | _annulled_by(early, never), last.day)
-        joined = before.certificate
-        if without.certificate is not None or last.of_issue:  # else the issue was annulled before, and that stands
-            joined = _joined(before.certificate, without.certificate, last.day, last.digest)
+        never |= _annulled_by(early, never)
+        before = self.told_to(last.place, left_out, since)
+        if last.whole and last.lifts:  # as if that annulment had never been said
+            joined = self.told_to(last.place, never, since).certificate
+        else:
+            joined, without = before.certificate, self.told_to(last.place, never, last.day).certificate
+            if without is not None or last.of_issue:  # else the issue was annulled before, and that stands
+                joined = _joined(joined, without, last.day, last.digest)
         if joined is not None:
             joined = replace(joined, annulled=tuple(sorted(_annulled_by(known, gone))))
         after = self._applied(joined, last.place + 1, end, left_out | {last.target})
@@ -248,17 +255,21 @@ def consequence(certificate: Certificate, cause: Said) -> Certificate:
 
 def _joined(before: Certificate | None, after: Certificate | None, day: date, digest: str) -> Certificate | None:
     """What stood until a day, and from then on what stands without the annulled event."""
-    if before is None:
-        return after
     if after is None:
-        return replace(before, statuses=_ended(before.statuses, Status.REVOKED, day, digest))
+        return before and replace(before, statuses=_ended(before.statuses, Status.REVOKED, day, digest))
+    if before is None:
+        before = replace(after, statuses=(), marks=(), parts=())
     marks = [_joined_mark(mark, after.mark(mark.mark_no), day, digest) for mark in before.marks]
-    marks += [mark for mark in after.marks if before.mark(mark.mark_no) is None]
+    marks += [
+        replace(mark, statuses=_spliced((), mark.statuses, day, digest))
+        for mark in after.marks
+        if before.mark(mark.mark_no) is None
+    ]
     rows = {(p.kind, p.name, p.gtin): p.statuses for p in after.parts}
     named = {(p.kind, p.name, p.gtin): p.statuses for p in before.parts}
     parts = []
     for name in dict.fromkeys((*named, *rows)):
-        part = Part(*name, _spliced(named.get(name, ()), rows.get(name, ()), day, digest))
+        part = Part(*name, _spliced(named.get(name, ()), rows.get(name, ()), day, digest, Status.ACTIVE))
         if part.statuses and after.covers(part):
             parts.append(part)
     statuses = _spliced(before.statuses, after.statuses, day, digest)
@@ -268,28 +279,38 @@ def _joined(before: Certificate | None, after: Certificate | None, day: date, di
 def _joined_mark(before: Mark, after: Mark | None, day: date, digest: str) -> Mark:
     if after is None:
         return replace(before, statuses=_ended(before.statuses, Status.WITHDRAWN, day, digest))
-    return replace(after, statuses=_spliced(before.statuses, after.statuses, day, digest))
+    return replace(after, statuses=_spliced(before.statuses, after.statuses, day, digest, Status.WITHDRAWN))
 
 
 def _spliced(
-    before: tuple[StatusInterval, ...], after: tuple[StatusInterval, ...], day: date, digest: str
+    before: tuple[StatusInterval, ...],
+    after: tuple[StatusInterval, ...],
+    day: date,
+    digest: str,
+    absent: Status | None = None,
 ) -> tuple[StatusInterval, ...]:
-    """The intervals that began before a day, and the other row's from it on, with a seam where one is due."""
+    """The intervals that began before a day, and the other row's from it on, with a seam where one is due.
+
+    `absent` is how it stands from the day on where the other row begins later, or never; as before where it is None.
+    """
     kept = tuple(interval for interval in before if interval.since < day)
-    if not kept:
-        return after
     later = tuple(interval for interval in after if interval.since >= day)
     if later and later[0].since == day:
         return (*kept, *later)
     running = interval_on(after, day)
-    status, until, reason = (running.status, running.until, running.reason) if running else (Status.ACTIVE, None, None)
-    if kept[-1].status is status:
+    if running is not None:
+        seam = replace(running, since=day, determined_on=None, digest=digest)
+    elif kept and absent is not None:
+        seam = StatusInterval(absent, day, None, None, None, digest)
+    else:
         return (*kept, *later)
-    return (*kept, StatusInterval(status, day, until, reason, None, digest), *later)
+    return (*kept, *later) if kept and kept[-1].status is seam.status else (*kept, seam, *later)
 
 
 def _ended(statuses: tuple[StatusInterval, ...], status: Status, day: date, digest: str) -> tuple[StatusInterval, ...]:
+    """The intervals that began before a day, and the end from that day on; what had not begun ends as it begins."""
     kept = tuple(interval for interval in statuses if interval.since < day)
-    if kept and kept[-1].status is status:
-        return kept
-    return (*kept, StatusInterval(status, day, None, None, None, digest))
+    last = kept[-1] if kept else statuses[0]
+    if last.status is status:
+        return kept or (last,)
+    return (*kept, StatusInterval(status, max(day, statuses[0].since), None, None, None, digest))

@@ -100,6 +100,27 @@ class Lives(RuleBasedStateMachine):
             self.decision = entry.decision
             self.writer.accepted(entry.digest, replace(said, subject=entry.subject))
 
+    @rule(seed=st.integers(0, 2**32))
+    def annul_and_take_it_back(self, seed: int) -> None:
+        """An annulment that is annulled from its own day leaves what stood before; looked at in another register."""
+        self.last, chance, other = None, Random(seed), self.memory.fork()
+        about = [one for one in self.writer.heard if one[1].short.startswith(("certificate.", "mark.", "declaration."))]
+        if not about:
+            return
+        annulment, said = chance.choice(about)
+        digest = annulment
+        day = (self.memory.today - timedelta(days=chance.choice([0, 3, 30, 4000]))).isoformat()
+        for _ in range(2):
+            data = {"effective_at": day, "digest": digest, "instrument": "判决"}
+            entry = other.say(AUTHORITY, "decision.annulled", digest, data)
+            if entry.decision != "accepted":  # it was annulled before
+                return
+            annulment, digest = digest, entry.digest
+        after = other.certificate(said.subject)
+        assert after == fold(other.told[said.subject], rules_told(other.register.told)).certificate
+        left = tuple(one for one in after.annulled if one != annulment)
+        assert replace(after, annulled=left) == self.memory.certificate(said.subject)
+
     @rule(days=st.integers(1, 12))
     def wait(self, days: int) -> None:
         self.last = None
