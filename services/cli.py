@@ -27,7 +27,7 @@ from services.commands.quarter_keys import keys_next
 from services.commands.replay import replay
 from services.commands.sheets import import_, reconcile
 from services.commands.snapshot import snapshot
-from services.commands.terminal import NO, OUT, SIGNS, Program, as_json, progress, say_json
+from services.commands.terminal import NO, OUT, SIGNS, Program, as_json, both, progress, say_json
 from services.commands.tokens import tokens
 from services.commands.trust import trust
 from services.domain.errors import BadRequest, NotConfigured
@@ -208,7 +208,8 @@ def _report(sent: Sequence[client.Sent], decisions: dict[str, dict[str, Any]], w
     other = [(d, decisions.get(d)) for d in (s.digest for s in sent if s.stored)] if wait else []
     bad = [(d, found) for d, found in other if (found or {}).get("decision") != "accepted"]
     OUT.print(
-        f"{len(sent) - len(wrong)} of {len(sent)} in the log" + (f", {len(other) - len(bad)} accepted" if wait else "")
+        f"{len(sent) - len(wrong)}/{len(sent)} 已入日志 in the log"
+        + (f", {len(other) - len(bad)} 已接受 accepted" if wait else "")
     )
     if len(sent) == 1 and sent[0].stored:
         OUT.print(f"digest {sent[0].digest}", markup=False)
@@ -218,7 +219,8 @@ def _report(sent: Sequence[client.Sent], decisions: dict[str, dict[str, Any]], w
         why = s.problem or {}
         _say_why(s.digest, str(why.get("code", s.status)), why)
     for digest, found in bad:
-        _say_why(digest, f"{found['decision']}: {found.get('code')}" if found else "no decision yet", found or {})
+        answer = f"{found['decision']}: {found.get('code')}" if found else "尚无决定 no decision yet"
+        _say_why(digest, answer, found or {})
 
 
 def _say_why(digest: str, answer: str, found: dict[str, Any]) -> None:
@@ -226,7 +228,7 @@ def _say_why(digest: str, answer: str, found: dict[str, Any]) -> None:
     words = found.get("text") or {"zh": found.get("title_zh"), "en": found.get("title")}
     where = f"  ({found['pointer']})" if found.get("pointer") else ""
     for told in (
-        _both(words),
+        both(words),
         f"{found.get('detail') or ''}{where}",
         f"→ {found['hint']}" if found.get("hint") else "",
     ):
@@ -300,7 +302,7 @@ def _show_answer(answer: dict[str, Any]) -> None:
     """The verdict in the service's own words, and what it rests on."""
     code = str(answer.get("code"))
     OUT.print(SIGNS.get(str(answer.get("family")), "?"), end=" ")
-    OUT.print(f"{_both(answer.get('title'))} ({code})".strip(), markup=False)
+    OUT.print(f"{both(answer.get('title'))} ({code})".strip(), markup=False)
     certificate = answer.get("certificate") or {}
     for label, value in (
         ("证书 certificate", certificate.get("certificate_no")),
@@ -312,7 +314,7 @@ def _show_answer(answer: dict[str, Any]) -> None:
         ("有效期 valid", _span(certificate)),
         ("自 since", answer.get("since")),
         ("至 until", answer.get("until")),
-        ("原因 reason", _both(answer.get("reason"))),
+        ("原因 reason", both(answer.get("reason"))),
         ("说明 notes", "、".join(str(note) for note in answer.get("notes") or [])),
         ("注意 mind", _mind(answer, certificate)),
         ("数据 as of", answer.get("as_of")),
@@ -321,9 +323,9 @@ def _show_answer(answer: dict[str, Any]) -> None:
             OUT.print(f"  {label}: {value}", markup=False)
     for one in answer.get("coverage") or []:
         complete = "完整 complete" if one.get("complete") else "不完整 not complete"
-        OUT.print(f"  收录范围 coverage: {_both(one.get('scheme'))}: {complete}. {_both(one)}", markup=False)
+        OUT.print(f"  收录范围 coverage: {both(one.get('scheme'))}: {complete}. {both(one)}", markup=False)
     for notice in answer.get("notices") or []:
-        OUT.print(f"  公告 notice: {notice.get('instrument')} {_both(notice.get('text'))}", markup=False)
+        OUT.print(f"  公告 notice: {notice.get('instrument')} {both(notice.get('text'))}", markup=False)
 
 
 def _mind(answer: dict[str, Any], certificate: dict[str, Any]) -> str:
@@ -337,11 +339,6 @@ def _mind(answer: dict[str, Any], certificate: dict[str, Any]) -> str:
         said.append(SYSTEM_EXPLANATION)
     names = {"holder": (certificate.get("holder") or {}).get("name"), "scope": certificate.get("service_scope") or "–"}
     return " ".join(f"{text.zh} {text.en}".format_map(names) for text in said)
-
-
-def _both(words: dict[str, Any] | None) -> str:
-    """Words in both languages, behind their code where they have one."""
-    return " ".join(str(words[name]) for name in ("code", "zh", "en") if words.get(name)) if words else ""
 
 
 def _span(certificate: dict[str, Any]) -> str | None:
@@ -374,7 +371,7 @@ def demo(json_: bool) -> None:
     if json_:
         say_json({"published": True})
     else:
-        OUT.print("the demonstration register is in")
+        OUT.print("示范登记册已载入 the demonstration register is in")
 
 
 @main.command()
@@ -394,7 +391,7 @@ def migrate(json_: bool) -> None:
     if json_:
         say_json({"applied": done})
     else:
-        OUT.print("\n".join(done) or "nothing to do", markup=False)
+        OUT.print("\n".join(done) or "无需变更 nothing to do", markup=False)
 
 
 @main.command()

@@ -112,8 +112,8 @@ def accounts_trail(json_: bool) -> None:
     if json_:
         say_json({"lines": count, "first_broken": broken})
     elif broken is None:
-        OUT.print(f"{count} lines, each follows from the one before", markup=False)
+        OUT.print(f"✓ {count} 行，每行承接上一行 lines, each follows from the one before", markup=False)
     else:
-        OUT.print(f"line {broken} does not follow from the one before: the record was changed", markup=False)
+        OUT.print(f"✗ 第{broken}行不承接上一行，记录被改过 line {broken} was changed: it does not follow", markup=False)
     if broken is not None:
         raise SystemExit(1)

@@ -10,7 +10,7 @@ import click
 
 from services import auth
 from services.commands.identity import default_key, source_named
-from services.commands.terminal import NO, OUT, as_json, say_json
+from services.commands.terminal import NO, OUT, as_json, both, say_json
 from services.domain.errors import BadRequest, NotConfigured
 from services.events import client
 from services.events.decision_reader import DecisionReader
@@ -74,7 +74,7 @@ def _show_decisions(service: client.Service, digests: Sequence[str], json_: bool
     for place, digest in enumerate(digests):
         found = client.decision_on(service, digest)
         if found is None:
-            found = {"decision": "unknown", "detail": "no event with this digest has been decided"}
+            found = {"decision": "unknown", "text": _UNKNOWN}
             if len(digests) > 1:
                 found = {"digest": digest} | found
         accepted = accepted and found.get("decision") == "accepted"
@@ -85,8 +85,14 @@ def _show_decisions(service: client.Service, digests: Sequence[str], json_: bool
             OUT.print()
         for name, value in found.items():
             if value not in (None, ""):
-                OUT.print(f"{name:12} {value}", markup=False)
+                OUT.print(f"{name:12} {both(value) if isinstance(value, dict) else value}", markup=False)
     sys.exit(0 if accepted else NO)
+
+
+_UNKNOWN = {
+    "zh": "尚未决定，或从未收到：过几秒再问，再重发同样的字节",
+    "en": "not decided yet, or never received: ask again in some seconds, then send the same bytes again",
+}
 
 
 def _reader(settings: Settings, url: str, source: str, token: str | None) -> DecisionReader:

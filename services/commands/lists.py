@@ -54,7 +54,8 @@ def lists_check(url: str | None, node: Path | None, seconds: float, json_: bool)
     if json_:
         say_json({"good": report.good} | asdict(report))
     elif report.good:
-        OUT.print(f"✓ {report.places} places, {report.not_valid} of them not valid: as published", markup=False)
+        told = f"✓ 与登记册一致 as the register: {report.places} 位 places, {report.not_valid} 非有效 of them not valid"
+        OUT.print(told, markup=False)
     else:
         for list_id, code in sorted(report.refused.items()):
             OUT.print(f"✗ list {list_id}: {code}", markup=False)

@@ -33,9 +33,9 @@ def replay(json_: bool) -> None:
     if json_:
         say_json({"good": good} | asdict(found))
     elif found.difference is None:
-        OUT.print(f"✓ {found.entries} entries come out as they are written down", markup=False)
+        OUT.print(f"✓ {found.entries} 个条目与记载一致 entries come out as they are written down", markup=False)
     else:
         wrong = found.difference
-        OUT.print(f"✗ entry {wrong.seq}: {wrong.what}", markup=False)
-        OUT.print(f"  stored    {wrong.stored}\n  computed  {wrong.computed}", markup=False)
+        OUT.print(f"✗ 条目 entry {wrong.seq}: {wrong.what}", markup=False)
+        OUT.print(f"  记载 stored    {wrong.stored}\n  算得 computed  {wrong.computed}", markup=False)
     sys.exit(0 if good else NO)

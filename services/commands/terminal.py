@@ -79,6 +79,11 @@ def say_json(value: object) -> None:
     click.echo(json.dumps(value, ensure_ascii=False))
 
 
+def both(words: dict[str, Any] | None) -> str:
+    """Words in both languages, behind their code where they have one."""
+    return " ".join(str(words[name]) for name in ("code", "zh", "en") if words.get(name)) if words else ""
+
+
 @contextmanager
 def progress(words: str, total: int, quiet: bool) -> Iterator[Callable[[int], None]]:
     """A bar on a terminal when the work is long, nothing in a pipe."""

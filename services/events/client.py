@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from services.domain.advice import hint_for
 from services.domain.errors import BadRequest, CertmarkError, Fault, LogMisconfigured, NotConfigured, NotFound
 from services.events.envelope import open_envelope, read_event
 from services.events.log import Log, Topics, open_log
@@ -188,6 +189,8 @@ class Publisher:
             self._service = to
             return
         kind, _, rest = to.partition("://")
+        if not rest:
+            raise BadRequest(f"{to!r} names no host", hint="http://…, kafka://host:port or postgresql://…")
         if kind in ("kafka", "postgresql", "postgres"):
             told = settings or settings_from()
             self._log = open_log(told.over_kafka(rest) if kind == "kafka" else told.over_postgres(to))
@@ -249,7 +252,7 @@ class Publisher:
                 "POST", "/v1/events", b"\n".join(events) + b"\n", "application/x-ndjson"
             )
         except Unreachable as error:
-            return [Sent(d, 503, {"code": error.slug, "detail": error.detail}) for d in digests], 1.0
+            return [Sent(d, 503, _told(error)) for d in digests], 1.0
         wait = _seconds(headers.get("Retry-After"))
         lines = [json_object(line) for line in body.splitlines() if line]
         if status == 200 and len(lines) == len(digests):
@@ -269,13 +272,23 @@ class Publisher:
                 raise
             except Fault as error:
                 if time.monotonic() > deadline:
-                    problem = {"code": error.slug, "detail": error.detail}
-                    return [Sent(digest_of(event), 503, problem) for event in portion]
+                    return [Sent(digest_of(event), 503, _told(error)) for event in portion]
                 time.sleep(1.0)
 
 
 def _not_sent(event: bytes) -> Sent:
-    return Sent(digest_of(event), 503, {"code": NotSent.slug, "detail": "an event before it is not known to be stored"})
+    return Sent(digest_of(event), 503, _told(NotSent("an event before it is not known to be stored")))
+
+
+def _told(error: CertmarkError) -> dict[str, Any]:
+    """An error of our own in the words in which a service tells its."""
+    return {
+        "code": error.slug,
+        "title": error.title,
+        "title_zh": error.zh,
+        "detail": error.detail,
+        "hint": hint_for(error.slug, error.hint),
+    }
 
 
 def _sent(digest: str, line: dict[str, Any]) -> Sent:

@@ -332,4 +332,4 @@ def test_the_command_says_so(register: Register, monkeypatch: pytest.MonkeyPatch
     with tampered(register, 3, "", "UPDATE entries SET leaf = replace(leaf, digest, subject) WHERE seq = {seq}"):
         bad = CliRunner().invoke(main, ["replay"])
     assert bad.exit_code == 1
-    assert "✗ entry 3: leaf" in bad.output
+    assert "✗ 条目 entry 3: leaf" in bad.output

@@ -158,6 +158,7 @@ def test_every_fault_of_a_draft_is_named(data: Path) -> None:
         ["sign", "--first", "no-such-file.json"],
         ["publish", "no-such-file.jws"],
         ["publish", "--to", "ftp://x", "-"],
+        ["publish", "--to", "kafka://", "-"],
         ["verify", "no-such-image.png"],
         ["keys", "show", "nobody"],
         ["decision", "0000"],
