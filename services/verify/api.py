@@ -66,9 +66,6 @@ def app_for(settings: Settings, clock: Callable[[], datetime]) -> Flask:
     app.before_request(node.admit)
     app.after_request(node.finish)
     headers = [*SECURITY_HEADERS.items(), HSTS, ("Vary", "Accept, Accept-Language")]
-    app.wsgi_app = QuickPath(  # type: ignore[method-assign]
-        app.wsgi_app, settings.data / "verify", node.stale_after, headers, node.clock, node.has_to_wait
-    )
     app.wsgi_app = WarmPath(  # type: ignore[method-assign]
         app.wsgi_app,
         settings.data / "verify",
@@ -78,6 +75,9 @@ def app_for(settings: Settings, clock: Callable[[], datetime]) -> Flask:
         accepted_language,
         node.has_to_wait,
         node.page_of,
+    )
+    app.wsgi_app = QuickPath(  # type: ignore[method-assign]
+        app.wsgi_app, settings.data / "verify", node.stale_after, headers, node.clock, node.has_to_wait
     )
     return app
 

@@ -211,10 +211,8 @@ def stored_certificate(state: CertificateState, seq: int, recorded_at: datetime,
 
 def may_be_noticed(number: str, shown: bytes, notices: Notices) -> bool:
     """Whether a recall or an alert may concern this certificate: then the stored bytes are not its whole answer."""
-    if not notices:
-        return False
     _, scheme, product_class, gtins = shown[: shown.index(b"\n")].decode().split("\t")
-    return notices.may_concern(number, scheme, product_class or None, gtins.split(","))
+    return notices.may_concern(number, scheme, product_class or None, gtins.split(",") if notices.by_gtin else ())
 
 
 def spliced(timeline: bytes, shown: bytes, day: bytes, bodies: "BodyParts") -> bytes:

@@ -13,7 +13,7 @@ _DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}(?: [0-9]{2}:[0-9]{2}(?::[0-9]{2})?
 
 def plain(text: str) -> str:
     """The text, escaped where there is anything to escape: `escape` alone makes an object of a class of its own."""
-    return str(escape(text)) if _TO_ESCAPE.search(text) else text
+    return text if text.isalnum() or not _TO_ESCAPE.search(text) else str(escape(text))
 
 
 def said(text: str, language: Language) -> str:

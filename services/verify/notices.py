@@ -47,6 +47,9 @@ class Notices:
     by_certificate: dict[str, list[Recall]] = field(default_factory=dict)
     by_gtin: dict[str, list[Recall]] = field(default_factory=dict)
     alerts: list[Alert] = field(default_factory=list)
+    alerted: set[str] = field(default_factory=set)
+    """The certificates that an alert names."""
+    _of_kinds: dict[tuple[str, str | None], bool] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.by_certificate or self.by_gtin or self.alerts)
@@ -74,10 +77,11 @@ class Notices:
         """Whether any of them, on whatever day, names a certificate: then its answer is not in the stored bytes."""
         if number in self.by_certificate or not self.by_gtin.keys().isdisjoint(gtins):
             return True
-        for alert in self.alerts:  # noqa: SIM110  # for every look-up: a generator costs more than what it looks at
-            if is_about(alert.state, number, scheme, product_class):
-                return True
-        return False
+        of_kind = self._of_kinds.get((scheme, product_class))
+        if of_kind is None:  # for every look-up, so the alerts about no certificate are gone through once a kind
+            of_kind = any(is_about(alert.state, "", scheme, product_class) for alert in self.alerts)
+            self._of_kinds[scheme, product_class] = of_kind
+        return of_kind or number in self.alerted
 
 
 def notices_in(stored: Iterable[Stored]) -> Notices:
@@ -88,6 +92,8 @@ def notices_in(stored: Iterable[Stored]) -> Notices:
         state, seq, recorded_at = payload["state"], one.seq, instant_of(payload["recorded_at"])
         if state["kind"] == "warning":
             notices.alerts.append(Alert(cast(WarningState, state), seq, recorded_at))
+            if state["certificate_no"] is not None:
+                notices.alerted.add(state["certificate_no"])
             continue
         recall = Recall(cast(RecallState, state), seq, recorded_at)
         if state["certificate_no"] is not None:

@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from operator import itemgetter
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -141,6 +142,17 @@ class Taken:
     times: Sequence[str]
 
 
+class _Holes(dict[str, str]):
+    """The placeholder of each text, drawn when it is first asked for."""
+
+    def __missing__(self, text: str) -> str:
+        if not text.isprintable():
+            raise _Reckoned
+        chinese = not text.isascii() and CHINESE.search(text)
+        found = self[text] = (_CHINESE_TEXTS if chinese else _TEXTS)[len(self)]
+        return found
+
+
 def take_out(payload: dict[str, Any], seal_kid: str, today: str) -> Taken | None:
     """The values of a certificate's record on a day; None where it is not one whose page can be shared.
 
@@ -150,66 +162,59 @@ def take_out(payload: dict[str, Any], seal_kid: str, today: str) -> Taken | None
     for name in _RARE:
         if state[name]:
             return None
-    texts: dict[str, str] = {}
+    hole = _Holes()
 
-    def hole(text: str) -> str:
-        found = texts.get(text)
-        if found is None:
-            if not text.isprintable():
-                raise _Reckoned
-            chinese = not text.isascii() and CHINESE.search(text)
-            found = texts[text] = (_CHINESE_TEXTS if chinese else _TEXTS)[len(texts)]
-        return found
-
-    def in_each(ones: Sequence[dict[str, Any]], *names: str) -> None:
+    def in_each(ones: Sequence[dict[str, Any]], names: tuple[str, ...]) -> None:
         for one in ones:
             for name in names:
-                if one[name]:
-                    one[name] = hole(one[name])
+                text = one[name]
+                if text:
+                    one[name] = hole[text]
 
     dated: list[tuple[Any, Any]] = [(state, name) for name in _DAYS]
 
     def of_statuses(ones: Sequence[dict[str, Any]]) -> None:
         for one in ones:
-            one["digest"] = hole(one["digest"])
+            one["digest"] = hole[one["digest"]]
             dated.extend(((one, "from"), (one, "until"), (one, "determined_on")))
 
     times = []
     try:
-        in_each((state,), "certificate_no", "approver", "service_scope")
-        in_each([state[name] for name in _PARTIES if state[name]], "name", "uscc", "region", "address")
+        in_each((state,), ("certificate_no", "approver", "service_scope"))
+        in_each([state[name] for name in _PARTIES if state[name]], ("name", "uscc", "region", "address"))
         product = state["product"]
         if product:
-            in_each((product,), "name", "trademark")
-            in_each(product["items"], "model", "gtin")
+            in_each((product,), ("name", "trademark"))
+            in_each(product["items"], ("model", "gtin"))
         of_statuses(state["statuses"])
         for mark in state["marks"]:
-            mark["mark_no"] = hole(mark["mark_no"])
-            in_each(mark["products"], "model", "gtin")
+            mark["mark_no"] = hole[mark["mark_no"]]
+            in_each(mark["products"], ("model", "gtin"))
             of_statuses(mark["statuses"])
             dated.extend(((mark, "valid_from"), (mark, "valid_until")))
         for period in state["periods"]:
-            period["digest"] = hole(period["digest"])
+            period["digest"] = hole[period["digest"]]
             dated.extend(((period, "from"), (period, "until"), (period, "issued_on")))
         passed = state["surveillances"]
         dated.extend((passed, place) for place in range(len(passed)))
         tokens = [token for token in payload["tokens"] if "serials" not in token]
-        in_each(tokens, "mark_no", "gtin", "model")
+        in_each(tokens, ("mark_no", "gtin", "model"))
         history = payload.get("history", ())
         for entry in history:
-            entry["digest"], entry["seq"] = hole(entry["digest"]), 0
+            entry["digest"], entry["seq"] = hole[entry["digest"]], 0
             dated.append((entry, "effective_at"))
             times.append(entry["recorded_at"])
             entry["recorded_at"] = _TIME_TEXTS[len(times) - 1]
         if payload["digest"]:
-            payload["digest"] = hole(payload["digest"])
-        days = {where[name] for where, name in dated} - {None, today}
-        ordered = sorted(days)
+            payload["digest"] = hole[payload["digest"]]
+        ordered = sorted({where[name] for where, name in dated} - {None, today})
         names = {day: (_PAST if day < today else _FUTURE)[place] for place, day in enumerate(ordered)}
     except (_Reckoned, IndexError):
         return None
     for where, name in dated:
-        where[name] = names.get(where[name], where[name])
+        day = where[name]
+        if day in names:
+            where[name] = names[day]
     left = {
         "state": state,
         "tokens": [{"mark_no": t["mark_no"], "gtin": t["gtin"], "model": t["model"], "token": ""} for t in tokens],
@@ -219,7 +224,7 @@ def take_out(payload: dict[str, Any], seal_kid: str, today: str) -> Taken | None
         "recorded_at": _TIME_TEXTS[0],
         "sealed_by": seal_kid,
     }
-    return Taken(orjson.dumps(left), list(texts), ordered, times)
+    return Taken(orjson.dumps(left), list(hole), ordered, times)
 
 
 def _may_be_noticed(state: dict[str, Any], notices: Notices) -> bool:
@@ -279,11 +284,15 @@ _FORMS = _forms()
 
 @dataclass(slots=True)
 class _Shape:
-    """A page with places to be filled: `parts` with nothing at them, what is needed, and what goes where."""
+    """A page with places to be filled: `fixed` are its own pieces, `needs` what is put between them.
 
-    parts: list[bytes]
+    Of the page's parts, which end where the time of asking stands, each of `parts` tells where its pieces lie in the
+    row of what is fixed and what is written.
+    """
+
+    fixed: list[bytes]
     needs: list[_Need]
-    places: list[tuple[int, int]]
+    parts: list[Callable[[Sequence[bytes]], Sequence[bytes]]]
     iso: tuple[int, ...]
     text: tuple[int, ...]
     filled: int = 0
@@ -295,35 +304,36 @@ class _Shape:
         Raises:
             _Reckoned: something was done to one of them that is not known here.
         """
-        parts: list[bytes] = []
+        fixed: list[bytes] = []
         needs: dict[_Need, int] = {}
-        places: list[tuple[int, int]] = []
-        iso: list[int] = []
-        text: list[int] = []
-        for number, part in enumerate(page.parts):
-            if number in page.iso or number in page.text:
-                (iso if number in page.iso else text).append(len(parts))
-                parts.append(part)
-                continue
+        rows: list[list[tuple[bool, int]]] = []
+        for part in page.parts:
+            row: list[tuple[bool, int]] = []
             for turn, piece in enumerate(_FORM.split(part.decode())):
                 if turn % 2:
                     if piece not in _FORMS:
                         raise _Reckoned
-                    need = needs.setdefault(_FORMS[piece], len(needs))
-                    places.append((len(parts), need))
-                    parts.append(b"")
+                    row.append((True, needs.setdefault(_FORMS[piece], len(needs))))
                 elif _LEFT_OVER.search(piece):
                     raise _Reckoned
                 else:
-                    parts.append(piece.encode())
-        return cls(parts, list(needs), places, tuple(iso), tuple(text))
+                    row.append((False, len(fixed)))
+                    fixed.append(piece.encode())
+            rows.append(row)
+        parts = [_from_places([at + (len(fixed) if needed else 0) for needed, at in row]) for row in rows]
+        return cls(fixed, list(needs), parts, page.iso, page.text)
 
     def fill(self, values: tuple[Sequence[str], Sequence[str], Sequence[str], Sequence[str]]) -> TimedPage:
-        written = [write(values[kind][place]) for kind, place, write in self.needs]
-        parts = self.parts.copy()
-        for place, need in self.places:
-            parts[place] = written[need]
-        return TimedPage(parts, self.iso, self.text)
+        row = [*self.fixed, *[write(values[kind][place]) for kind, place, write in self.needs]]
+        return TimedPage([b"".join(part(row)) for part in self.parts], self.iso, self.text)
+
+
+def _from_places(places: list[int]) -> Callable[[Sequence[bytes]], Sequence[bytes]]:
+    """What takes the pieces at these places out of a row."""
+    if len(places) == 1:
+        (place,) = places
+        return lambda row: (row[place],)
+    return itemgetter(*places)
 
 
 class PageShapes:

@@ -67,7 +67,7 @@ class QuickPath:
                 if answered is not None:
                     body, headers = answered
                     start_response("200 OK", headers)
-                    return (body,)
+                    return [body]
                 environ[COUNTED] = True
         self._tell_count()
         return self._wsgi(environ, start_response)
@@ -77,24 +77,24 @@ class QuickPath:
         try:
             mine: _Mine = self._mine.parts
         except AttributeError:
-            mine = self._mine.parts = _Mine(Register(self._folder), BodyParts(), UnknownParts())
+            mine = self._mine.parts = _Mine(self._folder)
         try:
             moment = mine.moment
             if moment is None or monotonic() >= moment.until or not moment.since <= now < moment.second_ends:
                 moment = mine.moment = self._moment(mine, now)
             if moment.as_of is None:
                 return None
-            row = mine.register.model.quick(number)
+            row = mine.model.quick(number)
             if row is None:
                 # As quick as the others: who measures the time learns nothing that the answer does not say.
-                if _MAY_BE_A_CODE.fullmatch(number) or not _DIGIT.search(number) or mine.register.model.knows(number):
+                if _MAY_BE_A_CODE.fullmatch(number) or not _DIGIT.search(number) or mine.model.knows(number):
                     return None
                 body = mine.unknown.spliced(number)
             else:
                 timeline, shown = row
                 if moment.grace and is_overdue(timeline, moment.day):
                     return None  # whether the note is due is the scheme's to say
-                if moment.notices and may_be_noticed(number, shown, moment.notices):
+                if moment.notices is not None and may_be_noticed(number, shown, moment.notices):
                     return None
                 body = spliced(timeline, shown, moment.day, mine.bodies)
         except Unreadable:
@@ -106,7 +106,7 @@ class QuickPath:
 
     def _moment(self, mine: "_Mine", now: datetime) -> "_Moment":
         self._tell_count()
-        meta = mine.register.meta()
+        meta = mine.register.model.meta_held()
         before = mine.moment
         if before is not None and before.meta is meta and before.since <= now < before.second_ends:
             return replace(before, since=now, until=monotonic() + MOMENT_S)  # looked at again, and nothing is new
@@ -123,7 +123,7 @@ class QuickPath:
             second_ends=second_ends(now, meta.as_of, self._stale_after),
             until=monotonic() + MOMENT_S,
             day=day.isoformat().encode(),
-            notices=directory.notices,
+            notices=directory.notices or None,
             grace=directory.has_grace_on(day),
             as_of=as_of,
             checked=instant_text(now)[:-4].encode(),
@@ -151,23 +151,25 @@ class _Moment:
     second_ends: datetime
     until: float
     day: bytes
-    notices: Notices
+    notices: Notices | None
     grace: bool
     as_of: bytes | None
     checked: bytes
     headers: tuple[tuple[str, str], ...]
 
 
-@dataclass(slots=True)
 class _Mine:
-    """What one thread looks up with."""
+    """What one thread looks up with. `count` are answers that are not in the node's figures yet."""
 
-    register: Register
-    bodies: BodyParts
-    unknown: UnknownParts
-    moment: _Moment | None = None
-    count: int = 0
-    """Answers that are not in the node's figures yet."""
+    __slots__ = ("bodies", "count", "model", "moment", "register", "unknown")
+
+    def __init__(self, folder: Path) -> None:
+        self.register = Register(folder)
+        self.model = self.register.model
+        self.bodies = BodyParts()
+        self.unknown = UnknownParts()
+        self.moment: _Moment | None = None
+        self.count = 0
 
 
 def etag(content: bytes) -> str:

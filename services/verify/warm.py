@@ -2,6 +2,7 @@
 
 import threading
 import zlib
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -18,7 +19,7 @@ from services.domain.identifiers import CHINA, instant_text
 from services.verify.answer import Answer, answer_of
 from services.verify.page_shapes import PageShapes
 from services.verify.quick import COUNTED, MOMENT_S, PLAIN_NUMBER, cache_control, etag_of, second_ends, shared_seconds
-from services.verify.read_model import Meta, Stored, Unreadable, certificate_key
+from services.verify.read_model import Meta, Stored, Unreadable
 from services.verify.register import Directory, Found, Register
 from services.verify.timed_page import TimedPage, beijing
 from services.verify.wording import HTML_LANG, Language
@@ -64,7 +65,7 @@ class _Mine:
     """What one thread has. `shapes` are by language and whether the address names it, as of `shapes_of`."""
 
     register: Register
-    pages: dict[tuple[str, Language | None, Language], _Kept] = field(default_factory=dict)
+    pages: OrderedDict[tuple[str, Language | None, Language], _Kept] = field(default_factory=OrderedDict)
     moment: _Moment | None = None
     shapes: dict[tuple[str, bool], PageShapes] = field(default_factory=dict)
     shapes_of: tuple[str, int, date] = ("", 0, date.min)
@@ -113,28 +114,13 @@ class WarmPath:
         named = _QUERIES[environ["QUERY_STRING"]]
         language = named or self._language(environ.get("HTTP_ACCEPT_LANGUAGE", ""))
         mine = self._of_this_thread()
-        moment = revision = None
-        try:
-            moment = self._moment(mine, now)
-            revision = mine.register.model.revision_alone(number) if moment else None
-        except Unreadable:
-            pass
-        if moment is None or revision is None or self._has_to_wait(environ):
+        moment = self._moment(mine, now)
+        if moment is None or self._has_to_wait(environ):
             return self._wsgi(environ, start_response)
-        kept = mine.pages.get((number, named, language))
-        if kept is not None and kept.revision == revision and kept.version == moment.version:
-            self._counted.inc()
-        else:
-            environ[COUNTED] = True
-            stopwatch = telemetry.Stopwatch()
-            kept = self._kept_anew(mine, moment, number, language, named)
-            if kept is None:
-                return self._wsgi(environ, start_response)
-            if len(mine.pages) >= MOST:
-                del mine.pages[next(iter(mine.pages))]  # the one kept longest
-            mine.pages[number, named, language] = kept
-            self._counted_made.inc()
-            self._seconds.observe(stopwatch.seconds)
+        environ[COUNTED] = True
+        kept = self._kept(mine, moment, number, language, named)
+        if kept is None:
+            return self._wsgi(environ, start_response)
         page = kept.page.at(b"%b%03dZ" % (moment.iso, now.microsecond // 1000), moment.text)
         headers = [
             *moment.headers,
@@ -143,7 +129,7 @@ class WarmPath:
             ("Content-Length", str(len(page))),
         ]
         start_response("200 OK", headers)
-        return (page,)
+        return [page]
 
     def _of_this_thread(self) -> _Mine:
         try:
@@ -158,7 +144,11 @@ class WarmPath:
         if moment is not None and monotonic() < moment.until and moment.since <= now < moment.second_ends:
             return moment
         mine.moment = None
-        meta = mine.register.meta()
+        try:
+            meta = mine.register.model.meta_held()
+            directory = mine.register.directory(meta)
+        except Unreadable:
+            return None
         if moment is not None and moment.meta is meta and moment.since <= now < moment.second_ends:
             mine.moment = replace(moment, since=now, until=monotonic() + MOMENT_S)
             return mine.moment
@@ -174,25 +164,38 @@ class WarmPath:
             version=(mine.register.model.target, meta.directory, meta.as_of, day),
             as_of=meta.as_of,
             day=day,
-            directory=mine.register.directory(meta),
+            directory=directory,
             iso=instant_text(now)[:-4].encode(),
             text=beijing(now).encode(),
             headers=(*self._headers, ("Cache-Control", cache_control(lifetime))),
         )
         return mine.moment
 
-    def _kept_anew(
+    def _kept(
         self, mine: _Mine, moment: _Moment, number: str, language: Language, named: Language | None
     ) -> _Kept | None:
+        """A certificate's page, made now if none is kept that still holds; None where it takes the long way."""
+        model, key = mine.register.model, (number, named, language)
+        kept = mine.pages.get(key)
         try:
-            stored = mine.register.model.record_now(certificate_key(number))
+            if kept is not None and kept.version == moment.version and kept.revision == model.revision_alone(number):
+                self._counted.inc()
+                return kept
+            stopwatch = telemetry.Stopwatch()
+            stored = model.record_alone(number)
             if stored is None:
                 return None
             page = self._page(mine, moment, stored, language, bool(named))
         except Exception:  # noqa: BLE001  # the long way meets it again, and answers and logs it as every fault
             return None
         tagged = page.tagged
-        return _Kept(stored.revision, moment.version, page, etag_of(zlib.crc32(tagged), len(tagged)))
+        kept = _Kept(stored.revision, moment.version, page, etag_of(zlib.crc32(tagged), len(tagged)))
+        if len(mine.pages) >= MOST:
+            mine.pages.popitem(last=False)  # the one kept longest
+        mine.pages[key] = kept
+        self._counted_made.inc()
+        self._seconds.observe(stopwatch.seconds)
+        return kept
 
     def _page(self, mine: _Mine, moment: _Moment, stored: Stored, language: Language, explicit: bool) -> TimedPage:
         directory, day = moment.directory, moment.day

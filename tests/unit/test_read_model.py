@@ -1,6 +1,7 @@
 """The read model and its projector: one file, believed by seals, that any crash leaves whole."""
 
 import sqlite3
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -378,6 +379,34 @@ def test_a_writer_keeps_rows_and_position_together(tmp_path: Path) -> None:
     assert (stored.payload()["state"], stored.sealed, stored.kid) == ({"v": 1}, sealed, key.public.kid)
     writer.close()
     reader.close()
+
+
+def test_who_asks_often_reads_as_of_one_moment(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.verify.read_model._OFTEN_S", 60.0)
+    monkeypatch.setattr("services.verify.read_model._HELD_S", 60.0)
+    node.catch_up()
+    model = node.reader.model
+    model.meta_held()
+    before = model.meta_held()
+    said = model.quick(NUMBER)
+    suspend(node.register)
+    node.catch_up()
+    assert model.quick(NUMBER) == said
+    assert model.meta_held().revision > before.revision
+    assert model.quick(NUMBER) != said
+
+
+def test_a_moment_is_let_go_though_nobody_asks_again(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.verify.read_model._OFTEN_S", 60.0)
+    monkeypatch.setattr("services.verify.read_model._HELD_S", 0.01)
+    node.catch_up()
+    model = node.reader.model
+    model.meta_held()
+    model.meta_held()
+    assert model._connection is not None
+    while timers := [one for one in threading.enumerate() if isinstance(one, threading.Timer)]:
+        timers[0].join(5)  # it comes again as long as somebody has just asked
+    assert not model._connection.in_transaction
 
 
 def test_a_reader_without_a_file_says_so(tmp_path: Path) -> None:
