@@ -12,7 +12,7 @@ from services.domain.consequence import Act
 from services.domain.errors import BadRequest, TooLarge
 from services.domain.identifiers import gtin14, normalised
 from services.settings import Settings, settings_from
-from services.verify import listings, lists, pages, proof, receipt, scan_page
+from services.verify import listings, lists, pages, products, proof, receipt, scan_page
 from services.verify.answer import coverage_of_all
 from services.verify.answer_schemas import (
     MANY,
@@ -59,6 +59,7 @@ def app_for(settings: Settings, clock: Callable[[], datetime]) -> Flask:
     node = Node(settings, clock)
     app, api = service_app("verify", "certmark verify", ready=node.why_not_ready)
     app.extensions["certmark-verify"] = node
+    app.url_map.strict_slashes = False  # people type one at the end
     _add_routes(api, node)
     api.register_blueprint(site.blueprint(node))
     api.register_blueprint(proof.blueprint(node))
@@ -115,12 +116,12 @@ def _add_routes(api: Api, node: Node) -> None:
     @public.get("/c/<path:number>")
     @public.doc(summary="Verdict on a certificate or declaration", parameters=[_M, _LANG], responses=_FORMS)
     def certificate(number: str) -> Response:
-        return node.respond(of_certificate(number, _token()))
+        return node.respond(of_certificate(number.rstrip("/"), _token()))
 
     @public.get("/m/<path:mark_no>")
     @public.doc(summary="Verdict on a mark authorization", parameters=[_LANG], responses=_FORMS)
     def mark(mark_no: str) -> Response:
-        return node.respond(of_mark(mark_no))
+        return node.respond(of_mark(mark_no.rstrip("/")))
 
     @public.get("/01/<gtin>")
     @public.doc(summary="Verdict on a product (GS1 Digital Link)", parameters=[_M, _LANG], responses=_FORMS)
@@ -180,7 +181,7 @@ def _add_routes(api: Api, node: Node) -> None:
     @public.response(200, ProductSchema, description="What stands about the product, over all its bodies")
     @public.alt_response(503, schema=ProductSchema, description="`status_unknown`: this node cannot say at present")
     @public.doc(summary="One holder's product by its model: one answer over several bodies' certificates")
-    def products(arguments: dict[str, Any]) -> Response:
+    def products_of(arguments: dict[str, Any]) -> Response:
         return _products(node, arguments["uscc"], arguments["model"], JSON)
 
     @public.get("/products/<uscc>/<path:model>")
@@ -283,12 +284,15 @@ def _products(node: Node, uscc: str, model: str, kind: str) -> Response:
         raise BadRequest("not a unified social credit code", pointer="/uscc")
     answer = node.decide(question)
     try:
-        found = node.register.certificates_with("uscc", uscc)
+        found = node.register.certificates_with("uscc", uscc, products.LOOKED_AT + 1)
         directory = node.register.directory()
     except Unreadable as reason:
         raise CannotSay(str(reason)) from None
     held = [one for one in found if one.certificate.holder.uscc == uscc]
-    document = product_json(uscc, model, same_products(held, model), directory, answer)
+    matching = same_products(held[: products.LOOKED_AT], model)
+    if len(held) > products.LOOKED_AT and not matching:
+        raise CannotSay("this holder has more certificates than are looked through for a model")
+    document = product_json(uscc, model, matching, directory, answer)
     if answer.code is Code.STATUS_UNKNOWN:
         document |= {"code": answer.code.value, "products": []}
     if kind == HTML:

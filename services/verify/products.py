@@ -12,6 +12,9 @@ from services.verify.answer import Answer, Judgement, body_on, judge, noticed, w
 from services.verify.register import Directory, Found
 from services.verify.wording import Code, wording
 
+LOOKED_AT = 500
+"""Certificates of one holder among which a model is looked for."""
+
 
 def same_products(holders: Iterable[Found], model: str) -> list[tuple[Found, Item]]:
     """Of a holder's certificates those that cover a model, in whatever width, case and spacing it was written."""

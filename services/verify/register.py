@@ -134,9 +134,9 @@ class Register:
         above = self.model.record(certificate_key(found.certificate.parent_no))
         return replace(found, parent=found_in(above).certificate) if above else found
 
-    def certificates_with(self, kind: str, name: str) -> list[Found]:
-        """Certificates that name a `mark`, `gtin` or `uscc`."""
-        found = (self.certificate(number) for number in self.model.certificates_with(kind, name))
+    def certificates_with(self, kind: str, name: str, limit: int = 50) -> list[Found]:
+        """Certificates that name a `mark`, `gtin` or `uscc`, the longest in force first."""
+        found = (self.certificate(number) for number in self.model.certificates_with(kind, name, limit))
         return [one for one in found if one is not None]
 
 

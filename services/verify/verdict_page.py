@@ -93,6 +93,7 @@ class _View:
     expected: Sequence[str] = ()
     candidates: Sequence[Mapping[str, str]] = ()
     one_product: str = ""
+    all_of_holder: str = ""
     may: tuple[MayLine, ...] = ()
     may_reasons: Sequence[str] = ()
     may_without: bool = False
@@ -166,6 +167,7 @@ def _view(answer: Answer, frame: Frame, public_url: str) -> _View:
         expected=_expected(answer, language),
         candidates=[_candidate(one, frame) for one in answer.candidates],
         one_product=_one_product(answer.candidates, frame),
+        all_of_holder=frame.link("/search", q=uscc, by="uscc") if (uscc := answer.question.uscc) else "",
         signed=answer.signed,
         seq=answer.seq,
         receipt_href=_receipt_href(answer, frame),

@@ -495,6 +495,7 @@ LABELS: dict[str, Text] = {
     "product": Text("产品", "Product"),
     "trademark": Text("商标", "Trademark"),
     "models": Text("型号", "Models"),
+    "all_of_holder": Text("这家单位的全部证书", "All certificates of this organisation"),
     "over_all_bodies": Text("各机构对此产品的认证", "The product over all its bodies"),
     "suspended_parts": Text("其中已暂停的部分", "Parts that are suspended"),
     "parent": Text("主证书", "Main certificate"),

@@ -17,7 +17,7 @@ from PIL import Image
 from services.domain.certificate import Status, StatusInterval, course_of
 from services.domain.errors import BadRequest
 from services.settings import settings_from
-from services.verify import node
+from services.verify import node, products
 from services.verify.answer import decide
 from services.verify.answer_schemas import AnswerSchema, AnswersSchema
 from services.verify.api import app_for
@@ -26,7 +26,7 @@ from services.verify.later import NotKept
 from services.verify.recognise import recognise
 from services.verify.register import Register
 from services.verify.turns import turns_text
-from services.verify.wording import ANSWERS, BODY_WORD, NOTED, Code, Note
+from services.verify.wording import ANSWERS, BODY_WORD, NOTED, Code, Family, Note
 from tests.sealed_register import DEMONSTRATION, NOW, SCHEMES, SealedRegister, body_state, demonstration
 from tests.verify_service import Service
 
@@ -412,7 +412,8 @@ def test_numbers_with_strokes_and_brackets_have_pages(own: Service, number: str)
     own.publish()
     location = own.client.get("/", query_string={"q": number.lower()}).headers["Location"]
     assert number in own.client.get(location).text
-    assert own.client.get(f"/c/{number}").status_code == 200
+    for path in (f"/c/{number}", f"/c/{number}/", f"/m/M-{number}/"):
+        assert f'"v {Family.YES}"' in own.client.get(path).text, "with a stroke at its end, too"
     assert own.client.get(f"/qr/M-{number}.svg").status_code == 200
 
 
@@ -489,6 +490,21 @@ def test_a_model_that_nobody_certified_is_unknown_and_a_bad_code_is_said_to_be_b
     unknown = shared.client.get("/v1/products", query_string={"uscc": uscc, "model": "99L"}).get_json()
     assert (unknown["code"], unknown["products"]) == ("unknown_number", [])
     assert shared.client.get("/v1/products", query_string={"uscc": "1234", "model": "18L"}).status_code == 400
+
+
+def test_a_holder_of_more_certificates_than_are_looked_at_is_not_told_no(
+    own: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uscc = the_green_holder(own)
+    assert "GP-7907-2024-00102" in own.client.get(f"/?q={uscc}&lang=zh").text
+    assert f'href="/search?q={uscc}&amp;by=uscc' in own.client.get(f"/?q={uscc}").text, "where all of them are"
+    monkeypatch.setattr(products, "LOOKED_AT", 1)
+    for model, status in (("99L", 503), ("18L", 200)):
+        answer = own.client.get("/v1/products", query_string={"uscc": uscc, "model": model})
+        assert (answer.status_code, answer.get_json()["code"]) == (
+            status,
+            "valid" if status == 200 else "status-unknown",
+        )
 
 
 def test_a_stale_node_says_nothing_of_products(own: Service) -> None:
