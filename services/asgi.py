@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import io
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -32,7 +32,10 @@ DRAINED = 64 << 20
 """Bytes that are still read of a request that was too long, so that its sender sees the answer."""
 
 PATIENCE = 30.0
-"""Seconds that the reader of a stream may take for one piece of it."""
+"""Seconds that the reader of a stream may take for one piece of it, and the sender of a body for each MiB."""
+
+TOO_SLOW = "certmark.too-slow"
+"""In the environ of a request whose body has not come in time: the application refuses it."""
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -65,13 +68,13 @@ class _Answer:
 class Front:
     """An ASGI application around a WSGI one; `largest` bytes of a request's body are taken in.
 
-    `larger` names paths that take more, of those who show a token: a stranger fills no disk.
+    `larger` says how many more of a request that seems to have them: a stranger fills no disk.
     """
 
-    def __init__(self, app: Wsgi, largest: int, larger: Mapping[str, int] | None = None) -> None:
+    def __init__(self, app: Wsgi, largest: int, larger: Callable[[dict[str, Any]], int] = lambda environ: 0) -> None:
         self._app = app
         self._largest = largest
-        self._larger = larger or {}
+        self._larger = larger
         self._thread = ThreadPoolExecutor(1, "wsgi")
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -83,18 +86,23 @@ class Front:
     async def _serve(self, scope: Message, receive: Receive, send: Send) -> None:
         with contextlib.ExitStack() as held:
             body: IO[bytes] = io.BytesIO()
-            whole = True
+            whole, slow = True, False
             if any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"]):
                 body = held.enter_context(SpooledTemporaryFile(IN_MEMORY))
-                taken = await self._take_in(scope, receive, body)
-                if taken is None:
-                    return  # the sender has gone
-                whole = taken
+                try:
+                    taken = await self._take_in(scope, receive, body)
+                except TimeoutError:
+                    slow = True
+                else:
+                    if taken is None:
+                        return  # the sender has gone
+                    whole = taken
             loop = asyncio.get_running_loop()
-            answer = await loop.run_in_executor(self._thread, self._ask, scope, body)
+            answer = await loop.run_in_executor(self._thread, self._ask, scope, body, slow)
             held.callback(answer.close)
             if not whole:
-                await _drain(receive)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(_drain(receive), PATIENCE)
             await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
             if answer.goes_on is not None and scope["method"] != "HEAD":
                 await _go_on(answer.goes_on, receive, send)
@@ -104,15 +112,19 @@ class Front:
             await send({"type": "http.response.body", "body": answer.body or b""})
 
     async def _take_in(self, scope: Message, receive: Receive, body: IO[bytes]) -> bool | None:
-        """Read the request's body; whether that is all of it, or None where its sender has left."""
-        size = 0
-        largest = self._largest
-        if scope["path"] in self._larger and any(name == b"authorization" for name, _ in scope["headers"]):
-            largest = self._larger[scope["path"]]
+        """Read the request's body; whether that is all of it, or None where its sender has left.
+
+        Raises:
+            TimeoutError: it has not come in time.
+        """
+        size, largest, loop = 0, self._largest, asyncio.get_running_loop()
+        if _declared(scope) > largest or any(name == b"transfer-encoding" for name, _ in scope["headers"]):
+            largest += await loop.run_in_executor(self._thread, self._larger, _environ(scope, io.BytesIO()))
         if _declared(scope) > largest:
             return False  # its length alone is refused by the application
+        begun = loop.time()
         while size <= largest:
-            message = await receive()
+            message = await asyncio.wait_for(receive(), begun + PATIENCE * (1 + size // IN_MEMORY) - loop.time())
             if message["type"] == "http.disconnect":
                 return None
             size += len(message.get("body", b""))
@@ -122,8 +134,8 @@ class Front:
                 return True
         return False
 
-    def _ask(self, scope: Message, body: IO[bytes]) -> _Answer:
-        environ = _environ(scope, body)
+    def _ask(self, scope: Message, body: IO[bytes], slow: bool) -> _Answer:
+        environ = _environ(scope, body) | {TOO_SLOW: slow}
         head: list[tuple[int, list[tuple[bytes, bytes]]]] = []
         written: list[bytes] = []  # by the function that PEP 3333 keeps for old applications
 

@@ -30,6 +30,13 @@ class NotAcceptable(CertmarkError):
     status = 406
 
 
+class RequestTooSlow(CertmarkError):
+    slug = "request-too-slow"
+    title = "The request did not come in time"
+    zh = "请求未能及时送达"
+    status = 408
+
+
 class UnsupportedMediaType(CertmarkError):
     slug = "unsupported-media-type"
     title = "The request's content type is not one that is read here"

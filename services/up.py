@@ -237,7 +237,7 @@ def children(settings: Settings) -> list[Child]:
         Child("verify", "verify-projector", [python, "-m", "services.verify.projector"]),
         Child("verify", "verify-scans", [python, "-m", "services.verify.scans"]),
         web("registry", "services.registry.api:create_server", settings.registry_port, "asgi"),  # its streams stay open
-        web("events", "services.events.ingest:create_app", settings.events_port),
+        web("events", "services.events.ingest:create_server", settings.events_port, "asgi"),
         web("verify", "services.verify.api:create_app", settings.verify_port),
     ]
 

@@ -12,6 +12,7 @@ from flask_smorest import Api
 from webargs.flaskparser import FlaskParser
 
 from services import problems, telemetry
+from services.asgi import TOO_SLOW
 from services.domain.errors import BadRequest, every_error
 
 SECURITY_HEADERS = {
@@ -30,7 +31,6 @@ SECURITY_HEADERS = {
 LARGEST_BODY = 8 * 1024 * 1024 + 64 * 1024
 """Bytes of a body that a service takes where it says nothing else; deploy/nginx.conf lets as much through."""
 _DRAINED = 64 * 1024 * 1024
-
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -134,6 +134,11 @@ def service_app(name: str, title: str, *, ready: Callable[[], str | None]) -> tu
     problems.install(app)  # after Api, whose own handler for HTTP errors it replaces
     api.register_blueprint(_service_pages(title, ready, api))
     _measure(app, name)
+
+    @app.before_request
+    def refuse_what_did_not_come() -> None:
+        if request.environ.get(TOO_SLOW):
+            raise problems.RequestTooSlow("the body did not come in time", hint="send it again, in smaller parts")
 
     @app.after_request
     def add_headers(response: Response) -> Response:

@@ -88,6 +88,10 @@ ADVICE: Mapping[str, tuple[str, str]] = MappingProxyType(
             "不知是否已存入：重发同样的字节",
             "unknown whether it was stored: send the same bytes again",
         ),
+        "request-too-slow": (
+            "分成较小的部分重发同样的字节",
+            "send the same bytes again, in smaller portions",
+        ),
         "service-away": (
             "不知是否已收到：稍候，重发同样的字节",
             "unknown whether it was taken: wait a moment, then send the same bytes",

@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import Flask, Response, request
 
-from services import telemetry
+from services import asgi, telemetry
 from services.domain.errors import (
     BadRequest,
     CertmarkError,
@@ -140,10 +140,10 @@ class Ingest:
             log.close()
 
 
-def create_app() -> Flask:
-    """The application for the server, with the settings of the environment."""
+def create_server() -> asgi.Front:
+    """The application for an ASGI server, with the settings of the environment: no slow sender holds its thread."""
     telemetry.log_as_json("events")
-    return app_for(settings_from())
+    return asgi.Front(app_for(settings_from()), MAX_REQUEST)
 
 
 def app_for(settings: Settings) -> Flask:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import marshmallow as ma
 from flask import Flask
 from flask.views import MethodView
+from werkzeug.wrappers import Request
 
 from services import asgi, auth, telemetry
 from services.domain.errors import BadRequest, CertmarkError, Fault, NotFound, every_error
@@ -31,6 +32,7 @@ from services.registry.checks import routes as checks
 from services.registry.console import routes as console
 from services.registry.desk import cases_api
 from services.registry.desk import routes as desk
+from services.registry.desk.room import Desk
 from services.settings import Settings, settings_from
 from services.web import Blueprint, answers, service_app
 
@@ -97,13 +99,29 @@ def create_app() -> Flask:
     app.register_blueprint(desk.blueprint(settings, database.read))
     api.register_blueprint(cases_api.blueprint(database.read))
     api.register_blueprint(checks.blueprint(database.read, gate, settings))
+    app.extensions["certmark-larger"] = _larger(gate, Desk(settings, database.read))
     return app
+
+
+def _larger(gate: auth.Gate, at_desk: Desk) -> Callable[[dict[str, Any]], int]:
+    """How many bytes are taken in beyond what anybody may send: of files of listings, from who may hand them in."""
+
+    def larger(environ: dict[str, Any]) -> int:
+        request = Request(environ)
+        try:
+            if request.path == "/v1/checks":
+                return checks.LARGEST if checks.may_hand_in(gate, request) else 0
+            return checks.LARGEST if request.path == "/desk/checks/new" and at_desk.knows(request) else 0
+        except CertmarkError:
+            return 0
+
+    return larger
 
 
 def create_server() -> asgi.Front:
     """The same for an ASGI server: streams stay open beside it."""
     app = create_app()
-    return asgi.Front(app, console.LARGEST_REQUEST, {"/v1/checks": checks.LARGEST, "/desk/checks/new": checks.LARGEST})
+    return asgi.Front(app, console.LARGEST_REQUEST, app.extensions["certmark-larger"])
 
 
 class Database:

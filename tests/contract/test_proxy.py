@@ -95,6 +95,13 @@ def test_the_proxy_lets_through_what_a_service_takes(port: int, path: str, wante
     assert wanted <= largest(port, path), "the service would take it, and the proxy refuses it"
 
 
+def test_a_slow_sender_waits_at_the_proxy_and_not_in_a_workers_thread() -> None:
+    """The registry, which takes files of many MiB, takes them part by part itself (`services.asgi`)."""
+    for port in (8080, 8081):
+        said, locations = servers()[port]
+        assert not any("proxy_request_buffering" in text for text in (said, *(one.body for one in locations)))
+
+
 def test_nobody_outside_reads_the_figures_of_a_process() -> None:
     for port in servers():
         assert "return 404" in located(port, "/metrics")[1].body

@@ -109,7 +109,7 @@ def running(
         "CERTMARK_REGISTRY_PORT": str(settings.registry_port),
     }
     command = [
-        *(sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "services.events.ingest:create_app"),
+        *(sys.executable, "-m", "granian", "--interface", "asgi", "--factory", "services.events.ingest:create_server"),
         *("--host", settings.host, "--port", str(settings.events_port), "--blocking-threads", "1"),
     ]
     with log_file.open("wb") as output:

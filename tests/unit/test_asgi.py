@@ -11,7 +11,7 @@ import pytest
 from flask import Flask, Response, request, send_file
 
 from services import asgi
-from services.asgi import CONTINUES, Front, Message
+from services.asgi import CONTINUES, TOO_SLOW, Front, Message
 
 LARGEST = 1000
 
@@ -144,6 +144,43 @@ def test_who_leaves_while_sending_is_not_answered() -> None:
         return line
 
     assert asyncio.run(go()).sent == []
+
+
+def test_a_body_that_does_not_come_is_too_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.asgi.PATIENCE", 0.02)
+    app = Flask("slow")
+    seen: list[object] = []
+
+    @app.post("/echo")
+    def echo() -> str:
+        seen.append((request.environ[TOO_SLOW], request.get_data()))
+        return ""
+
+    line = Line(b"abc")
+    line.pieces = []
+    asyncio.run(Front(app, LARGEST)(scope("POST", "/echo", [length(6)]), line.receive, line.send))
+    assert seen == [(True, b"")]
+
+
+@pytest.mark.parametrize(("knows", "status"), [(True, 200), (False, 413)])
+@pytest.mark.parametrize("headers", [[length(LARGEST + 1)], [(b"transfer-encoding", b"chunked")]])
+def test_more_is_taken_in_only_of_who_is_known(knows: bool, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+    asked_about: list[str] = []
+
+    def larger(environ: dict[str, Any]) -> int:
+        asked_about.append(environ["PATH_INFO"])
+        return 5 * LARGEST if knows else 0
+
+    app = Flask("larger")
+
+    @app.post("/file")
+    def file() -> Response:
+        request.max_content_length = LARGEST + (5 * LARGEST if knows else 0)
+        return Response(str(len(request.get_data())))
+
+    line = Line(b"x" * LARGEST, b"x")
+    asyncio.run(Front(app, LARGEST, larger)(scope("POST", "/file", headers), line.receive, line.send))
+    assert (line.status, asked_about) == (status, ["/file"])
 
 
 def test_an_answer_longer_than_memory_goes_out_in_pieces() -> None:

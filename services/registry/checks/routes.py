@@ -12,8 +12,9 @@ import marshmallow as ma
 import orjson
 from flask import Response, request, send_file
 from flask.views import MethodView
+from werkzeug.wrappers import Request
 
-from services.auth import SECURITY, Caller, Gate, Role
+from services.auth import SECURITY, Caller, Gate, Role, bearer
 from services.domain.errors import BadRequest, NotFound, TooManyRequests
 from services.domain.identifiers import civil_day, instant_text
 from services.domain.listing_rules import RULE, RULE_SET
@@ -227,6 +228,11 @@ def blueprint(read: Read[Any], gate: Gate, settings: Settings) -> Blueprint:
 
     watch_routes.add_routes(pages, read, own)
     return pages
+
+
+def may_hand_in(gate: Gate, request: Request) -> bool:
+    """Whether its token is one that a check may be begun with. Raises NotAuthenticated: it is none."""
+    return gate.holder_of(bearer(request.headers.get("Authorization", ""))).role in _ROLES
 
 
 def repeated(read: Read[Any], job: Job, holder: str) -> Job:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, Protocol, TypeVar
 
 from flask import Blueprint, Response, g, request
+from werkzeug.wrappers import Request
 
 from services.auth import NotPermitted, Role
 from services.domain.errors import CertmarkError
@@ -112,6 +113,12 @@ class Desk:
         if g.visitor.must_change and request.endpoint != "desk.password":
             return go(self.frame().link("/password"))
         return None
+
+    def knows(self, request: Request) -> bool:
+        """Whether somebody who is inside sends it; asked before its body is taken in."""
+        cookie, now = request.cookies.get(COOKIE, ""), datetime.now(UTC)
+        counts = self.demonstration_counts
+        return self.read(lambda cur: visits.visitor(cur, cookie, now, demonstration=counts)) is not None
 
     def _check_form(self) -> None:
         """Raises FormNotOurs. What a stranger sends is not even read, but for what he signs in with."""
