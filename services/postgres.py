@@ -245,8 +245,13 @@ def _readable(connection: Connection, seconds: float) -> bool:
 
 
 def _is_trouble(error: psycopg2.Error) -> bool:
-    """Errors that say nothing about our statement: connection, shutdown, lock, deadlock, disk full, cancelled."""
-    return isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError)
+    """Errors that say nothing about our statement: connection, shutdown, lock, deadlock, disk full, cancelled.
+
+    An error of no kind at all is a line that broke in the middle of an answer.
+    """
+    return (
+        isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError) or type(error) is psycopg2.DatabaseError
+    )
 
 
 def _words(error: Exception) -> str:

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import shlex
-import shutil
 import signal
 import socket
 import subprocess
@@ -34,6 +33,7 @@ from services.postgres import connect, database_url, transaction
 from services.registry.desk import accounts
 from services.registry.store import records_of
 from services.registry.worker import pinned_genesis
+from services.scratch import scratch_folder
 from services.settings import Settings
 
 READY_SECONDS = 60
@@ -68,7 +68,10 @@ class Supervisor:
         self.children = children
         self.environment = environment
         self.logs = logs
-        self.stopping = False
+        self._held = contextlib.ExitStack()
+        # Figures are kept in mapped files. On a disk without room the kernel would kill who writes to them.
+        memory = Path("/dev/shm")  # noqa: S108  # a folder of our own in it
+        self._metrics = self._held.enter_context(scratch_folder(memory if os.access(memory, os.W_OK) else None))
 
     def tend(self) -> None:
         """Start what is not running and may be."""
@@ -77,11 +80,18 @@ class Supervisor:
                 continue
             now = time.monotonic()
             if child.process is not None:
+                self._tell_end(child, child.process.returncode)
                 end_group(child.process.pid)  # a server that was killed leaves its workers on the port
                 child.process, child.deaths = None, child.deaths + 1
                 child.not_before = now + min(5.0, 0.2 * child.deaths)
             if now >= child.not_before:
                 child.process = self._start(child)
+
+    def _tell_end(self, child: Child, code: int) -> None:
+        """The first, second, fourth … time: a process that cannot be kept up must not fill the terminal."""
+        if child.deaths & (child.deaths + 1) == 0:
+            how = f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
+            print(f"{child.name} {how} and is started again: {self.logs / child.name}.log", file=sys.stderr)
 
     def _start(self, child: Child) -> "subprocess.Popen[bytes]":
         with (self.logs / f"{child.name}.log").open("ab") as log:
@@ -96,7 +106,7 @@ class Supervisor:
 
     def _figures(self, service: str) -> Path:
         """Where the processes of a service leave their figures, so that its `/metrics` tells all of them."""
-        return private_folder(self.logs.parent / "metrics" / service)
+        return private_folder(self._metrics / service)
 
     def stop(self) -> None:
         """SIGTERM to all in reverse order, SIGKILL to who has not ended after ten seconds."""
@@ -110,6 +120,7 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 end_group(process.pid)
                 process.wait()
+        self._held.close()
 
 
 def end_group(leader: int) -> None:
@@ -161,7 +172,6 @@ def prepare(settings: Settings, stack: contextlib.ExitStack) -> Settings:
     for service in ("verify", "events", "registry"):
         check_port_is_free(settings, service)
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    shutil.rmtree(settings.data / "metrics", ignore_errors=True)  # figures of processes that are gone
     if not settings.database_url and not settings.production:
         server = stack.enter_context(EmbeddedPostgres.start(settings.data))
         settings = replace(settings, database_url=server.url)

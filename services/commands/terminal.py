@@ -1,5 +1,6 @@
 """What every command has in common: errors as sentences and exit codes, answers in JSON, a bar for long work."""
 
+import errno
 import json
 import os
 import sys
@@ -12,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from services.domain.advice import hint_for
-from services.domain.errors import BadRequest, CertmarkError, Malformed, NotConfigured, every_error
+from services.domain.errors import BadRequest, CertmarkError, Fault, Malformed, NotConfigured, every_error
 from services.problems import problem
 
 OUT = Console(highlight=False, soft_wrap=True)
@@ -25,6 +26,12 @@ WRONG = 2
 
 _JSON, _COMMAND = "certmark.json", "certmark.command"
 """What a command leaves for whoever has to say that it failed: how it was asked to answer, and its name."""
+
+
+class FileTrouble(Fault):
+    slug = "file-trouble"
+    title = "A file or folder of this machine cannot be used"
+    zh = "无法使用本机的文件或文件夹"
 
 
 class Program(click.Group):
@@ -45,6 +52,10 @@ class Program(click.Group):
             # The reader has gone (`certmark … | head`); Python would complain once more when it closes the stream.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(0)
+        except OSError as error:
+            if error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise  # not about a file: unforeseen
+            _fail(FileTrouble(": ".join(filter(None, (str(error.filename or ""), error.strerror)))))
 
 
 def _fail(error: CertmarkError) -> NoReturn:

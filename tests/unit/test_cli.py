@@ -1,5 +1,6 @@
 """The command line where no server is needed: exit codes, drafts, keys, help."""
 
+import errno
 import json
 import re
 import stat
@@ -23,6 +24,28 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(*words: str, stdin: str | bytes | None = None) -> Result:
     return CliRunner().invoke(main, words, input=stdin)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            OSError(errno.EROFS, "Read-only file system", "/data/keys"),
+            "/data/keys: Read-only file system",
+        ),
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            "No space left on device",
+        ),
+    ],
+)
+def test_trouble_with_a_file_is_a_sentence(error: OSError, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("services.up.run", fails)
+    told = run("up")
+    assert (told.exit_code, told.stderr.strip()) == (1, f"file-trouble 无法使用本机的文件或文件夹: {said}")
 
 
 def test_a_key_is_made_once_and_only_its_owner_reads_it(data: Path) -> None:
