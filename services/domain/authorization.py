@@ -114,7 +114,7 @@ def change_mark(certificate: Certificate, word: str, said: Said, rules: SchemeRu
         raise TransitionNotAllowed(f"mark {mark.mark_no} is {mark.status}", pointer="/type")
     if verb is Verb.SUSPEND:
         check_reason(verb, said.data)
-    interval = status_interval(certificate.scheme, mark.statuses, verb, status, said, rules, moment)
+    interval = status_interval(certificate, mark.statuses, verb, status, said, rules, moment)
     return _with(certificate, replace(mark, statuses=(*mark.statuses, interval)))
 
 

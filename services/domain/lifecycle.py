@@ -100,7 +100,7 @@ def change(certificate: Certificate, verb: Verb, said: Said, rules: SchemeRules,
             return _received(certificate, said, rules)
     if parts:
         return _parts_changed(certificate, verb, said, rules, moment)
-    interval = status_interval(certificate.scheme, certificate.statuses, verb, status, said, rules, moment)
+    interval = status_interval(certificate, certificate.statuses, verb, status, said, rules, moment)
     if certificate.declaration and verb is Verb.CANCEL:
         pass  # who withdraws a declaration of its own owes nobody a code
     else:
@@ -122,7 +122,7 @@ def _parts_changed(certificate: Certificate, verb: Verb, said: Said, rules: Sche
             raise TransitionNotAllowed(f"{parts[0][1]} is {wanted}", pointer=pointer)
         for part in others:
             before = rows.get(part, ())
-            rows[part] = (*before, status_interval(certificate.scheme, before, verb, wanted, said, rules, moment))
+            rows[part] = (*before, status_interval(certificate, before, verb, wanted, said, rules, moment))
     return replace(certificate, parts=tuple(Part(*part, statuses) for part, statuses in rows.items()))
 
 

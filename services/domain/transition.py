@@ -6,6 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from services.domain.certificate import (
+    Certificate,
     Status,
     StatusInterval,
 )
@@ -78,7 +79,7 @@ def check_ahead(effective_at: date, moment: Moment) -> None:
 
 
 def status_interval(
-    scheme: str,
+    certificate: Certificate,
     statuses: tuple[StatusInterval, ...],
     verb: Verb,
     status: Status,
@@ -109,7 +110,11 @@ def status_interval(
             raise BadDates("a suspension ends on a day after it began", pointer="/data/until")
         limit = suspension_limit(rules, reason)
         if limit is not None and until > add_months(effective_at, limit) - timedelta(days=1):
-            raise SchemeRule(f"{scheme} suspends for at most {limit} months", pointer="/data/until")
+            raise SchemeRule(f"{certificate.scheme} suspends for at most {limit} months", pointer="/data/until")
+        least = rules["suspension_least_months"]
+        short = least is not None and until < add_months(effective_at, least) - timedelta(days=1)
+        if short and until != certificate.valid_until:  # what ends sooner is suspended to its end
+            raise SchemeRule(f"{certificate.scheme} suspends for at least {least} months", pointer="/data/until")
     return StatusInterval(status, effective_at, until, reason, determined_on, said.digest)
 
 

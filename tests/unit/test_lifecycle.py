@@ -228,6 +228,26 @@ def test_thirty_days_ahead_and_the_last_day_of_the_limit_are_allowed() -> None:
     assert change(a_certificate(), Verb.SUSPEND, ahead, RULES, MOMENT).status is Status.SUSPENDED
 
 
+@pytest.mark.parametrize(
+    ("until", "allowed"),
+    [("2026-10-28", False), ("2026-10-29", True), ("2026-12-29", True), ("2026-12-30", False)],
+)
+def test_a_suspension_of_one_to_three_months(until: str, allowed: bool) -> None:
+    """From 30 September: the first month ends on 29 October, the third on 29 December."""
+    rules: SchemeRules = {**RULES, "suspension_least_months": 1, "suspension_limit_months": 3}
+    said = a_statement(Verb.SUSPEND, effective_at="2026-09-30", determined_on=None, until=until)
+    if allowed:
+        assert change(a_certificate(), Verb.SUSPEND, said, rules, MOMENT).statuses[-1].until == date.fromisoformat(
+            until
+        )
+        return
+    with pytest.raises(SchemeRule):
+        change(a_certificate(), Verb.SUSPEND, said, rules, MOMENT)
+    ending = replace(a_certificate(), valid_until=date.fromisoformat(until))
+    if until < "2026-12":
+        assert change(ending, Verb.SUSPEND, said, rules, MOMENT).status is Status.SUSPENDED, "to its last day"
+
+
 def test_every_reason_code_of_its_letter_is_taken() -> None:
     for code in REASONS:
         verb = next(v for v, letter in REASON_LETTER.items() if code.startswith(letter))
