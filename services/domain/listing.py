@@ -128,7 +128,7 @@ class Shelf(Protocol):
         """The certificate that holds a mark of this number."""
 
     def made_by(self, names: Iterable[str], usccs: Iterable[str]) -> Sequence[Registered]:
-        """Certificates of which one of these is holder, manufacturer or factory."""
+        """Certificates of which one of these is holder, manufacturer or factory; of each, one beyond `CANDIDATES`."""
 
     def rules_on(self, scheme: str, day: date) -> SchemeRules | None: ...
     def number_fits(self, scheme: str, number: str, day: date) -> bool:
@@ -406,9 +406,11 @@ def number_in_address(text: str, hosts: tuple[str, ...]) -> str | None:
 
 def _without_number(listing: Listing, plain: str, shelf: Shelf, day: date) -> _Answer:
     """Searched by maker and model first; then L01 for what needs a certificate, and what a shown mark asks for."""
-    found = _search(listing, plain, shelf)
-    if found is not None:
-        answer = _against(found, listing, plain, shelf, day, Confidence.MEDIUM)
+    candidates = _candidates(listing, shelf)
+    fitting = _fitting(candidates, listing, plain)
+    found = [_against(one, listing, plain, shelf, day, Confidence.MEDIUM) for one in fitting]
+    if found:
+        answer = min(found, key=lambda one: (_ORDER[one.verdict], one.number))
         answer.notes.append("found_by_maker")
         return answer
     read = _read_in_print(listing, plain, shelf, day) if listing.printed else None
@@ -424,10 +426,13 @@ def _without_number(listing: Listing, plain: str, shelf: Shelf, day: date) -> _A
     if pictured and not looked and (needed or listing.mark or listing.image):
         return _Answer([], "status_unknown", [*notes, "number_in_picture"], judged=False)
     if needed:
-        unread = bool(listing.image) and not listing.pictures_read
-        verdict = Verdict.REVIEW if unread else Verdict.LEAD
-        issue = Issue("L01", verdict, "unknown_number", "unread_picture" if unread else "no_number")
-        return _Answer([issue], "unknown_number", notes)
+        doubt = None
+        if listing.image and not listing.pictures_read:
+            doubt = "unread_picture"
+        elif len(candidates) > CANDIDATES:
+            doubt = "many_certificates"
+        verdict = Verdict.REVIEW if doubt else Verdict.LEAD
+        return _Answer([Issue("L01", verdict, "unknown_number", doubt or "no_number")], "unknown_number", notes)
     issues = list(_of_claimed_mark(listing, plain, shelf))
     if issues:
         return _Answer(issues, "unknown_number", notes)
@@ -466,25 +471,30 @@ def _of_claimed_mark(listing: Listing, plain: str, shelf: Shelf) -> Iterable[Iss
         yield Issue("L13", Verdict.REVIEW, "mark_not_authorized", "no_authorization", Confidence.LOW)
 
 
-def _search(listing: Listing, plain: str, shelf: Shelf) -> Registered | None:
-    """A certificate of the maker (of the seller where none is stated) that covers the listing's model and class."""
+CANDIDATES = 500
+"""Certificates of one party that a listing without a number is compared with; who has more is not judged by them."""
+
+
+def _candidates(listing: Listing, shelf: Shelf) -> Sequence[Registered]:
+    """The certificates of the maker; of the seller where no maker is stated."""
     if not listing.model and not listing.title:
-        return None
+        return ()
     name, uscc = listing.maker, listing.maker_uscc
     if not is_stated(name) and not is_stated(uscc):
         name, uscc = listing.seller, listing.seller_uscc
     names, usccs = [name] if name and is_stated(name) else [], [uscc] if uscc and is_stated(uscc) else []
-    if not names and not usccs:
-        return None
-    candidates = shelf.made_by(names, usccs)
+    return shelf.made_by(names, usccs) if names or usccs else ()
+
+
+def _fitting(candidates: Sequence[Registered], listing: Listing, plain: str) -> Iterable[Registered]:
+    """Those of these certificates that cover the listing's model and class: where one replaced another, both."""
     product_class = plain_form(listing.product_class) if listing.product_class else ""
     for found in candidates:
         product = found.certificate.product
         if product is None or (product_class and product.product_class and product_class != product.product_class):
             continue
         if (listing.model and found.item(listing.model)) or (not listing.model and found.item_in(plain)):
-            return found
-    return None
+            yield found
 
 
 def _about(number: str, listing: Listing, plain: str, shelf: Shelf, day: date, confidence: Confidence) -> _Answer:

@@ -351,6 +351,10 @@ NOTES: Mapping[str, Words] = MappingProxyType(
         "fits": _words("编号、生产者、型号和状态与登记相符", "Number, maker, model and standing agree"),
         "no_claim": _words("未作认证宣称，且不属于目录内产品", "Nothing is claimed, and it is no catalogue product"),
         "no_number": _words("目录内产品，未标示证书编号", "A catalogue product that shows no certificate number"),
+        "many_certificates": _words(
+            "未标示编号，生产者的证书过多，未逐一比对，须核实",
+            "Shows no number, and the maker has more certificates than were compared: to be looked at",
+        ),
         "maybe_catalogue": _words("品名疑似目录内产品，未标示证书编号", "Perhaps a catalogue product, by its name"),
         "unread_picture": _words("编号可能在未读取的图片中", "The number may be in a picture that was not read"),
         "number_in_picture": _words(

@@ -14,7 +14,7 @@ from services.domain.certificate import Certificate
 from services.domain.copies import summed
 from services.domain.errors import BadRequest, NotJson, TooLarge
 from services.domain.identifiers import civil_day, instant_text, normalised
-from services.domain.listing import Confidence, Listing, Sighting, unit_code
+from services.domain.listing import CANDIDATES, Confidence, Listing, Sighting, unit_code
 from services.domain.listing_rules import RULE_SET
 from services.domain.listing_standing import Verdict
 from services.domain.notice_states import RecallState
@@ -117,10 +117,10 @@ class NodeSource:
     def _of_party(self, party: str) -> list[str]:
         """By credit code any party's certificates, by name the holder's."""
         if len(party) == _USCC and party.isascii():
-            return self._register.model.certificates_with("uscc", party)
+            return self._register.model.certificates_with("uscc", party, CANDIDATES + 1)
         longer = party.replace("有限公司", "有限责任公司")
-        found = [self._register.model.certificates_of_holder(folded(name)) for name in dict.fromkeys((party, longer))]
-        return [number for numbers in found for number in numbers]
+        of_holder = self._register.model.certificates_of_holder
+        return [n for name in dict.fromkeys((party, longer)) for n in of_holder(folded(name), CANDIDATES + 1)]
 
     def _certificate(self, number: str) -> Registered | None:
         if number not in self._kept:

@@ -8,7 +8,7 @@ import pytest
 
 from services.domain.certificate import Certificate, Status, StatusInterval
 from services.domain.consequence import Order, Reach
-from services.domain.listing import Confidence, Finding, Listing, Sighting, check
+from services.domain.listing import CANDIDATES, Confidence, Finding, Listing, Sighting, check
 from services.domain.listing_rules import CLAUSES, RULES, clause_on
 from services.domain.listing_standing import Verdict, standing_verdict
 from services.domain.notice_states import RecallState
@@ -272,6 +272,29 @@ def test_there_is_a_clause_for_every_rule_on_every_day() -> None:
     for day in (date(2016, 1, 1), DAY, *turns, *(turn - timedelta(days=1) for turn in turns)):
         for rule in RULES:
             assert sum(clause.holds_on(day) for clause in CLAUSES[rule.clause]) == 1, (rule.id, day)
+
+
+def _without_number(*certificates: Certificate, model: str) -> Finding:
+    return check(GOOD._replace(certificate_no="", model=model, title="空调"), shelf(certificates))
+
+
+def test_of_a_maker_s_certificates_for_one_model_the_best_counts() -> None:
+    good = SHELF.certificate(str(GOOD.certificate_no))
+    assert good is not None
+    old = replace(good.certificate, certificate_no="2013990703000001", valid_until=DAY - timedelta(days=1))
+    for order in ((old, good.certificate), (good.certificate, old)):
+        finding = _without_number(*order, model=str(GOOD.model))
+        assert (finding.verdict, finding.registered) == (Verdict.OK, good.shown)
+    assert _without_number(old, model=str(GOOD.model)).rules == ("L07",)
+
+
+def test_a_maker_with_more_certificates_than_are_compared_is_no_lead() -> None:
+    good = SHELF.certificate(str(GOOD.certificate_no))
+    assert good is not None
+    many = [replace(good.certificate, certificate_no=f"2013990703{n:06d}") for n in range(CANDIDATES + 1)]
+    for count, verdict in ((CANDIDATES, Verdict.LEAD), (CANDIDATES + 1, Verdict.REVIEW)):
+        finding = _without_number(*many[:count], model="XX-1")
+        assert (finding.verdict, finding.rules) == (verdict, ("L01",))
 
 
 def test_a_mark_is_known_by_every_name_that_its_scheme_has() -> None:

@@ -5,7 +5,7 @@ from datetime import date
 
 import orjson
 
-from services.domain.listing import Sighting
+from services.domain.listing import CANDIDATES, Sighting
 from services.domain.listing_words import name_form
 from services.domain.registered import Registered, registered
 from services.listings.checking import Held, canonical
@@ -22,8 +22,6 @@ from services.registry.past import (
 _KEPT = 15_000
 _PARTIES = 5000
 """Records whose parties are taken in one transaction."""
-_MOST = 50
-"""Certificates of one party that are looked at."""
 
 
 class RegisterSource:
@@ -100,7 +98,7 @@ def _certificates_of(cur: Cursor, parties: Collection[str]) -> dict[str, list[st
         "SELECT asked.party, found.certificate_no FROM unnest(%s::text[]) AS asked (party), LATERAL"
         " (SELECT certificate_no FROM certificate_parties AS p WHERE p.party = asked.party"
         ' ORDER BY certificate_no COLLATE "C" LIMIT %s) AS found',
-        (list(parties), _MOST),
+        (list(parties), CANDIDATES + 1),
     )
     found: dict[str, list[str]] = {}
     for party, number in cur.fetchall():
