@@ -16,6 +16,7 @@ from services.verify.search_wording import (
     AS_HOLDER,
     AS_PRODUCT,
     FOUND,
+    FOUND_BY_NUMBER,
     FURTHER,
     IN_WORD,
     MATCH_WORD,
@@ -25,7 +26,9 @@ from services.verify.search_wording import (
 )
 from services.verify.timed_page import beijing
 from services.verify.verdict_page import coverage_lines
-from services.verify.wording import BODY_WORD, LABELS, VERDICT, Family, Note
+from services.verify.wording import ANSWERS, BODY_WORD, LABELS, VERDICT, Code, Family, Note
+
+_NUMBERS = (By.USCC, By.GTIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,11 @@ class _View:
 def results_page(hits: Hits, by: By | None, schemes: dict[str, SchemeRules | None], frame: Frame) -> bytes:
     """The list, or that there is nothing to list; `schemes` are the rules of each, for their names."""
     language = frame.language
-    worded = FOUND if hits.items else NOTHING
+    by_number = by in _NUMBERS
+    if hits.items:
+        worded = FOUND_BY_NUMBER if by_number else FOUND
+    else:
+        worded = ANSWERS[Code.UNKNOWN_NUMBER] if by_number else NOTHING
     as_of, shown = beijing(hits.as_of), said(hits.asked.strip()[:60], language)
     explanation = worded.explanation[language].format(asked=shown, as_of=as_of)
     view = _View(
@@ -85,7 +92,7 @@ def results_page(hits: Hits, by: By | None, schemes: dict[str, SchemeRules | Non
         as_of=as_of,
         items=[_shown(hit, schemes.get(hit.scheme), frame) for hit in hits.items],
         coverage=coverage_lines(hits.coverage, language),
-        order=ORDER[language],
+        order="" if by_number else ORDER[language],
         more=MORE[language] if hits.more else "",
         links=list(_links(hits, by, frame)),
         typed=hits.asked,
@@ -107,7 +114,9 @@ def _shown(hit: Hit, rules: SchemeRules | None, frame: Frame) -> Shown:
         scheme=rules["name"][language] if rules else hit.scheme,
         holder=hit.holder,
         body=f"{body} ({BODY_WORD['disqualified'][language]})" if disqualified else body,
-        match=f"{IN_WORD[hit.found_in][language]}{colon}{MATCH_WORD[hit.match][language]}",
+        match=IN_WORD[hit.found_in][language]
+        if hit.found_in in _NUMBERS
+        else f"{IN_WORD[hit.found_in][language]}{colon}{MATCH_WORD[hit.match][language]}",
     )
 
 

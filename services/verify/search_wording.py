@@ -14,6 +14,17 @@ FOUND = Wording(
     Text("请打开与商品相符的证书，逐一核对。", "Open the certificate that matches the item and compare."),
 )
 
+FOUND_BY_NUMBER = Wording(
+    Family.INPUT,
+    Text("编号检索结果", "Found by number"),
+    Text(
+        "以下证书登记有“{asked}”。这是检索结果，不是对任何商品的判断，请选择与商品相符的一张。",
+        "These certificates bear “{asked}”. This is a list to choose from and says nothing of any item; pick the one "
+        "that matches yours.",
+    ),
+    FOUND.next_step,
+)
+
 NOTHING = Wording(
     Family.NO,
     Text("查无此名称", "Name not found"),

@@ -14,7 +14,7 @@ from services.verify.clients import Clients
 from services.verify.name_index import folded, last_day_in_force, pairs
 from services.verify.read_model import ReadModel
 from services.verify.search import FURTHEST, PAGE
-from services.verify.search_wording import FOUND, MORE, NOTHING
+from services.verify.search_wording import FOUND, FOUND_BY_NUMBER, MORE, NOTHING
 from services.verify.wording import ANSWERS, Code
 from tests.sealed_register import NOW, SealedRegister, demonstration
 from tests.verify_service import Service
@@ -214,6 +214,16 @@ def test_the_one_field_falls_back_to_a_name(own: Service, language: str) -> None
     assert f"<h1>{FOUND.title[language]}</h1>" in page.text
     assert 'class="v input"' in page.text  # a list is no yes
     assert f'href="/c/2023990703000117?lang={language}"' in page.text
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_what_was_found_by_a_number_is_not_called_a_name(own: Service, language: str) -> None:
+    page = own.client.get("/search", query_string={"q": "91310115MAXX001114", "by": "uscc", "lang": language}).text
+    assert f"<h1>{FOUND_BY_NUMBER.title[language]}</h1>" in page
+    assert "2023990703000117" in page
+    assert {"zh": "名称", "en": " name "}[language] not in page.partition("<main")[2].partition("<form")[0]
+    nobody = own.client.get("/search", query_string={"q": "91310115MAXX00999X", "by": "uscc", "lang": language}).text
+    assert f"<h1>{ANSWERS[Code.UNKNOWN_NUMBER].title[language]}</h1>" in nobody
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
