@@ -356,7 +356,7 @@ def up(demo: bool, json_: bool) -> None:
     """Start all services on the embedded PostgreSQL (or on what the environment names); Ctrl-C ends them."""
     from services.up import run
 
-    sys.exit(run(settings_from(), demonstrate=demo))
+    sys.exit(run(settings_from(), demonstrate=demo, as_json=json_))
 
 
 @main.command()

@@ -129,9 +129,12 @@ def end_group(leader: int) -> None:
         os.killpg(leader, signal.SIGKILL)
 
 
-def run(settings: Settings, *, demonstrate: bool) -> int:
-    """Bring everything up and keep it up until SIGINT or SIGTERM; what to open and to try is printed."""
-    console = Console()
+def run(settings: Settings, *, demonstrate: bool, as_json: bool = False) -> int:
+    """Bring everything up and keep it up until SIGINT or SIGTERM; what to open and to try is printed.
+
+    `as_json`: only where everything is, as one JSON object once it is up.
+    """
+    console = Console(quiet=as_json)
     stopping: list[int] = []
 
     def stop(signum: int, frame: FrameType | None) -> None:
@@ -153,7 +156,10 @@ def run(settings: Settings, *, demonstrate: bool) -> int:
                 wait_until_ready(settings, supervisor)
             if demonstrate:
                 load_demonstration(settings, console)
-            announce(settings, console, demonstrate=demonstrate)
+            if as_json:
+                print(json.dumps(addresses(settings)), flush=True)
+            else:
+                announce(settings, console, demonstrate=demonstrate)
         except KeyboardInterrupt:
             return 0
         up = True
@@ -307,6 +313,12 @@ def load_demonstration(settings: Settings, console: Console) -> None:
                 raise NotComingUp("the demonstration does not show up on the verify service")
             time.sleep(0.05)
     done.touch()
+
+
+def addresses(settings: Settings) -> dict[str, str]:
+    """Where the services answer, and where keys and logs lie."""
+    urls = {service: settings.service_url(service) for service in ("verify", "events", "registry")}
+    return urls | {"keys": str(settings.keys), "logs": str(settings.data / "logs")}
 
 
 def announce(settings: Settings, console: Console, *, demonstrate: bool) -> None:

@@ -20,8 +20,10 @@ READY_WITHIN_S = 90.0
 class System:
     """`certmark up --demo` on ports and a folder of its own. Everything below it ends with it."""
 
-    def __init__(self, data: Path, ports: Sequence[int], **environment: str) -> None:
+    def __init__(self, data: Path, ports: Sequence[int], *options: str, **environment: str) -> None:
         self.data = data
+        self._command = [str(CERTMARK), "up", "--demo", *options]
+        self._last = "}\n" if "--json" in options else "Ctrl-C"
         self.verify, self.events, self.registry = (f"http://127.0.0.1:{port}" for port in ports)
         names = ("CERTMARK_VERIFY_PORT", "CERTMARK_EVENTS_PORT", "CERTMARK_REGISTRY_PORT")
         given = {name: str(port) for name, port in zip(names, ports, strict=True)}
@@ -37,10 +39,10 @@ class System:
         """Start it and wait until it has printed all that it prints."""
         with self.output.open("wb") as out:
             self._process = subprocess.Popen(
-                [str(CERTMARK), "up", "--demo"], env=self.environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out
+                self._command, env=self.environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out
             )
         try:
-            wait_for(lambda: "Ctrl-C" in self.printed() or self._ended(), READY_WITHIN_S, self.printed)
+            wait_for(lambda: self._last in self.printed() or self._ended(), READY_WITHIN_S, self.printed)
             assert not self._ended(), self.printed()
         except BaseException:
             self.stop()

@@ -68,7 +68,8 @@ def _fail(error: CertmarkError) -> NoReturn:
         ERR.print(error.detail + (f"  ({error.pointer})" if error.pointer else ""), markup=False)
         if hint:
             ERR.print(f"→ {hint}", markup=False)
-    sys.exit(WRONG if isinstance(error, Malformed | NotConfigured) else NO)
+    wrong = isinstance(error, Malformed | NotConfigured) or code == BadRequest.slug  # ours, or a service's
+    sys.exit(WRONG if wrong else NO)
 
 
 def _help() -> str:

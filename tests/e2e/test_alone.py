@@ -1,5 +1,6 @@
 """A verify node alone: PostgreSQL, the log and the registry are gone, and the public still gets its answer."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,8 +15,11 @@ pytestmark = pytest.mark.timeout(120)
 
 def test_verify_answers_with_everything_else_stopped(tmp_path: Path, free_ports: Callable[[int], list[int]]) -> None:
     *ports, port = free_ports(4)
-    with System(tmp_path / "data", ports) as system:
+    with System(tmp_path / "data", ports, "--json") as system:
         assert system.stop() == 0
+    told = json.loads(system.printed())
+    assert (told["verify"], told["events"], told["registry"]) == (system.verify, system.events, system.registry)
+    assert (Path(told["keys"]) / "regulator.pem").exists()
     command = "-m granian --interface wsgi --factory --blocking-threads 1 --log-level warning --port"
     node = subprocess.Popen(
         [sys.executable, *command.split(), str(port), "services.verify.api:create_app"],
