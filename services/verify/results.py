@@ -114,7 +114,7 @@ def _shown(hit: Hit, rules: SchemeRules | None, frame: Frame) -> Shown:
         scheme=rules["name"][language] if rules else hit.scheme,
         holder=hit.holder,
         body=f"{body} ({BODY_WORD['disqualified'][language]})" if disqualified else body,
-        match=IN_WORD[hit.found_in][language]
+        match=""
         if hit.found_in in _NUMBERS
         else f"{IN_WORD[hit.found_in][language]}{colon}{MATCH_WORD[hit.match][language]}",
     )
