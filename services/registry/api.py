@@ -13,7 +13,7 @@ from werkzeug.wrappers import Request
 from services import asgi, auth, telemetry
 from services.domain.errors import BadRequest, CertmarkError, Fault, NotFound, every_error
 from services.domain.identifiers import CHINA, certificate_number, civil_day, instant_text
-from services.postgres import Connection, Cursor, connect, database_url, transaction
+from services.postgres import Connection, Cursor, DatabaseUnavailable, connect, database_url, transaction
 from services.registry import (
     acceptance,
     bulk,
@@ -125,21 +125,24 @@ def create_server() -> asgi.Front:
 
 
 class Database:
-    """Read-only look-ups, each a transaction of its own, on a connection that belongs to its thread."""
+    """Queries, each a transaction of its own, on a connection that belongs to its thread."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._local = threading.local()
 
     def read(self, query: Callable[[Cursor], T]) -> T:
-        """Run a query; a connection that broke is made anew once, so that a restart of the database is not seen."""
+        """Run a query; a connection that broke is made anew once, so that a restart of the database is not seen.
+
+        Where it is unknown whether something was stored, it is not done once more: a page would do its deed twice.
+        """
         for last_try in (False, True):
             try:
                 with transaction(self._connection()) as cur:
                     return query(cur)
-            except Fault:
+            except Fault as fault:
                 self._local.connection = None
-                if last_try:
+                if last_try or not isinstance(fault, DatabaseUnavailable):
                     raise
         raise AssertionError("unreachable")
 

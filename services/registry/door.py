@@ -4,10 +4,11 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from ipaddress import ip_address
+from ipaddress import ip_network
 
 from flask import Response, request
 
+from services.client_address import client_address
 from services.domain.errors import CertmarkError, TooManyRequests
 from services.postgres import Cursor
 from services.settings import Settings
@@ -90,18 +91,12 @@ def set_cookie(response: Response, name: str, value: str, root: str, settings: S
     response.set_cookie(name, value, httponly=True, samesite="Strict", secure=secure, path=root)
 
 
-def address() -> str:
-    """Who knocks: as the proxy before us says, which is asked only where one stands before us at all."""
-    peer = request.remote_addr or ""
-    told = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-    return (told or peer)[:64] if _is_inside(peer) else peer[:64]
-
-
-def _is_inside(peer: str) -> bool:
-    try:
-        return ip_address(peer).is_private
-    except ValueError:
-        return not peer
+def address(settings: Settings) -> str:
+    """Who knocks, as far as knocks are counted: an address, or the network of 64 bits that one house has of IPv6."""
+    found = client_address(request.environ, settings.trusted_proxies)
+    if found is None or found.version == 4:
+        return str(found or "")
+    return str(ip_network((found, 64), strict=False))
 
 
 # --- wrong knocks, by address ---------------------------------------------------------------------------------------

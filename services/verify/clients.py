@@ -8,11 +8,9 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from services.client_address import Address, Network, client_address
 from services.domain.errors import TooManyRequests
 from services.events.rate import TokenBucket
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 ROTATES_S = 3600.0
 """Seconds after which the salt changes: nobody can say any more who a hash was, this process included."""
@@ -36,8 +34,7 @@ class AskedTooOften(TooManyRequests):
 class Clients:
     """Knows a client only by the salted hash of his address's prefix (/24, /48), and forgets all of them every hour.
 
-    `proxies` are networks whose word about the client (`X-Forwarded-For`) is believed; of what it says the last
-    address counts that is not itself such a proxy. Whatever stands before it, the client may have made up.
+    `proxies` are the networks whose word about the client is believed.
     """
 
     def __init__(self, proxies: Sequence[Network], monotonic: Callable[[], float]) -> None:
@@ -50,17 +47,7 @@ class Clients:
 
     def address(self, environ: Mapping[str, Any]) -> Address | None:
         """The client's address; None where nobody believable tells it."""
-        found = _address(str(environ.get("REMOTE_ADDR", "")))
-        said = str(environ.get("HTTP_X_FORWARDED_FOR", ""))[-400:].split(",")
-        while found is not None and self._is_proxy(found) and said:
-            before = _address(said.pop())
-            if before is None:
-                break
-            found = before
-        return found
-
-    def _is_proxy(self, address: Address) -> bool:
-        return any(address.version == network.version and address in network for network in self._proxies)
+        return client_address(environ, self._proxies)
 
     def key(self, address: Address) -> bytes:
         """What stands for a client until the salt changes."""
@@ -108,18 +95,3 @@ def may_pass(wait: float | None) -> None:
     """
     if wait:
         raise AskedTooOften(wait)
-
-
-def _address(text: str) -> Address | None:
-    """An address as servers and proxies write it, with a port or without."""
-    text = text.strip()
-    if text.startswith("["):
-        text = text[1:].partition("]")[0]
-    elif text.count(":") == 1:
-        text = text.partition(":")[0]
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    mapped = getattr(address, "ipv4_mapped", None)
-    return mapped or address

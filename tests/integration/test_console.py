@@ -69,7 +69,7 @@ def stranger(app: Flask, ours: Register) -> FlaskClient:
     """Somebody's browser, at an address of its own."""
     client = app.test_client()
     octets = uuid.uuid4().bytes
-    client.environ_base["HTTP_X_FORWARDED_FOR"] = f"203.{octets[0]}.{octets[1]}.{octets[2]}"
+    client.environ_base["REMOTE_ADDR"] = f"203.{octets[0]}.{octets[1]}.{octets[2]}"
     return client
 
 
@@ -181,7 +181,7 @@ def test_after_five_wrong_tokens_not_even_the_right_one_is_looked_at(
     assert locked.status_code == 429
     assert 0 < int(locked.headers["Retry-After"]) <= door.LOCKED.total_seconds()
     elsewhere = app.test_client()
-    elsewhere.environ_base["HTTP_X_FORWARDED_FOR"] = "198.51.100.7"
+    elsewhere.environ_base["REMOTE_ADDR"] = "198.51.100.7"
     assert sign_in(elsewhere, right).status_code == 303
     with transaction(ours.connection) as cur:
         cur.execute("UPDATE console_knocks SET last_at = last_at - %s", (door.LOCKED,))
@@ -190,7 +190,7 @@ def test_after_five_wrong_tokens_not_even_the_right_one_is_looked_at(
 
 def test_an_address_is_what_the_proxy_says_and_nobody_else(stranger: FlaskClient, ours: Register) -> None:
     for place in range(door.STRIKES):
-        stranger.environ_base |= {"HTTP_X_FORWARDED_FOR": f"192.0.2.{place}", "REMOTE_ADDR": "9.9.9.9"}
+        stranger.environ_base |= {"HTTP_X_FORWARDED_FOR": f"192.0.2.{place}", "REMOTE_ADDR": "10.9.9.9"}
         sign_in(stranger, "certmark_wrong")
     assert sign_in(stranger, a_token(ours, Role.SOURCE, BODY)).status_code == 429
 
@@ -270,7 +270,7 @@ def test_every_address_that_takes_a_form_is_among_those_tried(app: Flask) -> Non
 def test_a_form_of_one_visit_is_not_taken_in_another(body: FlaskClient, app: Flask, ours: Register) -> None:
     mine = form_of(body.get(f"{HOME}/inbox"))
     other = app.test_client()
-    other.environ_base["HTTP_X_FORWARDED_FOR"] = "198.51.100.8"
+    other.environ_base["REMOTE_ADDR"] = "198.51.100.8"
     signed_in(other, a_token(ours, Role.SOURCE, BODY))
     assert other.post(f"{HOME}/settled", data={"form": mine}).status_code == 403
 
@@ -666,7 +666,7 @@ def test_a_submission_is_its_sources_alone(body: FlaskClient, app: Flask, ours: 
     assert id_ in shown(body, f"{HOME}/submissions")
     for place, (role, source) in enumerate(((Role.SOURCE, OTHER), (Role.REGULATOR, None))):
         other = app.test_client()
-        other.environ_base["HTTP_X_FORWARDED_FOR"] = f"198.51.100.{20 + place}"
+        other.environ_base["REMOTE_ADDR"] = f"198.51.100.{20 + place}"
         signed_in(other, a_token(ours, role, source))
         home = "/console/body/CNCA-R-2019-7902" if source else HOME
         for path in ("", "/fix.csv", "/fix.ndjson"):

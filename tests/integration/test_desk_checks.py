@@ -5,7 +5,9 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
+from datetime import date
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +16,12 @@ from PIL import Image
 from werkzeug.test import TestResponse
 
 from services.auth import Role
+from services.domain.listing_rules import RULE_SET
 from services.embedded import EmbeddedPostgres
 from services.marks import qr
 from services.postgres import connect, transaction
 from services.registry import trail
+from services.registry.checks import store
 from services.registry.desk import accounts, case_store
 from services.registry.desk.accounts import Account
 from tests.checked import SHEET, Desk, a_desk
@@ -233,6 +237,27 @@ def test_what_is_no_file_of_listings_is_explained(
         answer = client.get(answer.location)
     assert 400 <= answer.status_code < 500, answer.text
     assert told in unescape(answer.text)
+
+
+def test_the_name_of_a_file_leads_nowhere(officers: dict[str, FlaskClient], desk: Desk, tmp_path: Path) -> None:
+    """A platform names its file as it likes; an officer who looks at its columns writes no file of that name."""
+    planted = tmp_path / "planted.csv"
+    with transaction(connect(desk.settings.database_url)) as cur:
+        store.add(
+            cur,
+            "e" * 32,
+            "platform-1",
+            name=str(planted),
+            mapping={},
+            platform=None,
+            sheet=None,
+            day=date(2026, 11, 26),
+            rule_set=RULE_SET,
+        )
+        store.add_part(cur, "e" * 32, "file", 0, SHEET)
+    assert officers["chief-01"].get(f"/desk/checks/{'e' * 32}/columns").status_code == 200
+    assert not planted.exists()
+    assert hand_in(officers["pudong-01"], SHEET, "名" * 120 + ".csv").status_code == 303
 
 
 def test_a_listings_picture_is_kept_with_the_case_and_its_code_framed(

@@ -3,6 +3,7 @@
 import json
 import os
 import pwd
+import shutil
 import signal
 import stat
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from services import embedded
 from services.domain.errors import NotConfigured
 from services.embedded import EmbeddedPostgres
 from services.postgres import DatabaseUnavailable, connect, database_url
@@ -137,6 +139,35 @@ def test_its_url_is_found_by_other_processes_only_while_it_runs(settings_for: Se
     with pytest.raises(NotConfigured):
         database_url(settings)
     assert database_url(settings_for(CERTMARK_DATABASE_URL="postgresql://elsewhere/x")) == "postgresql://elsewhere/x"
+
+
+def test_a_copy_of_its_folder_takes_nothing_from_it(data: Path, tmp_path: Path) -> None:
+    """A copy, made as a backup while it runs, names the same place for its socket."""
+    with EmbeddedPostgres.start(data) as server:
+        copy = tmp_path / "copy"
+        copy.mkdir()
+        (copy / "postgres.run").write_bytes((data / "postgres.run").read_bytes())
+        with EmbeddedPostgres.start(copy) as other:
+            assert other.url.partition("@")[2] != server.url.partition("@")[2]
+            assert (one(server.url, "SELECT 1"), one(other.url, "SELECT 1")) == (1, 1)
+    assert one_is_gone(server)
+    assert one_is_gone(other)
+
+
+def one_is_gone(server: EmbeddedPostgres) -> bool:
+    return not Path(psycopg2.extensions.parse_dsn(server.url)["host"]).exists()
+
+
+def test_a_note_that_the_full_disk_left_empty_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "kept").touch()
+    monkeypatch.chdir(tmp_path / "here")
+    (tmp_path / "postgres.run").touch()
+    folder, held = embedded._run_folder(tmp_path, None)
+    assert (tmp_path / "here" / "kept").exists()
+    assert (tmp_path / "postgres.run").read_text(encoding="ascii") == str(folder)
+    shutil.rmtree(folder)
+    os.close(held)
 
 
 @pytest.mark.parametrize("killed", ["owner", "owner and supervisor"])

@@ -2,6 +2,7 @@
 
 import json
 import random
+import tracemalloc
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from PIL import Image
 
 from services.listings.files import ListingsUnreadable, NoColumns
-from services.listings.pictures import texts_in
+from services.listings.pictures import Pictures, texts_in
 from services.listings.reading import LIMITS, Reading
 from tests.checked import SHEET
 
@@ -75,6 +76,20 @@ def test_a_picture_of_a_hundred_megapixels_is_not_unpacked(tmp_path: Path) -> No
     assert isinstance(first, list)
     assert first[-2:] == [[], False], "its listing is judged as one whose picture was not read"
     assert second is not None
+
+
+def test_an_archive_that_lies_about_a_size_is_not_believed(tmp_path: Path) -> None:
+    """The desk looks into it in the registry's own process, which has no limits."""
+    path = tmp_path / "pictures.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("a.png", bytes(200 << 20))
+    said = (200 << 20).to_bytes(4, "little")
+    path.write_bytes(path.read_bytes().replace(said, (1000).to_bytes(4, "little")))
+    tracemalloc.start()
+    assert Pictures(path).content("a.png") in (None, bytes(1000))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100 << 20
 
 
 def test_what_is_wrong_with_a_file_is_one_row_or_one_clear_refusal(tmp_path: Path) -> None:

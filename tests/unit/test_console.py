@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from flask import Flask
 
 from services.auth import Caller, NotPermitted, Role
 from services.domain.body import Key, Purpose
@@ -20,6 +21,7 @@ from services.registry.console.visits import Visit, Visitor, visitor_of
 from services.registry.console.wording import TEXTS, TO_DO
 from services.registry.decision_feed import Place
 from services.registry.door import FormNotOurs, Knocks, check_form, form_token
+from services.settings import settings_from
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 BODY = "urn:certmark:body:CNCA-R-2019-7901"
@@ -43,6 +45,25 @@ def test_a_visit_ends_when_idle_and_at_the_end_of_the_day(
 ) -> None:
     visit = Visit(Visitor("t", Role.SOURCE, BODY), NOW - since_begin, NOW - since_seen)
     assert visit.is_over(NOW) is over
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "counted"),
+    [
+        ("10.0.0.2", "203.0.113.9", "203.0.113.9"),
+        ("10.0.0.2", "192.0.2.1, 2001:db8:1:2:3::9", "2001:db8:1:2::/64"),
+        ("192.168.1.7", "203.0.113.9", "192.168.1.7"),
+        ("2001:db8:1:2:ffff::1", "203.0.113.9", "2001:db8:1:2::/64"),
+        ("", "203.0.113.9", ""),
+    ],
+)
+def test_who_knocks_is_told_by_a_proxy_that_is_named_and_by_nobody_else(
+    peer: str, forwarded: str, counted: str
+) -> None:
+    settings = settings_from({"CERTMARK_TRUSTED_PROXIES": "10.0.0.0/8"})
+    base = {"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_FOR": forwarded}
+    with Flask("door").test_request_context(environ_base=base):
+        assert door.address(settings) == counted
 
 
 def test_five_wrong_tokens_lock_an_address_for_a_quarter_of_an_hour() -> None:

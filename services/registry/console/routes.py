@@ -193,7 +193,7 @@ class _Console:
         if request.method == "GET":
             told = "visit_over" if request.args.get("over") else "signed_out" if request.args.get("out") else ""
             return self._sign_in_page(told)
-        address = door.address()
+        address = door.address(self.settings)
         self.read(lambda cur: door.require_unlocked(cur, address, g.now))
         try:
             visitor = visits.visitor_of(self.gate.holder_of(request.form.get("token", "").strip()))

@@ -40,7 +40,7 @@ class SignIn:
         if request.method == "GET":
             told = "visit_over" if request.args.get("over") else "signed_out" if request.args.get("out") else ""
             return self._page(told)
-        address, name = door.address(), request.form.get("name", "").strip()[:64]
+        address, name = door.address(self.desk.settings), request.form.get("name", "").strip()[:64]
         password, counts = request.form.get("password", ""), self.desk.demonstration_counts
         self.desk.read(lambda cur: door.require_unlocked(cur, address, g.now))
         if "\0" in name or "\0" in password:
@@ -57,7 +57,7 @@ class SignIn:
     def _let_in(self, account: Account, how: str) -> str:
         """The cookie of a new visit: another one than before, so that nobody can have prepared it."""
         cookie = secrets.token_urlsafe(32)
-        address = door.address()
+        address = door.address(self.desk.settings)
 
         def come_in(cur: Cursor) -> None:
             door.forget_knocks(cur, address)
@@ -124,7 +124,7 @@ class SignIn:
     def oidc_back(self) -> Response:
         """Back from the provider: a page of ours that leads on, as a cookie for our own pages alone is not sent along
         on a way that began at another site."""
-        provider, address = self._provider(), door.address()
+        provider, address = self._provider(), door.address(self.desk.settings)
         self.desk.read(lambda cur: door.require_unlocked(cur, address, g.now))
         cookie = request.cookies.get(ERRAND_COOKIE, "")
         errand = self.desk.read(lambda cur: visits.welcome_back(cur, cookie, g.now)) if cookie else None
