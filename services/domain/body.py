@@ -151,8 +151,8 @@ def is_competent(body: BodyState, scheme: str, day: date) -> bool:
 
 
 def in_backfill(body: BodyState, effective_at: date, today: date) -> bool:
-    """Whether a date is history that the body may still load today under an open backfill."""
-    return any(effective_at.isoformat() <= b["from"] and today.isoformat() <= b["until"] for b in body["backfills"])
+    """Whether a date is history that the body may still load today: before the day on which a backfill was opened."""
+    return any(effective_at.isoformat() < b["from"] and today.isoformat() <= b["until"] for b in body["backfills"])
 
 
 def is_member(alliance: AllianceState, body: str, day: date) -> bool:

@@ -213,6 +213,7 @@ def test_history_inside_a_backfill_is_taken_as_it_happened(memory: Memory) -> No
     revoke_one(memory, -20)
     assert issued_anew(memory.fork(), -10, BODY) == "refused:scheme-rule"
     told(memory, "backfill.opened", number, body=number, until=day(9))
+    assert issued_anew(memory.fork(), 0, BODY) == "refused:scheme-rule", "what is done today is no history"
     assert issued_anew(memory, -10, BODY) == "accepted"
 
 
