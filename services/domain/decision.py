@@ -366,9 +366,15 @@ def _check_grantor(said: Said, world: World, moment: Moment, certificate: Certif
 
 
 def _grant_mark(said: Said, world: World, moment: Moment) -> Changes:
-    """As `_change_mark`, for what lets a mark be used again or on more units."""
-    changes = _change_mark(said, world, moment)
-    _check_grantor(said, world, moment, _existing(said, world))
+    """As `_change_mark`, for what lets a mark be used again or on more units: that is its authorizer's to say.
+
+    Of a mark that a body authorized, also the body's that has received the certificate since.
+    """
+    certificate, changes = _existing(said, world), _change_mark(said, world, moment)
+    mark = certificate.mark(certificate_number(said.data["mark_no"]))
+    if mark and said.source != mark.authorized_by and not mark.authorized_by.startswith("urn:certmark:body:"):
+        raise NotResponsible(f"{mark.authorized_by} authorized mark {mark.mark_no}", pointer="/source")
+    _check_grantor(said, world, moment, certificate)
     return changes
 
 

@@ -92,6 +92,19 @@ def test_who_has_left_an_alliance_is_no_member_for_days_before_either(allied: Me
     assert allied.say(ALLIANCE, "mark.authorized", "NO-8", granted).decision == expected
 
 
+def test_a_body_ends_its_alliances_mark_and_does_not_give_it_back(allied: Memory) -> None:
+    issue(allied, "NO-8", **first_event(-20, **NEW | {"scheme": "life-allied"}))
+    granted = {"effective_at": day(-10), **MARK, "valid_until": day(100)}
+    told(allied, "mark.authorized", "NO-8", ALLIANCE, **granted)
+    told(allied, "mark.suspended", "NO-8", BODY, mark_no="MARK-1", effective_at=day(-5), **STOPPED)
+    resumed = {"mark_no": "MARK-1", "effective_at": day(0), "verified_on": day(0)}
+    assert allied.say(BODY, "mark.resumed", "NO-8", resumed).decision == "refused:not-responsible"
+    assert allied.say(ALLIANCE, "mark.resumed", "NO-8", resumed).decision == "accepted"
+    codes = CODES | {"effective_at": day(0)}
+    assert allied.say(BODY, "mark.codes_issued", "NO-8", codes).decision == "refused:not-responsible"
+    told(allied, "mark.withdrawn", "NO-8", BODY, mark_no="MARK-1", effective_at=day(0))
+
+
 @pytest.mark.parametrize(("issued", "decision"), [(-1, "accepted"), (0, "refused:scheme-rule")])
 def test_nothing_is_issued_to_an_edition_whose_transition_is_over(memory: Memory, issued: int, decision: str) -> None:
     old = {"standard": "GB/T 19001", "edition": "2008", "until": day(-1)}
