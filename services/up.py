@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -38,6 +39,8 @@ from services.settings import Settings
 
 READY_SECONDS = 60
 KEYS_SECONDS = 3600.0
+LOGS_SECONDS = 10.0
+LOG_BYTES = 10_000_000
 TO_TRY = ("2023990703000117", "2022990201000204", "2024990714000458")
 BODY_TO_TRY = "CNCA-R-2019-7901"
 MARK_TO_SCAN = "M-SHB-P-2024-0031"
@@ -71,10 +74,15 @@ class Supervisor:
         self._held = contextlib.ExitStack()
         # Figures are kept in mapped files. On a disk without room the kernel would kill who writes to them.
         memory = Path("/dev/shm")  # noqa: S108  # a folder of our own in it
+        self._look_at_logs = 0.0
         self._metrics = self._held.enter_context(scratch_folder(memory if os.access(memory, os.W_OK) else None))
 
     def tend(self) -> None:
-        """Start what is not running and may be."""
+        """Start what is not running and may be; a log that has grown long begins anew."""
+        if time.monotonic() >= self._look_at_logs:
+            self._look_at_logs = time.monotonic() + LOGS_SECONDS
+            for child in self.children:
+                begin_anew(self.logs / f"{child.name}.log")
         for child in self.children:
             if child.process is not None and child.process.poll() is None:
                 continue
@@ -121,6 +129,16 @@ class Supervisor:
                 end_group(process.pid)
                 process.wait()
         self._held.close()
+
+
+def begin_anew(log: Path) -> None:
+    """Keep the last LOG_BYTES and more of a log in `.log.1`; its process writes on at the end, wherever that is."""
+    with contextlib.suppress(OSError):
+        if log.stat().st_size <= LOG_BYTES:
+            return
+        with contextlib.suppress(OSError):  # on a full disk what was said is given up, so that more can be said
+            shutil.copyfile(log, log.with_suffix(".log.1"))
+        os.truncate(log, 0)
 
 
 def end_group(leader: int) -> None:
