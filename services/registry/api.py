@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 import marshmallow as ma
@@ -12,7 +12,7 @@ from werkzeug.wrappers import Request
 
 from services import asgi, auth, telemetry
 from services.domain.errors import BadRequest, CertmarkError, Fault, NotFound, every_error
-from services.domain.identifiers import CHINA, certificate_number, civil_day, instant_text
+from services.domain.identifiers import certificate_number, civil_day, instant_text
 from services.postgres import Connection, Cursor, DatabaseUnavailable, connect, database_url, transaction
 from services.registry import (
     acceptance,
@@ -33,6 +33,7 @@ from services.registry.console import routes as console
 from services.registry.desk import cases_api
 from services.registry.desk import routes as desk
 from services.registry.desk.room import Desk
+from services.registry.past import instant_named
 from services.settings import Settings, settings_from
 from services.web import Blueprint, answers, service_app
 
@@ -242,7 +243,7 @@ def _blueprint(database: Database) -> Blueprint:
         def get(self, query: dict[str, Any], number: str) -> dict[str, Any]:
             no = certificate_number(number)
             day = _day(query["at"]) if query["at"] else civil_day(datetime.now(UTC))
-            known_at = _known_at(query["known_at"]) if query["known_at"] else None
+            known_at = instant_named(query["known_at"], "/known_at") if query["known_at"] else None
             return database.read(lambda cur: as_of(cur, no, day, known_at))
 
     return blueprint
@@ -270,20 +271,6 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise BadRequest(f"{text!r} is no date of the form 2026-11-01", pointer="/at") from None
-
-
-def _known_at(text: str) -> datetime:
-    """An instant; a date means its end at UTC+8."""
-    try:
-        if len(text) == 10:
-            end = datetime.combine(date.fromisoformat(text) + timedelta(days=1), time(), CHINA)
-            return end - timedelta(milliseconds=1)
-        instant = datetime.fromisoformat(text)
-        if instant.tzinfo is None:
-            raise BadRequest(f"{text!r} names no time zone", pointer="/known_at")
-        return instant.astimezone(UTC)  # PostgreSQL knows no offset beyond ±15:59
-    except (ValueError, OverflowError):
-        raise BadRequest(f"{text!r} is neither a date nor an RFC 3339 instant", pointer="/known_at") from None
 
 
 def _instant(instant: datetime | None) -> str | None:

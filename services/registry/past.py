@@ -1,5 +1,6 @@
 """What stood at an entry: certificates, bodies, schemes and catalogues as the register knew them then."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -27,11 +28,12 @@ def instant_named(text: str, pointer: str) -> datetime:
         if len(text) == 10:
             day = datetime.combine(date.fromisoformat(text), time(), CHINA)
             return day + timedelta(days=1) - timedelta(milliseconds=1)
-        instant = datetime.fromisoformat(text)
+        # In an address a plus that is not written %2B comes as a blank.
+        instant = datetime.fromisoformat(re.sub(" (?=[0-9]{2}:[0-9]{2}$)", "+", text))
         if instant.tzinfo is not None:
             instant = instant.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise BadRequest(f"{text!r} is neither a seq, nor a date, nor an RFC 3339 instant", pointer=pointer) from None
+        raise BadRequest(f"{text!r} is neither a date nor an RFC 3339 instant", pointer=pointer) from None
     if instant.tzinfo is None:
         raise BadRequest(f"{text!r} names no time zone", pointer=pointer)
     return instant

@@ -176,7 +176,13 @@ class VerifyQuery(ma.Schema):
 
 
 class ManySchema(ma.Schema):
+    """What is asked for; the bare list will do."""
+
     q = ma.fields.List(ma.fields.String(), required=True, metadata={"description": f"At most {MANY}"})
+
+    @ma.pre_load
+    def from_list(self, told: object, **_: object) -> object:
+        return {"q": told} if isinstance(told, list) else told
 
 
 class PermitQuery(ma.Schema):

@@ -585,6 +585,7 @@ def test_the_command_line_shows_a_sources_decisions(
     both = certmark("decision", items[-1]["digest"], items[-2]["digest"], "--json")
     assert [json.loads(line)["decision"] for line in both.stdout.splitlines()] == ["refused", "accepted"]
     assert both.exit_code == 1
+    assert certmark(*words, "--after", "nowhere").exit_code == 2, "what the service cannot read is wrong use, not a no"
     nobody = certmark("decision", "--source", OTHER, "--token", str(file))
     assert (nobody.exit_code, "not-permitted" in nobody.output) == (1, True)
 

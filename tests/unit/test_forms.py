@@ -368,6 +368,8 @@ def test_what_nobody_should_send_is_answered_with_a_code(
         (b'{"q":["' + b"1" * 9_000_000 + b'"]}', "application/json", 413),
         (b"q=1", "application/x-www-form-urlencoded", 415),
         (b'{"q":[]}', "application/json", 200),
+        (b'["2023990703000117"]', "application/json", 200),
+        (b"[7]", "application/json", 422),
         (b'{"q":["x"],"more":1}', "application/json", 422),
     ],
 )
