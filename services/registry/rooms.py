@@ -217,9 +217,15 @@ def go(where: str) -> Response:
     return response
 
 
+def page_below(root: str, wanted: str, otherwise: str) -> str:
+    """The address of a page below our root, if that is what is wanted. One with a host in it would lead elsewhere, and
+    one with a line in it is no header."""
+    return wanted if wanted.startswith(f"{root}/") and "\\" not in wanted and wanted.isprintable() else otherwise
+
+
 def back_to(root: str, wanted: str, otherwise: str) -> Response:
-    """Only back to a page below our root: an address with a host in it would send the visitor elsewhere."""
-    return go(wanted if wanted.startswith(f"{root}/") and "\\" not in wanted else otherwise)
+    """On to the page that a visitor wanted, before he had to sign in."""
+    return go(page_below(root, wanted, otherwise))
 
 
 def attached(content: bytes, kind: str, name: str, plain: str = "file") -> Response:

@@ -21,6 +21,7 @@ from services.registry.console.visits import Visit, Visitor, visitor_of
 from services.registry.console.wording import TEXTS, TO_DO
 from services.registry.decision_feed import Place
 from services.registry.door import FormNotOurs, Knocks, check_form, form_token
+from services.registry.rooms import page_below
 from services.settings import settings_from
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
@@ -64,6 +65,24 @@ def test_who_knocks_is_told_by_a_proxy_that_is_named_and_by_nobody_else(
     base = {"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_FOR": forwarded}
     with Flask("door").test_request_context(environ_base=base):
         assert door.address(settings) == counted
+
+
+@pytest.mark.parametrize(
+    ("wanted", "leads"),
+    [
+        ("/desk/cases?after=1", True),
+        ("/desk/案件", True),
+        ("https://evil.example/desk/", False),
+        ("//evil.example/desk/", False),
+        ("/desk", False),
+        ("/console/", False),
+        ("/desk/\\evil.example", False),
+        ("/desk/\r\nSet-Cookie: x=1", False),
+        ("", False),
+    ],
+)
+def test_after_signing_in_only_a_page_of_ours_is_led_to(wanted: str, leads: bool) -> None:
+    assert page_below("/desk", wanted, "/desk/") == (wanted if leads else "/desk/")
 
 
 def test_five_wrong_tokens_lock_an_address_for_a_quarter_of_an_hour() -> None:

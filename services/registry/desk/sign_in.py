@@ -13,7 +13,7 @@ from services.registry.desk import accounts, oidc, visits
 from services.registry.desk.accounts import Account, WeakPassword
 from services.registry.desk.oidc import Provider, SignInRefused
 from services.registry.desk.room import COOKIE, ROOM, ROOT, Desk
-from services.registry.rooms import back_to, go, language_kept
+from services.registry.rooms import back_to, go, language_kept, page_below
 
 ERRAND_COOKIE = "certmark_errand"
 _ERRAND_PATH = f"{ROOT}/oidc"
@@ -142,7 +142,7 @@ class SignIn:
             telemetry.warning("desk: no account for this identity", address=address)
             return self._page("no_account", 403)
         frame = self.desk.frame()
-        to = errand.to_page if errand.to_page.startswith(f"{ROOT}/") and "\\" not in errand.to_page else f"{ROOT}/"
+        to = page_below(ROOT, errand.to_page, f"{ROOT}/")
         response = ROOM.page("signed_in", frame, frame.say("signed_in"), to=to, section="")
         response.headers["Refresh"] = f"0; url={to}"
         response.delete_cookie(ERRAND_COOKIE, path=_ERRAND_PATH, httponly=True, samesite="Lax")
