@@ -236,25 +236,21 @@ def _may_be_noticed(state: dict[str, Any], notices: Notices) -> bool:
 # --- pages --------------------------------------------------------------------------------------------------------
 
 
-def _text(value: str) -> bytes:
-    return plain(value).encode()
+def _in_path(value: str) -> str:
+    return value if _UNRESERVED.fullmatch(value) else quote(value, safe="")
 
 
-def _in_path(value: str) -> bytes:
-    return value.encode() if _UNRESERVED.fullmatch(value) else quote(value, safe="").encode()
+def _in_query(value: str) -> str:
+    return value if _UNRESERVED.fullmatch(value) else quote_plus(value)
 
 
-def _in_query(value: str) -> bytes:
-    return value.encode() if _UNRESERVED.fullmatch(value) else quote_plus(value).encode()
-
-
-def _minute(value: str) -> bytes:
-    return to_the_minute(datetime.fromisoformat(value)).encode()
+def _minute(value: str) -> str:
+    return to_the_minute(datetime.fromisoformat(value))
 
 
 _UNRESERVED = re.compile("[A-Za-z0-9_.~-]+")
 
-_Write = Callable[[str], bytes]
+_Write = Callable[[str], str]
 _Need = tuple[int, int, _Write]
 """Of which of the lists of values, at which place there, written how."""
 
@@ -264,14 +260,14 @@ def _forms() -> dict[str, _Need]:
     found: dict[str, _Need] = {}
     for texts in (_TEXTS, _CHINESE_TEXTS):
         for place, text in enumerate(texts):
-            found[text] = (0, place, _text)
+            found[text] = (0, place, plain)
             found[quote(text, safe="")] = (0, place, _in_path)
             found[quote_plus(text)] = (0, place, _in_query)
     for days in (_PAST, _FUTURE):
-        found |= {day: (1, place, str.encode) for place, day in enumerate(days)}
-    found |= {_minute(text).decode(): (2, place, _minute) for place, text in enumerate(_TIME_TEXTS)}
-    found[str(_SEQ)] = (3, 0, str.encode)
-    found[beijing(_AS_OF)] = (3, 1, str.encode)
+        found |= {day: (1, place, str) for place, day in enumerate(days)}
+    found |= {_minute(text): (2, place, _minute) for place, text in enumerate(_TIME_TEXTS)}
+    found[str(_SEQ)] = (3, 0, str)
+    found[beijing(_AS_OF)] = (3, 1, str)
     return found
 
 
@@ -324,7 +320,7 @@ class _Shape:
         return cls(fixed, list(needs), parts, page.iso, page.text)
 
     def fill(self, values: tuple[Sequence[str], Sequence[str], Sequence[str], Sequence[str]]) -> TimedPage:
-        row = [*self.fixed, *[write(values[kind][place]) for kind, place, write in self.needs]]
+        row = [*self.fixed, *[write(values[kind][place]).encode() for kind, place, write in self.needs]]
         return TimedPage([b"".join(part(row)) for part in self.parts], self.iso, self.text)
 
 
