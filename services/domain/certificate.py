@@ -561,11 +561,14 @@ def _status_states(intervals: tuple[StatusInterval, ...]) -> list[StatusState]:
     ]
 
 
+_STATUS = {one.value: one for one in Status}  # a fifth of the time of `Status(…)`, millions of times
+
+
 def _statuses(states: list[StatusState]) -> tuple[StatusInterval, ...]:
     return tuple(
         [
             StatusInterval(
-                Status(s["status"]),
+                _STATUS[s["status"]],
                 date.fromisoformat(s["from"]),
                 _date(s["until"]),
                 s["reason"],

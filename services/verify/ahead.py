@@ -48,47 +48,66 @@ class Batch:
     latest: Mapping[str, datetime]
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """Records as they were read from a position on."""
+
+    start: int
+    records: list[Record]
+
+
 class Ahead:
-    """Each helper has one batch at a time, so that nobody ever waits for a pipe that is full."""
+    """Each helper has one batch at a time, so that nobody ever waits for a pipe that is full.
+
+    The batch after theirs is read from the log while they work: who is done has the next one at once.
+    """
 
     def __init__(self, log: Log, topic: Topic, limit: int, helpers: int) -> None:
         self._log = log
         self._topic = topic
         self._limit = limit
         self._helpers = [_Helper() for _ in range(helpers)]
-        self._waiting: deque[tuple[_Helper, list[Record]]] = deque()
+        self._waiting: deque[tuple[_Helper, _Way]] = deque()
+        self._ready: _Way | None = None
         self._next = -1
 
     def read(self, position: int, end: int, keys: Mapping[str, Mapping[str, str]], wait: float) -> Batch:
         """The batch from a position; further ones below `end` are on their way when it returns. `keys` are JWKs by kid.
 
         Raises:
-            LogUnavailable, LogTruncated: as the log says; what was read before is not lost.
+            LogUnavailable, LogTruncated: as the log says; to ask again from the same position loses nothing.
         """
-        if not self._waiting or self._waiting[0][1][0].position < position:
+        if not self._waiting or self._waiting[0][1].start != position:
             self._finish()
             self._next = position
-        idle = [helper for helper in self._helpers if all(helper is not busy for busy, _ in self._waiting)]
-        for helper in idle:
-            self._send(helper, end, keys, 0.0 if self._waiting else wait)
+        for helper in self._helpers:
+            if all(helper is not busy for busy, _ in self._waiting):
+                self._send(helper, end, keys, 0.0 if self._waiting else wait)
         if not self._waiting:
             return Batch([], [], {})
-        helper, records = self._waiting.popleft()
+        helper, way = self._waiting.popleft()
         prepared, latest = helper.receive()
         self._send(helper, end, keys, 0.0)
-        return Batch(records, prepared, latest)
+        self._ready = self._read(end, 0.0)
+        return Batch(way.records, prepared, latest)
 
     def _send(self, helper: "_Helper", end: int, keys: Mapping[str, Mapping[str, str]], wait: float) -> None:
-        if self._next >= end:
-            return
-        records = self._log.read(self._topic, self._next, self._limit, wait)
-        if records:
-            self._next = records[-1].position + 1
-            helper.send(records, keys)
-            self._waiting.append((helper, records))
+        way, self._ready = self._ready or self._read(end, wait), None
+        if way is not None:
+            helper.send(way.records, keys)
+            self._waiting.append((helper, way))
+
+    def _read(self, end: int, wait: float) -> _Way | None:
+        start = self._next
+        records = self._log.read(self._topic, start, self._limit, wait) if start < end else []
+        if not records:
+            return None
+        self._next = records[-1].position + 1
+        return _Way(start, records)
 
     def _finish(self) -> None:
         """Take in what is on its way, for nobody."""
+        self._ready = None
         while self._waiting:
             self._waiting.popleft()[0].receive()
 
