@@ -24,8 +24,8 @@ from services.verify.register import Directory, Found, Register
 from services.verify.timed_page import TimedPage, beijing
 from services.verify.wording import HTML_LANG, Language
 
-MOST = 2000
-"""Pages that are kept by one process, of some 2 to 15 kB each."""
+MOST = 500
+"""Pages that are kept by one process, of some 16 kB each."""
 
 _Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 _Render = Callable[[Answer, Language, bool], bytes]
