@@ -185,14 +185,14 @@ def test_signed_events_are_passed_on_and_what_is_refused_comes_back_as_drafts(
     drafts[0]["data"]["reason"] = "S03"
     (tmp_path / "fix.ndjson").write_text(json.dumps(drafts[0]), encoding="utf-8")
     command = page.locator("pre").filter(has_text="fix.ndjson").inner_text()
-    assert "1 accepted" in run_as_shown(system, page, command, tmp_path)
+    assert "1 已接受 accepted" in run_as_shown(system, page, command, tmp_path)
 
 
 def test_a_key_is_changed_by_the_commands_that_the_page_shows(page: Page, system: System, tmp_path: Path) -> None:
     page.get_by_role("link", name="密钥").click()
     old = page.locator("tbody tr").count()
     printed = run_as_shown(system, page, page.locator("pre").inner_text(), tmp_path)
-    assert printed.count("1 accepted") == 2
+    assert printed.count("1 已接受 accepted") == 2
     page.reload()
     expect(page.locator("tbody tr")).to_have_count(old + 1)
     expect(page.locator("tbody")).to_contain_text("即将到期")
