@@ -80,7 +80,7 @@ def _wait_until_it_listens(port: int, log: Path) -> None:
     ("server", "path", "headers", "kind"),
     [
         ("verify", "/c/2023990703000117", BROWSER, HTML),
-        ("verify", "/c/2023990703000117", {}, HTML),
+        ("verify", "/c/2023990703000117", {}, JSON),
         ("verify", "/c/2023990703000117", {"Accept": "application/json"}, JSON),
         ("verify", "/v1/verify?q=1", BROWSER, JSON),
         ("registry", "/v1/heads?subject=1", BROWSER, JSON),
@@ -123,7 +123,8 @@ def test_too_much_is_told_before_it_was_sent(proxy: Proxy) -> None:
         ("registry", "/console/x", HTML),
     ):
         with socket.create_connection(("127.0.0.1", proxy.ports[server]), timeout=10) as line:
-            line.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999\r\n\r\n".encode())
+            head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\nContent-Length: 999999999\r\n\r\n"
+            line.sendall(head.encode())
             answer = http.client.HTTPResponse(line)
             answer.begin()
             body = answer.read().decode()
