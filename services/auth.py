@@ -4,15 +4,16 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import wraps
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, TypeVar, cast
 
-from flask import Response, after_this_request, request
-from flask_smorest import Api
+from flask import Response, after_this_request, g, request
+from flask_smorest import Api, Blueprint
 
 from services.domain.errors import CertmarkError
 from services.postgres import Cursor
@@ -21,8 +22,9 @@ from services.settings import Settings
 PREFIX = "certmark_"
 """Before every token, so that programs which look for lost secrets know one when they see it."""
 
-SECURITY: list[dict[str, list[str]]] = [{"token": []}]
-"""What an operation of the OpenAPI document says that wants a token."""
+View = TypeVar("View", bound=Callable[..., Any])
+_SCHEME = "token"
+"""What the OpenAPI document calls the way in which a token is shown."""
 
 
 class Role(StrEnum):
@@ -88,12 +90,26 @@ class Gate:
         self._read = read
         self._production = production
 
-    def require(self, *roles: Role) -> Caller:
-        """The caller, who has one of these roles.
+    def admits(self, *roles: Role) -> Callable[[View], View]:
+        """Decorates a view that is for these roles alone: see `who_asks`.
 
-        Raises:
+        It stands above all others, so that nothing of a stranger's request is read, and tells the OpenAPI document.
+        Raises, when asked:
             NotAuthenticated: no token, or none that counts. NotPermitted: another role.
         """
+
+        def decorated(view: View) -> View:
+            @wraps(view)
+            def admitted(*args: Any, **kwargs: Any) -> Any:
+                g.caller = self._required(roles)
+                return view(*args, **kwargs)
+
+            said = Blueprint.doc(security=[{_SCHEME: []}], **{"x-roles": [role.value for role in roles]})
+            return cast(View, said(admitted))
+
+        return decorated
+
+    def _required(self, roles: Sequence[Role]) -> Caller:
         after_this_request(_keep_private)
         caller = self.holder_of(bearer(request.headers.get("Authorization", "")))
         if caller.role not in roles:
@@ -108,6 +124,11 @@ class Gate:
                 "the token is unknown, revoked or past its last day", hint="tokens are made by `certmark tokens new`"
             )
         return found
+
+
+def who_asks() -> Caller:
+    """The caller that the gate has admitted to the view which is running (`Gate.admits`)."""
+    return cast(Caller, g.caller)
 
 
 def _keep_private(response: Response) -> Response:
@@ -130,8 +151,8 @@ def bearer(authorization: str) -> str:
 
 
 def gate(api: Api, read: Callable[[Callable[[Cursor], Caller | None]], Caller | None], settings: Settings) -> Gate:
-    """A gate for a service's routes, its scheme named in the OpenAPI document for those that say `SECURITY`."""
-    api.spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
+    """A gate for a service's routes; the way in which a token is shown to it is named in the OpenAPI document."""
+    api.spec.components.security_scheme(_SCHEME, {"type": "http", "scheme": "bearer"})
     return Gate(read, production=settings.production)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import marshmallow as ma
 from flask.views import MethodView
 
-from services.auth import SECURITY, Gate, Role
+from services.auth import Gate, Role, who_asks
 from services.domain.acceptance import Candidate, Judgement, Policy, best, covers, judge, malformed, unfound
 from services.domain.errors import BadRequest
 from services.domain.identifiers import MalformedNumber, certificate_number, civil_day, instant_text, normalised
@@ -124,16 +124,16 @@ def blueprint(settings: Settings, read: facts.Reads, gate: Gate) -> Blueprint:
 
     @pages.route("/acceptance")
     class Acceptance(MethodView):
+        @gate.admits(*ASKERS)
         @pages.arguments(RequestSchema)
         @pages.doc(
             summary="May a certificate be relied on for a purpose?",
             description="One question, or {questions: [up to 1,000]}. The same question at the same `at` and `seq` has"
             " the same answer, byte for byte. Each is logged, without personal data.",
             responses={200: {"description": "An answer, or {items} in the order of the questions"}},
-            security=SECURITY,
         )
         def post(self, asked: dict[str, Any]) -> dict[str, Any]:
-            role = gate.require(*ASKERS).role
+            role = who_asks().role
             many = asked.pop("questions")
             if (many is None) is (asked["purpose"] is None):
                 raise BadRequest("ask one question with a purpose, or several under `questions`", pointer="/purpose")
@@ -147,14 +147,13 @@ def blueprint(settings: Settings, read: facts.Reads, gate: Gate) -> Blueprint:
 
     @pages.route("/acceptance/log")
     class Log(MethodView):
+        @gate.admits(Role.REGULATOR, Role.ADMINISTRATOR)
         @pages.arguments(LogQuery, location="query")
         @pages.doc(
             summary="What was asked, by which role, and what was answered",
             responses={200: {"description": "{items, next}; `next` goes into `after`"}},
-            security=SECURITY,
         )
         def get(self, query: dict[str, Any]) -> dict[str, Any]:
-            gate.require(Role.REGULATOR, Role.ADMINISTRATOR)
             items = read(lambda cur: logged(cur, query["after"], query["limit"]))
             return {"items": items, "next": items[-1]["id"] if len(items) == query["limit"] else None}
 

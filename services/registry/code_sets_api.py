@@ -11,7 +11,7 @@ import marshmallow as ma
 from flask import Response, request
 from flask.views import MethodView
 
-from services.auth import SECURITY, Gate, Role
+from services.auth import Gate, Role, who_asks
 from services.domain.errors import BadRequest
 from services.domain.identifiers import certificate_number, gtin14, instant_text
 from services.postgres import Cursor, connect, database_url, transaction
@@ -94,16 +94,16 @@ def blueprint(settings: Settings, read: Reads, gate: Gate) -> Blueprint:
     pages = Blueprint("code_sets", __name__, url_prefix="/v1", description="Unit codes of marks")
 
     @pages.post("/code-sets")
+    @gate.admits(Role.SOURCE)
     @pages.arguments(BroughtQuery, location="query")
     @pages.response(200, SetSchema)
     @pages.doc(
         summary="Bring the codes of a set that an accepted event announced",
         description=f"A code a line, plain or gzip, at most {code_sets.AT_ONCE:,} in one request. A larger set comes "
         "in ascending order in several, each with `digest` and `from`. The same again changes nothing.",
-        security=SECURITY,
     )
     def bring(query: dict[str, Any]) -> dict[str, Any]:
-        caller = gate.require(Role.SOURCE)
+        caller = who_asks()
         codes = code_sets.codes_in(code_sets.inflated(request.get_data(), compressed=_is_packed()))
         if query["digest"] is None:
             if query["first"]:
@@ -117,19 +117,20 @@ def blueprint(settings: Settings, read: Reads, gate: Gate) -> Blueprint:
         return _set_json(found, read(lambda cur: unit_tokens.job_of(cur, found.run)))
 
     @pages.get("/code-sets/<digest>")
+    @gate.admits(Role.SOURCE)
     @pages.response(200, SetSchema)
-    @pages.doc(summary="How far a set has come, and the signing of its tokens", security=SECURITY)
+    @pages.doc(summary="How far a set has come, and the signing of its tokens")
     def progress(digest: str) -> dict[str, Any]:
-        caller = gate.require(Role.SOURCE)
+        caller = who_asks()
         found = read(lambda cur: code_sets.progress_of(cur, caller.holder, _hex(digest)))
         return _set_json(found, read(lambda cur: unit_tokens.job_of(cur, found.run)))
 
     @pages.route("/code-sets/<digest>/tokens")
     class Tokens(MethodView):
+        @gate.admits(Role.SOURCE)
         @pages.doc(
             summary="The signed tokens of a set of serials, for its source alone",
             description="CSV, or NDJSON by `Accept` (`form` beats it): mark_no, gtin, serial, url, version, side.",
-            security=SECURITY,
             parameters=[{"name": "form", "in": "query", "schema": {"type": "string", "enum": ["csv", "ndjson"]}}],
             responses={
                 200: {"description": "The token file", "content": {CSV: {}, NDJSON: {}}},
@@ -137,7 +138,7 @@ def blueprint(settings: Settings, read: Reads, gate: Gate) -> Blueprint:
             },
         )
         def get(self, digest: str) -> Response:
-            caller = gate.require(Role.SOURCE)
+            caller = who_asks()
             found = read(lambda cur: code_sets.progress_of(cur, caller.holder, _hex(digest)))
             parts = read(lambda cur: unit_tokens.signed_parts(cur, found.run))
             accepted = request.accept_mimetypes.best_match([CSV, NDJSON], default=CSV)
@@ -146,28 +147,28 @@ def blueprint(settings: Settings, read: Reads, gate: Gate) -> Blueprint:
             content = _as_csv(rows) if form == CSV else (f"{json.dumps(row)}\n".encode() for row in rows)
             return Response(content, content_type=f"{form}; charset=utf-8")
 
+        @gate.admits(Role.SOURCE)
         @pages.doc(
             summary="Forget the serials and tokens of a set",
-            security=SECURITY,
             responses={204: {"description": "Nothing of them is here any more"}},
         )
         def delete(self, digest: str) -> Response:
-            caller = gate.require(Role.SOURCE)
+            caller = who_asks()
             found = read(lambda cur: code_sets.progress_of(cur, caller.holder, _hex(digest)))
             read(lambda cur: unit_tokens.forget(cur, found.run))
             return Response(status=204)
 
     @pages.post("/code-hashes")
+    @gate.admits(Role.SOURCE)
     @pages.arguments(HashesAsked)
     @pages.doc(
         summary="By what hash an event names a code: for mark.code_voided",
         description="Only codes that the caller issued under the mark. `public_hashes`, of serials, are the event's "
         "`public_hash`: with it scanners without a network know that the code is void.",
-        security=SECURITY,
         responses={200: {"description": "{items: [hash], public_hashes: [hash] or null}, in the order of the codes"}},
     )
     def hashes(asked: dict[str, Any]) -> dict[str, Any]:
-        caller = gate.require(Role.SOURCE)
+        caller = who_asks()
         mark_no, gtin = certificate_number(asked["mark_no"]), gtin14(asked["gtin"]) if asked["gtin"] else None
         found, public = read(lambda cur: code_sets.named(cur, caller.holder, mark_no, asked["codes"], gtin))
         return {"items": found, "public_hashes": public}

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 import marshmallow as ma
 from flask.views import MethodView
 
-from services.auth import SECURITY, Caller, Gate, Role
+from services.auth import Caller, Gate, Role, who_asks
 from services.domain.complaints import OUTCOMES, Outcome, as_typed, secret_hash
 from services.domain.division import covers, within
 from services.domain.errors import CertmarkError, NotFound
@@ -101,15 +101,15 @@ def blueprint(read: Reads, gate: Gate, today: Callable[[], date] = lambda: civil
 
     @pages.route("/complaints")
     class Reports(MethodView):
+        @gate.admits(*READERS)
         @pages.arguments(ListQuery, location="query")
         @pages.response(200, ReportsSchema)
         @pages.doc(
             summary="Reports of one's own territory, in the order of their numbers",
             description="An inspector's token sees its district and what lies in it, a regulator's all.",
-            security=SECURITY,
         )
         def get(self, query: dict[str, Any]) -> dict[str, Any]:
-            prefix = _prefix(gate.require(*READERS))
+            prefix = _prefix(who_asks())
             if prefix is None:
                 return {"items": [], "next": None}
             found = read(lambda cur: store.page(cur, prefix, query["after"], query["limit"], only_open=query["open"]))
@@ -118,18 +118,20 @@ def blueprint(read: Reads, gate: Gate, today: Callable[[], date] = lambda: civil
 
     @pages.route("/complaints/<no>")
     class Report(MethodView):
+        @gate.admits(*READERS)
         @pages.response(200, ReportSchema)
-        @pages.doc(summary="One report", security=SECURITY)
+        @pages.doc(summary="One report")
         def get(self, no: str) -> dict[str, Any]:
-            return _report(_own(read, gate.require(*READERS), no), today())
+            return _report(_own(read, who_asks(), no), today())
 
     @pages.route("/complaints/<no>/outcome")
     class Decide(MethodView):
+        @gate.admits(*READERS)
         @pages.arguments(OutcomeSchema)
         @pages.response(200, ReportSchema)
-        @pages.doc(summary="Record what looking into it came to; the reporter reads it", security=SECURITY)
+        @pages.doc(summary="Record what looking into it came to; the reporter reads it")
         def post(self, said: dict[str, Any], no: str) -> dict[str, Any]:
-            caller = gate.require(*READERS)
+            caller = who_asks()
             stored = _own(read, caller, no)
             outcome = Outcome(said["outcome"])
             if not read(lambda cur: store.decide(cur, stored.no, outcome, said["note"], caller.holder, today())):

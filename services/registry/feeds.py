@@ -11,7 +11,7 @@ from flask import Response, request
 from flask.views import MethodView
 
 from services import asgi
-from services.auth import SECURITY, Caller, Gate, NotPermitted, Role
+from services.auth import Caller, Gate, NotPermitted, Role, who_asks
 from services.domain.body import Purpose
 from services.domain.errors import BadRequest, Fault, NotConfigured, NotFound
 from services.events import detached
@@ -104,6 +104,7 @@ def feeds(database: Reader, settings: Settings, gate: Gate) -> Blueprint:
 
     @blueprint.route("/decisions")
     class Decisions(MethodView):
+        @gate.admits(Role.SOURCE, Role.REGULATOR)
         @blueprint.arguments(DecisionsQuery, location="query")
         @blueprint.response(200, DecisionsPage)
         @blueprint.doc(
@@ -112,10 +113,9 @@ def feeds(database: Reader, settings: Settings, gate: Gate) -> Blueprint:
                 "With the source's token, or a regulator's. `Accept: text/event-stream` gives the same as a stream "
                 "that stays open: each event's id is its cursor, and `Last-Event-ID` goes on from there."
             ),
-            security=SECURITY,
         )
         def get(self, query: dict[str, Any]) -> Any:
-            caller = gate.require(Role.SOURCE, Role.REGULATOR)
+            caller = who_asks()
             source = source_for(caller, query["source"])
             streamed = request.accept_mimetypes.best_match(["application/json", STREAM]) == STREAM
             cursor = (request.headers.get("Last-Event-ID") if streamed else None) or query["after"]
@@ -127,6 +127,7 @@ def feeds(database: Reader, settings: Settings, gate: Gate) -> Blueprint:
 
     @blueprint.route("/feed")
     class Feed(MethodView):
+        @gate.admits(*READERS)
         @blueprint.arguments(FeedQuery, location="query")
         @blueprint.doc(
             summary="The changes of the register, in order and without a gap, each page signed",
@@ -136,10 +137,8 @@ def feeds(database: Reader, settings: Settings, gate: Gate) -> Blueprint:
                 "gives the whole page as one compact JWS."
             ),
             responses={200: {"description": "The page, signed", "content": {"application/json": {}, JOSE: {}}}},
-            security=SECURITY,
         )
         def get(self, query: dict[str, Any]) -> Response:
-            gate.require(*READERS)
             changes = database.read(lambda cur: change_feed.changes_after(cur, query["after"], query["limit"]))
             enveloped = request.accept_mimetypes.best_match(["application/json", JOSE]) == JOSE
             if query["after"] > changes.revision:

@@ -11,7 +11,7 @@ import orjson
 from flask.views import MethodView
 
 from services import telemetry
-from services.auth import SECURITY, Gate, Role
+from services.auth import Gate, Role, who_asks
 from services.domain.catalogue import CatalogueState
 from services.domain.certificate import Certificate, from_state
 from services.domain.clocks import CAN_BE_OVERDUE, Clock, clocks, overdue
@@ -109,15 +109,15 @@ def blueprint(read: Reads, gate: Gate, today: Callable[[], date] = lambda: civil
 
     @pages.route("/overdue")
     class Overdue(MethodView):
+        @gate.admits(*READERS)
         @pages.arguments(OverdueQuery, location="query")
         @pages.response(200, OverdueSchema)
         @pages.doc(
             summary="Certificates with a clock that ran out, in order of their numbers",
             description="With the source's token, who sees its own, or a regulator's.",
-            security=SECURITY,
         )
         def get(self, query: dict[str, Any]) -> dict[str, Any]:
-            source = source_for(gate.require(*READERS), query["source"])
+            source = source_for(who_asks(), query["source"])
             day = _day(query["at"], today())
             after = f"{_KEY}{normalised(query['after'])}"
 
@@ -129,15 +129,15 @@ def blueprint(read: Reads, gate: Gate, today: Callable[[], date] = lambda: civil
 
     @pages.route("/overdue/counts")
     class Counts(MethodView):
+        @gate.admits(*READERS)
         @pages.arguments(CountsQuery, location="query")
         @pages.response(200, CountsSchema)
         @pages.doc(
             summary="How many, by who answers for them and by kind",
             description="With the source's token, who sees its own, or a regulator's.",
-            security=SECURITY,
         )
         def get(self, query: dict[str, Any]) -> dict[str, Any]:
-            source = source_for(gate.require(*READERS), query["source"])
+            source = source_for(who_asks(), query["source"])
             day = _day(query["at"], today())
             found = read(lambda cur: count_late(cur, day, source))
             if source is None and query["at"] is None:

@@ -10,7 +10,7 @@ import marshmallow as ma
 from flask.views import MethodView
 
 from services import outbound
-from services.auth import SECURITY, Caller, Gate, Role
+from services.auth import Caller, Gate, Role, who_asks
 from services.domain.errors import BadRequest, NotFound
 from services.domain.identifiers import instant_text
 from services.postgres import Cursor, connect, database_url, transaction
@@ -80,26 +80,29 @@ def webhooks(settings: Settings, read: Read[Any], gate: Gate) -> Blueprint:
 
     @blueprint.route("/webhooks")
     class Webhooks(MethodView):
+        @gate.admits(*_KINDS, Role.ADMINISTRATOR)
         @blueprint.response(200, WebhooksSchema)
-        @blueprint.doc(summary="One's webhooks and how they go; an administrator sees all", security=SECURITY)
+        @blueprint.doc(summary="One's webhooks and how they go; an administrator sees all")
         def get(self) -> dict[str, Any]:
-            caller = gate.require(*_KINDS, Role.ADMINISTRATOR)
+            caller = who_asks()
             holder = None if caller.role is Role.ADMINISTRATOR else caller.holder
             found = read(lambda cur: webhook_store.of_holder(cur, holder))
             return {"items": [shown(webhook) for webhook in found], "next": None}
 
     @blueprint.route("/webhooks/<name>")
     class One(MethodView):
+        @gate.admits(*_KINDS)
         @blueprint.response(200, WebhookSchema)
-        @blueprint.doc(summary="A webhook of one's own", security=SECURITY)
+        @blueprint.doc(summary="A webhook of one's own")
         def get(self, name: str) -> dict[str, Any]:
-            caller = gate.require(*_KINDS)
+            caller = who_asks()
             found = read(lambda cur: webhook_store.of_holder(cur, caller.holder))
             for webhook in found:
                 if webhook.name == name:
                     return shown(webhook)
             raise NotFound(f"there is no webhook {name[:64]!r} of {caller.holder}")
 
+        @gate.admits(*_KINDS)
         @blueprint.arguments(WebhookAsked)
         @blueprint.response(200, WebhookSchema)
         @blueprint.doc(
@@ -108,19 +111,19 @@ def webhooks(settings: Settings, read: Read[Any], gate: Gate) -> Blueprint:
                 "A source is told of the decisions about its events, a platform of the register's changes, or of what "
                 "has changed in the checks that it has watched."
             ),
-            security=SECURITY,
         )
         def put(self, asked: dict[str, Any], name: str) -> dict[str, Any]:
-            caller = gate.require(*_KINDS)
+            caller = who_asks()
             if not _NAME.fullmatch(name):
                 raise BadRequest("a name has up to 64 lower-case letters, digits and dashes", pointer="/name")
             outbound.target_of(asked["url"], within=not settings.production)
             return shown(write(lambda cur: _put(cur, caller, name, asked)))
 
+        @gate.admits(*_KINDS)
         @blueprint.response(204)
-        @blueprint.doc(summary="Be told no more", security=SECURITY)
+        @blueprint.doc(summary="Be told no more")
         def delete(self, name: str) -> None:
-            caller = gate.require(*_KINDS)
+            caller = who_asks()
             if not write(lambda cur: webhook_store.remove(cur, caller.holder, name)):
                 raise NotFound(f"there is no webhook {name[:64]!r} of {caller.holder}")
 

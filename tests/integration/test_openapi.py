@@ -1,5 +1,6 @@
 """Whatever is asked of the registry and of the events service: an answer as their documents say, and no fault."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -37,6 +38,47 @@ def registry(register: Register) -> Iterator[Api]:
 def test_the_registry_answers_as_its_document_says(registry: Api) -> None:
     for method, path, operation in registry.operations():
         registry.holds_for(method, path, operation, examples=20)
+
+
+OPEN_TO = {
+    "acceptance": {"platform", "inspector", "regulator"},
+    "acceptance/log": {"regulator", "administrator"},
+    "checks": {"platform", "inspector", "regulator"},
+    "code-hashes": {"source"},
+    "code-sets": {"source"},
+    "complaints": {"inspector", "regulator"},
+    "decisions": {"source", "regulator"},
+    "feed": {"platform", "inspector", "regulator", "administrator"},
+    "overdue": {"source", "regulator"},
+    "webhooks": {"source", "platform", "administrator"},
+    "webhooks/x": {"source", "platform"},
+}
+"""Who may ask what lies under each path that is not open to all: written down once more, by hand."""
+
+
+def test_nobody_but_the_roles_named_is_let_in_and_nothing_of_a_stranger_is_read(registry: Api) -> None:
+    client = registry.app.test_client()
+    gated = set()
+    for method, path, operation in registry.operations():
+        if "security" not in operation:
+            continue
+        place = re.sub("{.*?}", "x", path)
+        under = max((one for one in OPEN_TO if f"{place}/".startswith(f"/v1/{one}/")), key=len)
+        assert set(operation["x-roles"]) == OPEN_TO[under], (method, path)
+        gated.add(under)
+        for role, token in [*zip(Role, registry.tokens, strict=True), ("nobody", ""), ("a stranger", "certmark_x")]:
+            if role in operation["x-roles"]:
+                continue
+            answer = client.open(
+                f"{place}?limit=no&after=no",
+                method=method,
+                data=b"{not read",
+                content_type="application/json",
+                headers={"Authorization": f"Bearer {token}"} if token else {},
+            )
+            due = 403 if role in set(Role) else 401
+            assert answer.status_code == due, (method, path, role, answer.text)
+    assert gated == OPEN_TO.keys()
 
 
 def test_the_events_service_answers_as_its_document_says(register: Register) -> None:

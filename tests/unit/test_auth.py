@@ -68,18 +68,22 @@ def test_only_the_roles_named_get_in(role: Role) -> None:
     app = Flask("test")
     caller = Caller("0123456789ab", role, "x", None)
     with app.test_request_context(headers={"Authorization": "Bearer x"}):
-        assert a_gate(caller).require(role) is caller
+        assert a_gate(caller).admits(role)(auth.who_asks)() is caller
         with pytest.raises(NotPermitted):
-            a_gate(caller).require(*(other for other in Role if other is not role))
+            a_gate(caller).admits(*(other for other in Role if other is not role))(never)()
 
 
 def test_an_unknown_token_is_401_and_says_with_what_to_come() -> None:
     app = Flask("test")
     with app.test_request_context(headers={"Authorization": "Bearer x"}), pytest.raises(NotAuthenticated) as raised:
-        a_gate(None).require(*Role)
+        a_gate(None).admits(*Role)(never)()
     assert raised.value.headers["WWW-Authenticate"].startswith("Bearer ")
     with app.test_request_context(), pytest.raises(NotAuthenticated):
-        a_gate(SOURCE).require(*Role)
+        a_gate(SOURCE).admits(*Role)(never)()
+
+
+def never() -> None:
+    pytest.fail("somebody was let through")
 
 
 def test_a_source_gets_its_own_and_a_regulator_what_it_asks_for() -> None:

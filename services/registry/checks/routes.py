@@ -14,7 +14,7 @@ from flask import Response, request, send_file
 from flask.views import MethodView
 from werkzeug.wrappers import Request
 
-from services.auth import SECURITY, Caller, Gate, Role, bearer
+from services.auth import Caller, Gate, Role, bearer, who_asks
 from services.domain.errors import BadRequest, NotFound, TooManyRequests
 from services.domain.identifiers import civil_day, instant_text
 from services.domain.listing_rules import RULE, RULE_SET
@@ -134,11 +134,8 @@ def blueprint(read: Read[Any], gate: Gate, settings: Settings) -> Blueprint:
     """The routes. A holder sees checks of its own, a regulator all."""
     pages = Blueprint("checks", __name__, url_prefix="/v1", description="Checks of e-commerce listings as jobs")
 
-    def caller() -> Caller:
-        return gate.require(*_ROLES)
-
     def own(job_id: str) -> Job:
-        who = caller()
+        who = who_asks()
         holder = None if who.role is Role.REGULATOR else who.holder
         found: Job | None = read(lambda cur: store.job(cur, job_id, holder))
         if found is None:
@@ -150,19 +147,21 @@ def blueprint(read: Read[Any], gate: Gate, settings: Settings) -> Blueprint:
 
     @pages.route("/checks")
     class Checks(MethodView):
+        @gate.admits(*_ROLES)
         @pages.arguments(SendQuery, location="query")
         @pages.response(202, CheckSchema)
-        @pages.doc(summary="Hand in a file of listings to be checked", security=SECURITY, requestBody=_BODY)
+        @pages.doc(summary="Hand in a file of listings to be checked", requestBody=_BODY)
         def post(self, query: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
             request.max_content_length = LARGEST
-            job = received(read, caller(), query)
+            job = received(read, who_asks(), query)
             return shown(job), 202, {"Location": f"/v1/checks/{job.id}"}
 
+        @gate.admits(*_ROLES)
         @pages.arguments(ListQuery, location="query")
         @pages.response(200, ChecksSchema)
-        @pages.doc(summary="The checks that were handed in, the newest first", security=SECURITY)
+        @pages.doc(summary="The checks that were handed in, the newest first")
         def get(self, query: dict[str, Any]) -> dict[str, Any]:
-            who = caller()
+            who = who_asks()
             holder = None if who.role is Role.REGULATOR else who.holder
             jobs = read(lambda cur: store.jobs_of(cur, holder, query["after"], query["limit"]))
             return {
@@ -172,13 +171,15 @@ def blueprint(read: Read[Any], gate: Gate, settings: Settings) -> Blueprint:
 
     @pages.route("/checks/<job_id>")
     class Check(MethodView):
+        @gate.admits(*_ROLES)
         @pages.response(200, CheckSchema)
-        @pages.doc(summary="How far a check is", security=SECURITY)
+        @pages.doc(summary="How far a check is")
         def get(self, job_id: str) -> dict[str, Any]:
             return shown(own(job_id))
 
+        @gate.admits(*_ROLES)
         @pages.response(200, CheckSchema)
-        @pages.doc(summary="Cancel a check; what was found so far stays", security=SECURITY)
+        @pages.doc(summary="Cancel a check; what was found so far stays")
         def delete(self, job_id: str) -> dict[str, Any]:
             job = own(job_id)
             read(lambda cur: store.cancel(cur, job.id))
@@ -186,8 +187,9 @@ def blueprint(read: Read[Any], gate: Gate, settings: Settings) -> Blueprint:
 
     @pages.route("/checks/<job_id>/findings")
     class Findings(MethodView):
+        @gate.admits(*_ROLES)
         @pages.arguments(FindingsQuery, location="query")
-        @pages.doc(summary="What was found so far, row by row", security=SECURITY, responses=_FINDINGS)
+        @pages.doc(summary="What was found so far, row by row", responses=_FINDINGS)
         def get(self, query: dict[str, Any], job_id: str) -> Response:
             job = own(job_id)
             after, limit, verdict, rule = _after(query["after"]), query["limit"], query["verdict"], query["rule"]
@@ -204,9 +206,9 @@ def blueprint(read: Read[Any], gate: Gate, settings: Settings) -> Blueprint:
 
     @pages.route("/checks/<job_id>/bundle")
     class Bundle(MethodView):
+        @gate.admits(*_ROLES)
         @pages.doc(
             summary="The evidence of a check that is done, as a ZIP that can be checked offline",
-            security=SECURITY,
             responses={
                 200: {"description": "The bundle", "content": {"application/zip": {}}},
                 202: {"description": "It is being made: ask again after `Retry-After` seconds"},
@@ -217,16 +219,16 @@ def blueprint(read: Read[Any], gate: Gate, settings: Settings) -> Blueprint:
 
     @pages.route("/checks/<job_id>/again")
     class Again(MethodView):
+        @gate.admits(*_ROLES)
         @pages.response(202, CheckSchema)
         @pages.doc(
             summary="Check again what may have changed since: the findings of the new check are the differences",
-            security=SECURITY,
         )
         def post(self, job_id: str) -> tuple[dict[str, Any], int, dict[str, str]]:
-            job = repeated(read, own(job_id), caller().holder)
+            job = repeated(read, own(job_id), who_asks().holder)
             return shown(job), 202, {"Location": f"/v1/checks/{job.id}"}
 
-    watch_routes.add_routes(pages, read, own)
+    watch_routes.add_routes(pages, gate, _ROLES, read, own)
     return pages
 
 

@@ -1,12 +1,12 @@
 """`/v1/checks/{id}/watch` and `/changes`: have a check watched, and read what has changed in it since."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import marshmallow as ma
 from flask.views import MethodView
 
-from services.auth import SECURITY
+from services.auth import Gate, Role
 from services.domain.errors import NotFound
 from services.domain.identifiers import instant_text
 from services.postgres import Cursor
@@ -65,13 +65,14 @@ class ChangesSchema(ma.Schema):
     next = ma.fields.Integer(required=True, metadata={"description": "Always there, to go on from at any time"})
 
 
-def add_routes(pages: Blueprint, read: Read[Any], own: Callable[[str], Job]) -> None:
-    """`own` finds a check that the caller may see, or raises NotFound."""
+def add_routes(pages: Blueprint, gate: Gate, roles: Sequence[Role], read: Read[Any], own: Callable[[str], Job]) -> None:
+    """`own` finds a check that the caller may see, or raises NotFound; nobody but these roles is let through."""
 
     @pages.route("/checks/<job_id>/watch")
     class OneWatch(MethodView):
+        @gate.admits(*roles)
         @pages.response(200, WatchSchema)
-        @pages.doc(summary="The watch of a check, an ended one too", security=SECURITY)
+        @pages.doc(summary="The watch of a check, an ended one too")
         def get(self, job_id: str) -> dict[str, Any]:
             job = own(job_id)
             watch = read(lambda cur: watches.of(cur, job))
@@ -79,18 +80,19 @@ def add_routes(pages: Blueprint, read: Read[Any], own: Callable[[str], Job]) -> 
                 raise NotFound("this check is not watched")
             return watch_json(watch)
 
+        @gate.admits(*roles)
         @pages.arguments(WatchAsked)
         @pages.response(200, WatchSchema)
         @pages.doc(
             summary="Watch a check, or renew its watch: the register looks again when what it relies on has changed",
-            security=SECURITY,
         )
         def put(self, asked: dict[str, Any], job_id: str) -> dict[str, Any]:
             job = own(job_id)
             return watch_json(read(lambda cur: watches.begin(cur, job, asked["days"])))
 
+        @gate.admits(*roles)
         @pages.response(204)
-        @pages.doc(summary="Watch it no more; what was told can still be read", security=SECURITY)
+        @pages.doc(summary="Watch it no more; what was told can still be read")
         def delete(self, job_id: str) -> None:
             job = own(job_id)
             if not read(lambda cur: watches.end(cur, job)):
@@ -98,11 +100,10 @@ def add_routes(pages: Blueprint, read: Read[Any], own: Callable[[str], Job]) -> 
 
     @pages.route("/checks/<job_id>/changes")
     class Changes(MethodView):
+        @gate.admits(*roles)
         @pages.arguments(ChangesQuery, location="query")
         @pages.response(200, ChangesSchema)
-        @pages.doc(
-            summary="What came out otherwise in a watched check, in the order in which it was told", security=SECURITY
-        )
+        @pages.doc(summary="What came out otherwise in a watched check, in the order in which it was told")
         def get(self, query: dict[str, Any], job_id: str) -> dict[str, Any]:
             first = watches.first_of(own(job_id))
             found: list[Change] = read(
