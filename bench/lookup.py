@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -190,7 +190,7 @@ def _over_http(
     raw |= {"certificates": count, "client": found["json"][0].client, "workers": register.settings.workers}
     raw |= {"load": load()}
     size, compressed = _page_size(port)
-    known, unknown = (_latencies(port, first, count, 400 * seconds) for first in (KNOWN, UNKNOWN))
+    known, unknown = _latencies(port, (KNOWN, UNKNOWN), count, 400 * seconds)
     alike = sum(percentile(known, 5) <= one <= percentile(known, 95) for one in unknown) / len(unknown)
     times: dict[str, float | str] = {
         f"{name} p{p} ms": round(percentile(of, p), 3)
@@ -216,19 +216,20 @@ def _page_size(port: int) -> tuple[int, int]:
     return len(page), len(gzip.compress(page, 6))
 
 
-def _latencies(port: int, first: int, count: int, times: int) -> list[float]:
-    """Milliseconds of one request after the other over one connection."""
+def _latencies(port: int, firsts: Sequence[int], count: int, times: int) -> list[list[float]]:
+    """Milliseconds of one request after the other over one connection: of numbers that begin so and so, in turns."""
     import http.client
 
     chance = random.Random(3)
     connection = http.client.HTTPConnection("127.0.0.1", port)
-    taken = []
+    taken: list[list[float]] = [[] for _ in firsts]
     for _ in range(times):
-        path = f"{PATH}{number_of(chance.randrange(count), first)}"
-        began = time.perf_counter()
-        connection.request("GET", path)
-        connection.getresponse().read()
-        taken.append((time.perf_counter() - began) * 1000)
+        for first, of in zip(firsts, taken, strict=True):
+            path = f"{PATH}{number_of(chance.randrange(count), first)}"
+            began = time.perf_counter()
+            connection.request("GET", path)
+            connection.getresponse().read()
+            of.append((time.perf_counter() - began) * 1000)
     connection.close()
     return taken
 

@@ -23,7 +23,7 @@ from bench.stage import Stage, load, stage, wait_for
 from services import chart
 
 SIZES = (10_000, 30_000, 100_000, 300_000, 1_000_000)
-LIVES = 1_500
+LIVES = 2_000
 """Whole lives that are measured at each size, four events each."""
 DRAWN = 5_000
 """Events beside them about certificates that are there, each about another one: as many at every size."""
