@@ -1,6 +1,7 @@
 """The frame of every service's HTTP application: health, metrics, OpenAPI document, problems, headers."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,6 +11,7 @@ from apispec import BasePlugin
 from flask import Flask, Request, Response, g, render_template, request
 from flask_smorest import Api
 from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from services import problems, telemetry
 from services.asgi import TOO_SLOW
@@ -154,8 +156,17 @@ def service_app(name: str, title: str, *, ready: Callable[[], str | None]) -> tu
 def _drain() -> None:
     """Read on, within reason: a client that is still sending would meet a closed connection instead of the refusal."""
     left = _DRAINED
+    stream = request.environ["wsgi.input"]
+    with suppress(RequestEntityTooLarge):
+        stream = request.stream  # ends where the body does, which not every server sees to
     while left > 0:
-        read = request.environ["wsgi.input"].read(min(left, 65536))
+        try:
+            read = stream.read(min(left, 65536))
+        except RequestEntityTooLarge:  # a body that does not tell its length, and has come to its limit
+            stream = request.environ["wsgi.input"]
+            continue
+        except ClientDisconnected:
+            return
         if not read:
             return
         left -= len(read)
