@@ -1,8 +1,10 @@
 """A register on real servers for tests: sources that speak, a worker that decides, and what came of it."""
 
 import json
+import threading
 import uuid
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -185,6 +187,23 @@ class Register:
         _, end = self.log.bounds(Topics.under(self.settings.topic_prefix).events)
         while self.head().position < end:
             self.worker.step()
+
+    @contextmanager
+    def deciding(self) -> Iterator[None]:
+        """The worker at work beside the test, as in a running register."""
+        ended = threading.Event()
+
+        def work() -> None:
+            while not ended.is_set():
+                self.worker.step()
+
+        worker = threading.Thread(target=work)
+        worker.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            worker.join()
 
     def say(self, source: str, event: str, subject: str, data: dict[str, Any], **members: Any) -> dict[str, Any]:
         """Sign, append, decide: the decision."""

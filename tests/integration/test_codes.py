@@ -11,7 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -518,29 +518,11 @@ def void_one_by_command(
     save_key(node.register.keys[BODY], key)
     settings = node.register.settings
     how = ("--gtin", GTIN, "--reason", "V01", "--key", str(key), "--to", settings.database_url or "")
-    with deciding(node.register):
+    with node.register.deciding():
         said = certmark("codes", "void", serial, *of_whom, *about, *how, CERTMARK_TOPIC_PREFIX=settings.topic_prefix)
     assert said["decision"] == "accepted"
     (voided,) = node.register.state(about[1])["marks"][0]["voided"]
     assert voided["public_hash"] == public_hash(about[3], MarkPath.of_product(GTIN, serial).aad).hex()
-
-
-@contextmanager
-def deciding(register: Register) -> Iterator[None]:
-    """The worker decides meanwhile, as it does in a register that runs."""
-    over = threading.Event()
-
-    def decide() -> None:
-        while not over.wait(0.02):
-            register.decide_all()
-
-    working = threading.Thread(target=decide)
-    working.start()
-    try:
-        yield
-    finally:
-        over.set()
-        working.join()
 
 
 def sign_when_asked(node: Node) -> None:

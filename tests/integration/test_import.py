@@ -5,7 +5,7 @@ import json
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -80,26 +80,8 @@ def desk(postgres_server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFac
         serving.start()
         stack.callback(serving.join)
         stack.callback(server.shutdown)
-        stack.enter_context(deciding(register))
+        stack.enter_context(register.deciding())
         yield Desk(register, f"http://127.0.0.1:{server.server_port}", environment)
-
-
-@contextmanager
-def deciding(register: Register) -> Iterator[None]:
-    """The worker at work beside the test, as in a running register."""
-    ended = threading.Event()
-
-    def work() -> None:
-        while not ended.is_set():
-            register.worker.step()
-
-    worker = threading.Thread(target=work)
-    worker.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        worker.join()
 
 
 def a_row(number: str, **cells: object) -> dict[str, object]:
