@@ -11,6 +11,7 @@ import shlex
 import subprocess
 import sys
 import threading
+import tomllib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
@@ -535,3 +536,15 @@ def test_a_cose_library_alone_reads_the_vectors_of_the_offline_page(tmp_path: Pa
         assert said == {"voided": "voided", "stands": "valid", "untold": "ask online"}
     assert run("0" * 64, now).returncode == 1
     assert run(vectors["pin"], now + 49 * 3600).returncode == 1
+
+
+def test_the_layers_are_those_that_the_linter_checks() -> None:
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ][0]
+    checked = [re.findall(r"\w+", layer) for layer in contract["layers"]]
+    (block,) = re.findall(
+        r"## Import rule\n\n```text\n(.*?)```", (ROOT / "docs/architecture.md").read_text("utf-8"), re.S
+    )
+    told = [re.findall(r"\w+", line.partition("   ")[0]) for line in block.splitlines()]
+    assert told == checked
