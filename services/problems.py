@@ -7,7 +7,7 @@ from flask import Flask, Response, json, request
 from werkzeug.exceptions import HTTPException
 
 from services import telemetry
-from services.domain.advice import hint_for
+from services.domain.advice import problem
 from services.domain.errors import BadRequest, CertmarkError, Fault, NotFound, TooDeep, TooLarge, TooManyRequests
 
 MEDIA_TYPE = "application/problem+json"
@@ -77,20 +77,6 @@ _BY_STATUS: dict[int, type[CertmarkError]] = {
     error.status: error
     for error in (NotFound, MethodNotAllowed, NotAcceptable, TooLarge, UnsupportedMediaType, TooManyRequests, NotReady)
 }
-
-
-def problem(error: CertmarkError) -> dict[str, Any]:
-    """The problem document of an error. Fields that need no stating are empty texts, never missing."""
-    return {
-        "type": f"urn:certmark:problem:{error.slug}",
-        "title": error.title,
-        "title_zh": error.zh,
-        "status": error.status,
-        "detail": error.detail,
-        "code": error.slug,
-        "pointer": error.pointer,
-        "hint": hint_for(error.slug, error.hint) or "",
-    }
 
 
 def problem_response(error: CertmarkError, status: int | None = None) -> Response:

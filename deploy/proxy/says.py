@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from services.domain.advice import problem
 from services.domain.errors import BadRequest, CertmarkError, NotFound, TooLarge, TooManyRequests
-from services.problems import InternalError, NotReady, ServiceAway, ServiceSlow, problem
+from services.problems import InternalError, NotReady, ServiceAway, ServiceSlow
 
 FOLDER = Path(__file__).parent
 

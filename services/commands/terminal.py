@@ -12,9 +12,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from services.domain.advice import hint_for
+from services.domain.advice import hint_for, problem
 from services.domain.errors import BadRequest, CertmarkError, Fault, Malformed, NotConfigured, every_error
-from services.problems import problem
 
 OUT = Console(highlight=False, soft_wrap=True)
 ERR = Console(stderr=True, highlight=False, soft_wrap=True)

@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
+
+from services.domain.errors import CertmarkError
 
 ADVICE: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -111,3 +114,17 @@ def hint_for(code: str | None, hint: str | None) -> str | None:
     if hint or code is None or code not in ADVICE:
         return hint or None
     return " · ".join(ADVICE[code])
+
+
+def problem(error: CertmarkError) -> dict[str, Any]:
+    """An error as it is told everywhere (RFC 9457). Fields that need no stating are empty texts, never missing."""
+    return {
+        "type": f"urn:certmark:problem:{error.slug}",
+        "title": error.title,
+        "title_zh": error.zh,
+        "status": error.status,
+        "detail": error.detail,
+        "code": error.slug,
+        "pointer": error.pointer,
+        "hint": hint_for(error.slug, error.hint) or "",
+    }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from services.domain.advice import hint_for
+from services.domain.advice import problem
 from services.domain.errors import BadRequest, CertmarkError, Fault, LogMisconfigured, NotConfigured, NotFound
 from services.events.envelope import open_envelope, read_event
 from services.events.log import Log, Topics, open_log
@@ -252,13 +252,13 @@ class Publisher:
                 "POST", "/v1/events", b"\n".join(events) + b"\n", "application/x-ndjson"
             )
         except Unreachable as error:
-            return [Sent(d, 503, _told(error)) for d in digests], 1.0
+            return [Sent(d, 503, problem(error)) for d in digests], 1.0
         wait = _seconds(headers.get("Retry-After"))
         lines = [json_object(line) for line in body.splitlines() if line]
         if status == 200 and len(lines) == len(digests):
             return [_sent(d, line) for d, line in zip(digests, lines, strict=True)], wait
-        problem = json_object(body) or {"code": f"http-{status}", "detail": f"the service answered {status}"}
-        return [Sent(d, status if status >= 400 else 503, problem) for d in digests], wait
+        told = json_object(body) or {"code": f"http-{status}", "detail": f"the service answered {status}"}
+        return [Sent(d, status if status >= 400 else 503, told) for d in digests], wait
 
     def _to_log(self, portion: Sequence[bytes]) -> list[Sent]:
         assert self._log is not None
@@ -272,23 +272,12 @@ class Publisher:
                 raise
             except Fault as error:
                 if time.monotonic() > deadline:
-                    return [Sent(digest_of(event), 503, _told(error)) for event in portion]
+                    return [Sent(digest_of(event), 503, problem(error)) for event in portion]
                 time.sleep(1.0)
 
 
 def _not_sent(event: bytes) -> Sent:
-    return Sent(digest_of(event), 503, _told(NotSent("an event before it is not known to be stored")))
-
-
-def _told(error: CertmarkError) -> dict[str, Any]:
-    """An error of our own in the words in which a service tells its."""
-    return {
-        "code": error.slug,
-        "title": error.title,
-        "title_zh": error.zh,
-        "detail": error.detail,
-        "hint": hint_for(error.slug, error.hint),
-    }
+    return Sent(digest_of(event), 503, problem(NotSent("an event before it is not known to be stored")))
 
 
 def _sent(digest: str, line: dict[str, Any]) -> Sent:

@@ -12,6 +12,7 @@ from typing import Any
 from flask import Flask, Response, request
 
 from services import asgi, telemetry
+from services.domain.advice import problem
 from services.domain.errors import (
     BadRequest,
     CertmarkError,
@@ -34,7 +35,7 @@ from services.events.event_types import check_data, compile_all
 from services.events.follower import KeyringFollower
 from services.events.log import Log, Topics, open_log
 from services.events.rate import Buckets, TokenBucket
-from services.problems import NotReady, UnsupportedMediaType, problem
+from services.problems import NotReady, UnsupportedMediaType
 from services.settings import Settings, settings_from
 from services.web import Blueprint, service_app
 

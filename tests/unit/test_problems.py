@@ -8,8 +8,7 @@ import pytest
 from flask import request
 from flask.testing import FlaskClient
 
-from services import problems
-from services.domain.advice import ADVICE
+from services.domain.advice import ADVICE, problem
 from services.domain.errors import (
     BadEvent,
     CertmarkError,
@@ -71,7 +70,7 @@ def client(why_not: list[str]) -> FlaskClient:
 
 
 def test_a_problem_has_every_field() -> None:
-    assert problems.problem(BadEvent("why", pointer="/data/x")) == {
+    assert problem(BadEvent("why", pointer="/data/x")) == {
         "type": "urn:certmark:problem:bad-event",
         "title": BadEvent.title,
         "title_zh": BadEvent.zh,
@@ -174,7 +173,7 @@ def test_the_documentation_needs_nothing_from_elsewhere(client: FlaskClient) -> 
 def test_the_openapi_document_is_3_1_and_names_the_problem(client: FlaskClient) -> None:
     document = client.get("/openapi.json").get_json()
     assert document["openapi"] == "3.1.0"
-    assert set(document["components"]["schemas"]["Problem"]["required"]) == set(problems.problem(BadEvent("x")))
+    assert set(document["components"]["schemas"]["Problem"]["required"]) == set(problem(BadEvent("x")))
 
 
 def test_metrics_count_by_endpoint_never_by_a_strangers_path(client: FlaskClient) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from services import telemetry
+from services.domain.advice import problem
 from services.domain.errors import CertmarkError, NotThisSource
 from services.events import imports, strict_json
 from services.events.client import NotSent, Publisher, Sent
@@ -21,7 +22,6 @@ from services.events.rows import Entry
 from services.events.sheets import SheetUnreadable, encoding_said, open_sheet
 from services.events.templates import write_fix_file
 from services.postgres import Connection, connect, database_url, transaction
-from services.problems import problem
 from services.registry import store
 from services.registry.console.submissions import Findings, Kind, Line, Progress, Submission, submission_at
 from services.settings import Settings, settings_from
