@@ -19,7 +19,7 @@ from services.domain.errors import BadRequest, NotConfigured
 from services.domain.impostor import Origin, origin
 from services.domain.listing_rules import RULE, RULE_SET
 from services.domain.listing_standing import Verdict
-from services.settings import Settings, settings_from
+from services.settings import settings_from
 
 if TYPE_CHECKING:
     from services.listings.checking import Checked
@@ -263,25 +263,3 @@ def _check_urls(files: tuple[str, ...], hosts: tuple[str, ...], json_: bool) -> 
                 else:
                     OUT.print(f"{found.value:14} {line}", markup=False)
     sys.exit(worst)
-
-
-# --- evidence --------------------------------------------------------------------------------------------
-
-
-def check_bundle(settings: Settings, path: Path, genesis: str | None, json_: bool) -> int:
-    """Check an evidence bundle without any service, and tell; the exit code."""
-    from services.listings import bundle
-
-    pinned = (genesis or settings.genesis).strip().lower().removeprefix("sha256:")
-    if not pinned:
-        raise BadRequest("--genesis: the digest of the register's first event is wanted", hint="or CERTMARK_GENESIS")
-    found = bundle.check(path, pinned)
-    if json_:
-        told = {"good": found.holds, "seq": found.seq, "rows": found.rows, "records": found.records}
-        say_json(told | {"wrong": found.wrong})
-    else:
-        sign = "✓" if found.holds else "✗"
-        OUT.print(f"{sign} seq {found.seq}, {found.rows} 行 rows, {found.records} 条记录 records", markup=False)
-        for name, why in found.wrong.items():
-            OUT.print(f"  {name}: {why}", markup=False)
-    return 0 if found.holds else NO

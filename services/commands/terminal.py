@@ -4,8 +4,9 @@ import errno
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any, NoReturn
 
 import click
@@ -34,7 +35,23 @@ class FileTrouble(Fault):
 
 
 class Program(click.Group):
-    """Turns every error that we know into a sentence and an exit code; a trace is for us, never for a user."""
+    """Turns every error that we know into a sentence and an exit code; a trace is for us, never for a user.
+
+    `places` names for each command its file in `services/commands`, which is read when the command is wanted.
+    """
+
+    def __init__(self, *args: Any, places: Mapping[str, str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._places = places
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(self._places)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self._places:
+            return None
+        there = vars(import_module(f"services.commands.{self._places[cmd_name]}")).values()
+        return next(found for found in there if isinstance(found, click.Command) and found.name == cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
         ctx.meta[_JSON] = "--json" in ctx.args  # the command knows better, if it comes to be asked

@@ -10,7 +10,7 @@ from typing import Any
 import marshmallow as ma
 from flask.views import MethodView
 
-from services.auth import Gate, Role, who_asks
+from services.auth import Role
 from services.domain.acceptance import Candidate, Judgement, Policy, best, covers, judge, malformed, unfound
 from services.domain.errors import BadRequest
 from services.domain.identifiers import MalformedNumber, certificate_number, civil_day, instant_text, normalised
@@ -18,6 +18,7 @@ from services.events.canonical import canonical
 from services.events.event_types import is_uscc
 from services.postgres import Cursor, execute_values
 from services.registry import facts, store
+from services.registry.gate import Gate, who_asks
 from services.registry.past import (
     Administration,
     Administrations,

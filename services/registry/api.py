@@ -10,7 +10,7 @@ from flask import Flask
 from flask.views import MethodView
 from werkzeug.wrappers import Request
 
-from services import asgi, auth, telemetry
+from services import asgi, telemetry
 from services.domain.errors import BadRequest, CertmarkError, Fault, NotFound, every_error
 from services.domain.identifiers import certificate_number, civil_day, instant_text
 from services.postgres import Connection, Cursor, DatabaseUnavailable, connect, database_url, transaction
@@ -33,6 +33,7 @@ from services.registry.console import routes as console
 from services.registry.desk import cases_api
 from services.registry.desk import routes as desk
 from services.registry.desk.room import Desk
+from services.registry.gate import Gate, gate_of
 from services.registry.past import instant_named
 from services.settings import Settings, settings_from
 from services.web import Blueprint, answers, service_app
@@ -89,7 +90,7 @@ def create_app() -> Flask:
     api.register_blueprint(_blueprint(database))
     api.register_blueprint(published.blueprint(settings))
     api.register_blueprint(indicators.blueprint(database.read))
-    gate = auth.gate(api, database.read, settings)
+    gate = gate_of(api, database.read, settings)
     api.register_blueprint(feeds.feeds(database, settings, gate))
     api.register_blueprint(webhooks_api.webhooks(settings, database.read, gate))
     api.register_blueprint(acceptance.blueprint(settings, database.read, gate))
@@ -104,7 +105,7 @@ def create_app() -> Flask:
     return app
 
 
-def _larger(gate: auth.Gate, at_desk: Desk) -> Callable[[dict[str, Any]], int]:
+def _larger(gate: Gate, at_desk: Desk) -> Callable[[dict[str, Any]], int]:
     """How many bytes are taken in beyond what anybody may send: of files of listings, from who may hand them in."""
 
     def larger(environ: dict[str, Any]) -> int:

@@ -11,13 +11,14 @@ import marshmallow as ma
 from flask import Response, request
 from flask.views import MethodView
 
-from services.auth import Gate, Role, who_asks
+from services.auth import Role
 from services.domain.errors import BadRequest
 from services.domain.identifiers import certificate_number, gtin14, instant_text
 from services.postgres import Cursor, connect, database_url, transaction
 from services.problems import UnsupportedMediaType
 from services.registry import code_sets, unit_tokens
 from services.registry.code_sets import Progress
+from services.registry.gate import Gate, who_asks
 from services.registry.unit_tokens import Job
 from services.settings import Settings
 from services.web import Blueprint

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 import marshmallow as ma
 from flask.views import MethodView
 
-from services.auth import Caller, Gate, Role, who_asks
+from services.auth import Caller, Role
 from services.domain.complaints import OUTCOMES, Outcome, as_typed, secret_hash
 from services.domain.division import covers, within
 from services.domain.errors import CertmarkError, NotFound
@@ -17,6 +17,7 @@ from services.events.complaint_record import read_complaint
 from services.postgres import Cursor
 from services.registry import complaints_store as store
 from services.registry.complaints_store import StoredComplaint
+from services.registry.gate import Gate, who_asks
 from services.web import Blueprint
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from flask import Response, request
 from flask.views import MethodView
 
 from services import asgi
-from services.auth import Caller, Gate, NotPermitted, Role, who_asks
+from services.auth import Caller, NotPermitted, Role
 from services.domain.body import Purpose
 from services.domain.errors import BadRequest, Fault, NotConfigured, NotFound
 from services.events import detached
@@ -20,6 +20,7 @@ from services.postgres import Cursor
 from services.problems import NotReady
 from services.registry import change_feed, decision_feed, store
 from services.registry.decision_feed import BEGINNING, LATEST, Place
+from services.registry.gate import Gate, who_asks
 from services.registry.streams import Streams
 from services.settings import Settings
 from services.web import Blueprint

@@ -11,7 +11,7 @@ import orjson
 from flask.views import MethodView
 
 from services import telemetry
-from services.auth import Gate, Role, who_asks
+from services.auth import Role
 from services.domain.catalogue import CatalogueState
 from services.domain.certificate import Certificate, from_state
 from services.domain.clocks import CAN_BE_OVERDUE, Clock, clocks, overdue
@@ -22,6 +22,7 @@ from services.domain.standing import standing_under
 from services.postgres import Cursor
 from services.registry import store
 from services.registry.feeds import source_for
+from services.registry.gate import Gate, who_asks
 from services.web import Blueprint
 
 T = TypeVar("T")

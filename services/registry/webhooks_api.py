@@ -10,13 +10,14 @@ import marshmallow as ma
 from flask.views import MethodView
 
 from services import outbound
-from services.auth import Caller, Gate, Role, who_asks
+from services.auth import Caller, Role
 from services.domain.errors import BadRequest, NotFound
 from services.domain.identifiers import instant_text
 from services.postgres import Cursor, connect, database_url, transaction
 from services.registry import decision_feed, store, webhook_store
 from services.registry.checks import watches
 from services.registry.decision_feed import BEGINNING, LATEST, Place
+from services.registry.gate import Gate, who_asks
 from services.registry.webhook_store import Kind, State, Webhook
 from services.settings import Settings
 from services.web import Blueprint

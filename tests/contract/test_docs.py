@@ -113,6 +113,7 @@ def table(page: Path, heading: str) -> list[list[str]]:
 
 # --- the command line -------------------------------------------------------------------------------------
 
+CONTEXT = click.Context(program)
 CALL = re.compile(r"(?:^|[\s(/;])certmark\s+([^|;&)]+)")
 
 
@@ -127,8 +128,8 @@ def test_every_command_and_option_exists(page: Path) -> None:
 def check_call(words: list[str], said: str) -> None:
     command: click.Command = program
     while isinstance(command, click.Group) and words and not words[0].startswith("-"):
-        assert words[0] in command.commands, said
-        command = command.commands[words.pop(0)]
+        assert words[0] in command.list_commands(CONTEXT), said
+        command = below(command, words.pop(0))
     known = {option for parameter in command.params for option in parameter.opts} | {"--help", "--version"}
     for word in words:
         if word.startswith("--"):
@@ -146,8 +147,14 @@ def paths_of(command: click.Command, path: str) -> Iterator[str]:
     if not isinstance(command, click.Group):
         yield path
         return
-    for name, below in command.commands.items():
-        yield from paths_of(below, f"{path} {name}")
+    for name in command.list_commands(CONTEXT):
+        yield from paths_of(below(command, name), f"{path} {name}")
+
+
+def below(command: click.Group, name: str) -> click.Command:
+    found = command.get_command(CONTEXT, name)
+    assert found is not None, name
+    return found
 
 
 @pages

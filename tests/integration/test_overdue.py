@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from services import auth
 from services.auth import Role
 from services.domain.clocks import RULES, ClockKind
 from services.postgres import transaction
 from services.registry import overdue
+from services.registry.gate import gate_of
 from services.registry.overdue import CountsSchema, OverdueSchema
 from services.web import service_app
 from tests.register import (
@@ -41,7 +41,7 @@ class Asker:
                 return query(cur)
 
         app, api = service_app("overdue", "test", ready=lambda: None)
-        api.register_blueprint(overdue.blueprint(read, auth.gate(api, read, register.settings), lambda: TODAY))
+        api.register_blueprint(overdue.blueprint(read, gate_of(api, read, register.settings), lambda: TODAY))
         self.client = app.test_client()
         self.headers = {"Authorization": f"Bearer {a_token(register, role, holder)}"} if role else {}
 

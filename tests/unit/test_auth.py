@@ -8,9 +8,10 @@ import pytest
 from flask import Flask
 
 from services import auth
-from services.auth import Caller, Gate, NotAuthenticated, NotPermitted, Role
+from services.auth import Caller, NotAuthenticated, NotPermitted, Role
 from services.postgres import Cursor
 from services.registry.feeds import source_for
+from services.registry.gate import Gate, bearer, who_asks
 
 BODY = "urn:certmark:body:CNCA-R-2019-7901"
 SOURCE = Caller("0123456789ab", Role.SOURCE, BODY, None)
@@ -54,13 +55,13 @@ def test_a_token_file_is_its_owners_alone_and_never_overwritten(tmp_path: Path) 
 
 @pytest.mark.parametrize("header", ["Bearer abc", "bearer abc", "  Bearer   abc "])
 def test_the_token_of_a_header(header: str) -> None:
-    assert auth.bearer(header) == "abc"
+    assert bearer(header) == "abc"
 
 
 @pytest.mark.parametrize("header", ["", "abc", "Bearer", "Bearer ", "Basic YTpi", "Token abc"])
 def test_a_header_without_a_token_is_401(header: str) -> None:
     with pytest.raises(NotAuthenticated):
-        auth.bearer(header)
+        bearer(header)
 
 
 @pytest.mark.parametrize("role", Role)
@@ -68,7 +69,7 @@ def test_only_the_roles_named_get_in(role: Role) -> None:
     app = Flask("test")
     caller = Caller("0123456789ab", role, "x", None)
     with app.test_request_context(headers={"Authorization": "Bearer x"}):
-        assert a_gate(caller).admits(role)(auth.who_asks)() is caller
+        assert a_gate(caller).admits(role)(who_asks)() is caller
         with pytest.raises(NotPermitted):
             a_gate(caller).admits(*(other for other in Role if other is not role))(never)()
 

@@ -14,7 +14,7 @@ from flask import Response, request, send_file
 from flask.views import MethodView
 from werkzeug.wrappers import Request
 
-from services.auth import Caller, Gate, Role, bearer, who_asks
+from services.auth import Caller, Role
 from services.domain.errors import BadRequest, NotFound, TooManyRequests
 from services.domain.identifiers import civil_day, instant_text
 from services.domain.listing_rules import RULE, RULE_SET
@@ -24,6 +24,7 @@ from services.postgres import Cursor
 from services.problems import UnsupportedMediaType
 from services.registry.checks import bundles, evidence, store, watch_routes
 from services.registry.checks.store import Job
+from services.registry.gate import Gate, bearer, who_asks
 from services.scratch import scratch_folder
 from services.settings import Settings
 from services.web import Blueprint

@@ -6,13 +6,14 @@ from typing import Any, TypeVar
 import marshmallow as ma
 from flask.views import MethodView
 
-from services.auth import Gate, Role
+from services.auth import Role
 from services.domain.errors import NotFound
 from services.domain.identifiers import instant_text
 from services.postgres import Cursor
 from services.registry.checks import watches
 from services.registry.checks.store import Job
 from services.registry.checks.watches import Change, Watch, change_json
+from services.registry.gate import Gate
 from services.web import Blueprint
 
 T = TypeVar("T")

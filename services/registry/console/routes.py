@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, g, request
 
 from services import telemetry
-from services.auth import Gate, NotAuthenticated, NotPermitted, Role
+from services.auth import NotAuthenticated, NotPermitted, Role
 from services.domain.clocks import CAN_BE_OVERDUE
 from services.domain.errors import CertmarkError, NotFound
 from services.domain.identifiers import certificate_number, civil_day, normalised
@@ -27,6 +27,7 @@ from services.registry.console.submissions import Kind, Submission
 from services.registry.console.visits import Visitor
 from services.registry.decision_feed import place_of as place_of_cursor
 from services.registry.door import FormNotOurs
+from services.registry.gate import Gate
 from services.registry.rooms import attached, back_to, go, language_kept, language_now, other_href, tell_errors
 from services.scratch import scratch_folder
 from services.settings import Settings
