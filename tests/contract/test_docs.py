@@ -331,14 +331,6 @@ def test_every_page_is_within_reach_of_the_readme() -> None:
 # --- both languages -----------------------------------------------------------------------------------------
 
 
-def test_both_readmes_have_the_same_structure() -> None:
-    english, chinese = (re.sub(r"#[^\n]*", "", "\n".join(blocks(page, "sh"))).split() for page in READMES)
-    assert english == chinese
-    for shape in (r"^(#+) ", r"^(\|)", r"\]\(((?!README)[^)]+)\)", r"<(http[^>]+)>", r"^(```\w*)$"):
-        ours, theirs = (re.findall(shape, text_of(page), re.MULTILINE) for page in READMES)
-        assert ours == theirs, shape
-
-
 @pytest.mark.parametrize("name", OURS)
 def test_a_page_begins_in_chinese(name: str) -> None:
     paragraph = text_of(DOCS / f"{name}.md").split("\n\n")[1]
