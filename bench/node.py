@@ -4,6 +4,7 @@ import json
 import random
 import re
 import struct
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -151,14 +152,21 @@ AIR_CONDITIONER = "2023990703000117"
 class FileLog:
     """The state topic as a file, so that a million records need no memory: what a projector reads of the log port."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, starts: "array[int] | None" = None) -> None:
+        self._path = path
         self._file: BinaryIO = path.open("rb")
-        self._at = 0
-        self._end = 0
+        self._starts = starts or self._found()
+
+    def __reduce__(self) -> tuple[type["FileLog"], tuple[Path, "array[int]"]]:
+        return FileLog, (self._path, self._starts)
+
+    def _found(self) -> "array[int]":
+        """Where in the file each record begins."""
+        starts = array("Q")
         while head := self._file.read(8):
+            starts.append(self._file.tell() - 8)
             self._file.seek(sum(struct.unpack("<II", head)), 1)
-            self._end += 1
-        self._file.seek(0)
+        return starts
 
     def ensure(self, topics: Sequence[Topic]) -> None: ...
 
@@ -168,23 +176,19 @@ class FileLog:
     def expire(self, topic: Topic) -> None: ...
 
     def bounds(self, topic: Topic) -> tuple[int, int]:
-        return 0, self._end
+        return 0, len(self._starts)
 
     def read(self, topic: Topic, position: int, limit: int, wait: float = 0.0) -> list[Record]:
-        if not 0 <= position <= self._end:
-            raise LogTruncated(f"0 to {self._end}")
-        if position < self._at:
-            self._file.seek(0)
-            self._at = 0
+        _, end = self.bounds(topic)
+        if not 0 <= position <= end:
+            raise LogTruncated(f"0 to {end}")
+        if position < end:
+            self._file.seek(self._starts[position])
         found: list[Record] = []
         now = datetime.now(UTC)
-        while len(found) < limit and (head := self._file.read(8)):
-            key, value = struct.unpack("<II", head)
-            if self._at < position:
-                self._file.seek(key + value, 1)
-            else:
-                found.append(Record(self._at, self._file.read(key).decode(), self._file.read(value), now))
-            self._at += 1
+        for at in range(position, min(end, position + limit)):
+            key, value = struct.unpack("<II", self._file.read(8))
+            found.append(Record(at, self._file.read(key).decode(), self._file.read(value), now))
         return found
 
     def close(self) -> None:

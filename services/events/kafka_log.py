@@ -97,6 +97,9 @@ class KafkaLog:
         self._asker: Any = None
         self._readers: dict[str, _Reader] = {}
 
+    def __reduce__(self) -> tuple[type["KafkaLog"], tuple[Settings]]:
+        return KafkaLog, (self._settings,)
+
     def ensure(self, topics: Sequence[Topic]) -> None:
         with self._faults():
             admin = KafkaAdminClient(**self._way, **CLIENT)

@@ -62,7 +62,8 @@ class Record:
 
 
 class Log(Protocol):
-    """Both adapters pass `tests/integration/test_log.py`. One instance belongs to one thread of one process."""
+    """Both adapters pass `tests/integration/test_log.py`. One instance belongs to one thread of one process;
+    pickled it becomes another way of its own to the same log."""
 
     def ensure(self, topics: Sequence[Topic]) -> None:
         """Make the topics that are missing and check those that exist.

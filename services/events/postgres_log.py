@@ -60,6 +60,9 @@ class PostgresLog:
         self._connection: Connection | None = None
         self._listener: Connection | None = None
 
+    def __reduce__(self) -> tuple[type["PostgresLog"], tuple[Settings]]:
+        return PostgresLog, (self._settings,)
+
     def ensure(self, topics: Sequence[Topic]) -> None:
         with self._faults(), closing(connect(database_url(self._settings))) as connection:
             migrate(connection, MIGRATIONS)

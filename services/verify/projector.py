@@ -6,7 +6,7 @@ import signal
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -17,10 +17,10 @@ from services.domain.body import Purpose
 from services.domain.errors import CertmarkError, Fault, LogTruncated, NotConfigured
 from services.domain.identifiers import instant_text
 from services.events.keyring import Keyring
-from services.events.log import Log, Record, Topic, Topics, open_log
+from services.events.log import Log, Topic, Topics, open_log
 from services.events.record import open_sealed
 from services.settings import Settings, settings_from
-from services.verify.ahead import Ahead, Batch, rarely_collected
+from services.verify.ahead import Ahead, Batch, rarely_collected, read_here
 from services.verify.filed import Filed
 from services.verify.filing import filed
 from services.verify.read_model import LINK, REBUILD_WANTED, ModelWriter, Unreadable
@@ -63,7 +63,7 @@ class Projector:
             self._rebuild()
 
     def step(self, wait: float = WAIT_S) -> int:
-        """Read and save one batch; returns how many records it had.
+        """Read and save one batch; returns by how much it came on.
 
         Raises:
             Fault: the log cannot be read at present; nothing changed.
@@ -77,12 +77,12 @@ class Projector:
             telemetry.warning("the state topic lost our position, building anew", detail=error.detail)
             self._rebuild()
             return 0
-        records = batch.records
-        if records and not self._can_believe(records):
+        position = self._writer.meta.position
+        if batch.unchecked and not self._can_believe(position):
             # Nobody's seal is known yet. What cannot be judged is not passed over: the key's record is on its way.
             time.sleep(_UNBELIEVED_PAUSE_S)
             return 0
-        if records or (not self._writer.meta.complete and self._caught_up(self._writer.meta.position)):
+        if batch.end > position or (not self._writer.meta.complete and self._caught_up(position)):
             try:
                 self._apply(batch)
             except sqlite3.OperationalError:
@@ -90,7 +90,7 @@ class Projector:
             except sqlite3.DatabaseError as error:
                 telemetry.warning("the read model is damaged, building anew", detail=str(error))
                 self._rebuild()
-        return len(records)
+        return batch.end - position
 
     def close(self) -> None:
         self._stop_reading_ahead()
@@ -103,11 +103,13 @@ class Projector:
         enough = FAR if self._ahead is None else 1
         if self._writer.meta.complete or not seals or self._target - position < enough:
             self._stop_reading_ahead()
-            records = self._log.read(self._topic, position, BATCH, wait)
-            return Batch(records, [None] * len(records), {})
+            return read_here(self._log, self._topic, position, BATCH, wait)
         if self._ahead is None:
             self._ahead = Ahead(self._log, self._topic, FAR_BATCH, self._helpers)
-        return self._ahead.read(position, self._target, seals, wait)
+        batch = self._ahead.read(position, self._target, seals, wait)
+        if all(self._seals(kid, at) for kid, at in batch.latest.items()):
+            return batch
+        return read_here(self._log, self._topic, position, FAR_BATCH, wait)  # each has to be judged by itself
 
     def _stop_reading_ahead(self) -> None:
         if self._ahead is not None:
@@ -115,14 +117,12 @@ class Projector:
             self._ahead = None
 
     def _apply(self, batch: Batch) -> None:
-        records = batch.records
         believed, as_of = self._believed(batch)
-        position = records[-1].position + 1 if records else self._writer.meta.position
-        complete = self._writer.meta.complete or self._caught_up(position)
+        complete = self._writer.meta.complete or self._caught_up(batch.end)
         began = not self._writer.meta.complete and complete
         self._writer.apply(
             [row for row in believed if row.key != "heartbeat"],
-            position,
+            batch.end,
             as_of=instant_text(as_of) if as_of else None,
             seq=max([row.seq for row in believed], default=0),
             complete=complete,
@@ -133,12 +133,12 @@ class Projector:
             self._building = False
             with suppress(FileNotFoundError):
                 (self._folder / REBUILD_WANTED).unlink()
-            telemetry.info("read model complete", position=position, file=self._writer.path.name)
+            telemetry.info("read model complete", position=batch.end, file=self._writer.path.name)
 
-    def _can_believe(self, records: Sequence[Record]) -> bool:
+    def _can_believe(self, position: int) -> bool:
         """Whether a seal's key is known. At a register's beginning its first keys seal each other's records."""
         if not any(key.purpose is Purpose.SEAL for key in self._keyring.known_keys()):
-            self._learn_keys(self._keyring, records[0].position)
+            self._learn_keys(self._keyring, position)
         return any(key.purpose is Purpose.SEAL for key in self._keyring.known_keys())
 
     def _learn_keys(self, keyring: Keyring, position: int) -> int:
@@ -160,13 +160,9 @@ class Projector:
 
     def _believed(self, batch: Batch) -> tuple[list[Filed], datetime | None]:
         """What is to be stored of the records whose seal holds, and when the latest of them was made."""
-        found: list[Filed] = []
-        times = {kid: at for kid, at in batch.latest.items() if self._seals(kid, at)}
-        latest = list(times.values())
-        for record, prepared in zip(batch.records, batch.prepared, strict=True):
-            if prepared is not None and prepared.kid in times:
-                found.append(prepared.filed)
-                continue
+        found = batch.prepared.copy()
+        latest = list(batch.latest.values())
+        for record in batch.unchecked:
             if not record.value:
                 continue  # ended certificates are states; a tombstone is nobody's word
             try:
@@ -185,7 +181,7 @@ class Projector:
         return found, max(latest, default=None)
 
     def _seals(self, kid: str, latest: datetime) -> bool:
-        """Whether a key seals, and did until that instant: if not, its records are looked at one by one."""
+        """Whether a key seals, and did until that instant."""
         try:
             self._keyring.seal_key(kid, latest)
         except CertmarkError:

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from copy import copy
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -82,6 +83,13 @@ def test_records_come_back_in_order_with_their_positions(log: Log, topics: Topic
     assert log.bounds(topics.events) == (0, 4)
     assert [r.position for r in log.read(topics.events, 2, 1)] == [2]
     assert [r.position for r in log.read(topics.events, 1, 100)] == [1, 2, 3], "going back is allowed"
+
+
+def test_another_process_gets_a_way_of_its_own(log: Log, topics: Topics) -> None:
+    log.append(topics.events, [("a", b"1")])
+    with closing(copy(log)) as other:
+        log.close()
+        assert [r.value for r in everything(other, topics.events)] == [b"1"]
 
 
 def test_topics_do_not_mix(log: Log, topics: Topics) -> None:
