@@ -46,7 +46,6 @@ READMES = (ROOT / "README.md", ROOT / "README.zh-CN.md")
 PAGES = (*READMES, *sorted(DOCS.rglob("*.md")))
 OURS = (
     "scan",
-    "architecture",
     "connect",
     "conform",
     "import",
