@@ -1,6 +1,6 @@
 """The frame of every service's HTTP application: health, metrics, OpenAPI document, problems, headers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,7 +11,10 @@ from apispec import BasePlugin
 from flask import Flask, Request, Response, g, render_template, request
 from flask_smorest import Api
 from webargs.flaskparser import FlaskParser
+from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+from werkzeug.http import parse_accept_header
+from werkzeug.utils import cached_property
 
 from services import problems, telemetry
 from services.asgi import TOO_SLOW
@@ -44,7 +47,21 @@ class _Parser(FlaskParser):
         if not req.is_json:
             kind = req.mimetype[:80]
             raise problems.UnsupportedMediaType(f"the content type is {kind!r}", hint="application/json")
+        if req.content_encoding:
+            raise problems.UnsupportedMediaType("the body is encoded; send it plain")
         return super().load_json(req, schema)
+
+
+class _Request(Request):
+    @cached_property
+    def accept_mimetypes(self) -> MIMEAccept:
+        return accepted_types(self.headers.get("Accept", ""))
+
+
+def accepted_types(header: str) -> MIMEAccept:
+    """The media types that a client accepts, without parameters: JSON is JSON with `charset=utf-8` behind it, too."""
+    accepted = parse_accept_header(header, MIMEAccept)
+    return MIMEAccept([(kind.partition(";")[0].strip(), quality) for kind, quality in accepted])
 
 
 class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest has no type information
@@ -76,6 +93,21 @@ class ProblemSchema(ma.Schema):
     hint = ma.fields.String(required=True, metadata={"description": "What to do about it"})
 
 
+class WordsSchema(ma.Schema):
+    """The same words in both languages."""
+
+    zh = ma.fields.String(required=True)
+    en = ma.fields.String(required=True)
+
+
+class CodedWordsSchema(WordsSchema):
+    code = ma.fields.String(required=True)
+
+
+class StatusSchema(ma.Schema):
+    status = ma.fields.String(required=True)
+
+
 class _Api(Api):  # type: ignore[misc]  # flask-smorest has no type information
     ERROR_SCHEMA = ProblemSchema
 
@@ -90,7 +122,14 @@ _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 
 
 class _Contents(BasePlugin):
-    """Says what an answer holds where its operation does not: an error a problem document, all else a JSON object."""
+    """Tells of an operation the refusals that follow from its form, and what types an error has."""
+
+    def __init__(self, *error_types: str) -> None:
+        super().__init__()
+        self._error = {kind: {"schema": _PROBLEM} if kind == problems.MEDIA_TYPE else {} for kind in error_types}
+
+    def response_helper(self, response: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return {"content": self._error} if problems.MEDIA_TYPE in response.get("content", {}) else {}
 
     def operation_helper(self, path: str | None = None, operations: dict[Any, Any] | None = None, **_: Any) -> None:
         for operation in (operations or {}).values():
@@ -105,23 +144,25 @@ class _Contents(BasePlugin):
                 if not isinstance(told, dict) or "content" in told:
                     continue
                 if int(status) >= BadRequest.status:
-                    told["content"] = {problems.MEDIA_TYPE: {"schema": _PROBLEM}}
-                elif int(status) in (200, 202):
-                    told["content"] = {"application/json": {"schema": {"type": "object"}}}
+                    told["content"] = self._error
 
 
-def answers(schema: type[ma.Schema], description: str) -> dict[int, dict[str, Any]]:
-    """What the document says of a 200 whose JSON the view writes by itself, unchecked by the schema."""
-    return {200: {"description": description, "content": {"application/json": {"schema": schema}}}}
+def answers(schema: type[ma.Schema] | dict[str, Any], description: str, status: int = 200) -> dict[int, dict[str, Any]]:
+    """What the document says of an answer whose JSON the view writes by itself, unchecked by the schema."""
+    return {status: {"description": description, "content": {"application/json": {"schema": schema}}}}
 
 
-def service_app(name: str, title: str, *, ready: Callable[[], str | None]) -> tuple[Flask, Api]:
+def service_app(
+    name: str, title: str, *, ready: Callable[[], str | None], error_types: Sequence[str] = (problems.MEDIA_TYPE,)
+) -> tuple[Flask, Api]:
     """A Flask application with what every service answers to.
 
     `name` is the service's one word in logs and metrics; `ready` gives None, or why the service cannot
-    work at present. Register blueprints on the returned Api, so that they enter the OpenAPI document.
+    work at present; `error_types` are the media types that its errors may have. Register blueprints on the
+    returned Api, so that they enter the OpenAPI document.
     """
     app = Flask(f"services.{name}", static_folder=None)
+    app.request_class = _Request
     app.config.update(
         API_TITLE=title,
         API_VERSION="v1",
@@ -132,7 +173,7 @@ def service_app(name: str, title: str, *, ready: Callable[[], str | None]) -> tu
     )
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    api = _Api(app, spec_kwargs={"extra_plugins": [_Contents()]})
+    api = _Api(app, spec_kwargs={"extra_plugins": [_Contents(*error_types)]})
     problems.install(app)  # after Api, whose own handler for HTTP errors it replaces
     api.register_blueprint(_service_pages(title, ready, api))
     _measure(app, name)
@@ -148,6 +189,7 @@ def service_app(name: str, title: str, *, ready: Callable[[], str | None]) -> tu
             _drain()
         for header, value in SECURITY_HEADERS.items():
             response.headers.setdefault(header, value)
+        response.headers.setdefault("Cache-Control", "no-cache")
         return response
 
     return app, api
@@ -177,14 +219,14 @@ def _service_pages(title: str, ready: Callable[[], str | None], api: Api) -> Blu
     pages = Blueprint("service", __name__, description="Health, figures and documentation", template_folder=templates)
 
     @pages.get("/healthz")
-    @pages.doc(summary="Does the process run?", responses={200: {"description": "It does"}})
+    @pages.doc(summary="Does the process run?", responses=answers(StatusSchema, "It does"))
     def health() -> dict[str, str]:
         return {"status": "ok"}
 
     @pages.get("/readyz")
     @pages.doc(
         summary="Can the service do its work?",
-        responses={200: {"description": "It can"}, 503: {"description": "It cannot; `detail` says why"}},
+        responses={**answers(StatusSchema, "It can"), 503: {"description": "It cannot; `detail` says why"}},
     )
     def readiness() -> dict[str, str]:
         why_not = ready()

@@ -1,5 +1,6 @@
 """`certmark sign` and `certmark publish`: events from drafts, and their way to the log."""
 
+import codecs
 import sys
 from collections.abc import Sequence
 from contextlib import closing
@@ -79,9 +80,10 @@ def _heads(service: client.Service | None) -> drafts.Heads:
 
 def _read(name: str) -> bytes:
     try:
-        return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        read = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as error:
         raise BadRequest(f"{name} cannot be read: {error.strerror}") from None
+    return read.removeprefix(codecs.BOM_UTF8)  # which some editors write, and no event has
 
 
 @click.command()

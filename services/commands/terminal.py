@@ -65,8 +65,7 @@ class Program(click.Group):
             ctx.meta[_COMMAND] = error.ctx.command_path if error.ctx else ctx.command_path
             _fail(BadRequest(error.format_message()))
         except BrokenPipeError:
-            # The reader has gone (`certmark … | head`); Python would complain once more when it closes the stream.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _let_go_of_output()  # the reader has gone (`certmark … | head`)
             sys.exit(0)
         except OSError as error:
             if error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT):
@@ -77,15 +76,25 @@ class Program(click.Group):
 def _fail(error: CertmarkError) -> NoReturn:
     code = getattr(error, "code", error.slug)
     hint = _help() if code == BadRequest.slug and not error.hint else hint_for(code, error.hint) or ""
-    if click.get_current_context().meta[_JSON]:
-        click.echo(json.dumps(problem(error) | {"code": code, "hint": hint}, ensure_ascii=False))
-    else:
+    told = click.get_current_context().meta[_JSON]
+    if told:
+        try:
+            say_json(problem(error) | {"code": code, "hint": hint})
+        except OSError:  # it is standard output that is full
+            _let_go_of_output()
+            told = False
+    if not told:
         ERR.print(f"[bold red]{code}[/] {every_error().get(code, type(error)).zh}: ", end="")
         ERR.print(error.detail + (f"  ({error.pointer})" if error.pointer else ""), markup=False)
         if hint:
             ERR.print(f"→ {hint}", markup=False)
     wrong = isinstance(error, Malformed | NotConfigured) or code == BadRequest.slug  # ours, or a service's
     sys.exit(WRONG if wrong else NO)
+
+
+def _let_go_of_output() -> None:
+    """Python would complain once more when it closes a stream that takes nothing."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _help() -> str:

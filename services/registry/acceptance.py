@@ -18,6 +18,7 @@ from services.events.canonical import canonical
 from services.events.event_types import is_uscc
 from services.postgres import Cursor, execute_values
 from services.registry import facts, store
+from services.registry.answer_schemas import ACCEPTANCE, AskedPageSchema, PoliciesSchema
 from services.registry.gate import Gate, who_asks
 from services.registry.past import (
     Administration,
@@ -28,7 +29,7 @@ from services.registry.past import (
 )
 from services.registry.policies import Chosen, choose, load_policies
 from services.settings import Settings
-from services.web import Blueprint
+from services.web import Blueprint, answers
 
 MOST = 1000
 """Questions in one request."""
@@ -118,7 +119,7 @@ def blueprint(settings: Settings, read: facts.Reads, gate: Gate) -> Blueprint:
     class Policies(MethodView):
         @pages.doc(
             summary="The policies of acceptance with all their versions",
-            responses={200: {"description": "{items, next}"}},
+            responses=answers(PoliciesSchema, "{items, next}"),
         )
         def get(self) -> dict[str, Any]:
             return {"items": [policies[name] for name in sorted(policies)], "next": None}
@@ -131,7 +132,7 @@ def blueprint(settings: Settings, read: facts.Reads, gate: Gate) -> Blueprint:
             summary="May a certificate be relied on for a purpose?",
             description="One question, or {questions: [up to 1,000]}. The same question at the same `at` and `seq` has"
             " the same answer, byte for byte. Each is logged, without personal data.",
-            responses={200: {"description": "An answer, or {items} in the order of the questions"}},
+            responses=answers(ACCEPTANCE, "An answer, or {items} in the order of the questions"),
         )
         def post(self, asked: dict[str, Any]) -> dict[str, Any]:
             role = who_asks().role
@@ -152,7 +153,7 @@ def blueprint(settings: Settings, read: facts.Reads, gate: Gate) -> Blueprint:
         @pages.arguments(LogQuery, location="query")
         @pages.doc(
             summary="What was asked, by which role, and what was answered",
-            responses={200: {"description": "{items, next}; `next` goes into `after`"}},
+            responses=answers(AskedPageSchema, "{items, next}; `next` goes into `after`"),
         )
         def get(self, query: dict[str, Any]) -> dict[str, Any]:
             items = read(lambda cur: logged(cur, query["after"], query["limit"]))

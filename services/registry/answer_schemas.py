@@ -2,9 +2,13 @@
 
 import marshmallow as ma
 
+from services.domain.acceptance import Accept
 from services.domain.certificate import PartKind, Status
 from services.domain.standing import Standing
+from services.events.published import members, told_by
+from services.web import WordsSchema
 
+_ACCEPT = ma.validate.OneOf([accept.value for accept in Accept])
 _STANDING = ma.validate.OneOf([standing.value for standing in Standing])
 
 
@@ -20,13 +24,13 @@ class ChainSchema(HeadSchema):
     subject = ma.fields.String(required=True)
 
 
-class HeadsSchema(ma.Schema):
-    """With a source and a subject the head of their chain, with one of them a list of chains."""
+class ChainsSchema(ma.Schema):
+    items = ma.fields.List(ma.fields.Nested(ChainSchema), required=True)
+    next = ma.fields.String(required=True, allow_none=True)
 
-    sequence = ma.fields.Integer()
-    previous = ma.fields.String(allow_none=True)
-    items = ma.fields.List(ma.fields.Nested(ChainSchema))
-    next = ma.fields.String(allow_none=True)
+
+HEADS = {"oneOf": [HeadSchema, ChainsSchema]}
+"""With a source and a subject the head of their chain, with one of them a list of chains."""
 
 
 class HeadOfSchema(HeadSchema):
@@ -55,7 +59,7 @@ class PartOnSchema(ma.Schema):
     standing = ma.fields.String(required=True, validate=_STANDING)
 
 
-_STATE = {"description": "schemas/state.v1.json"}
+_STATE = told_by("State", "certificate_state")
 
 
 class AsOfSchema(ma.Schema):
@@ -79,7 +83,7 @@ class AsOfSchema(ma.Schema):
     parts = ma.fields.List(ma.fields.Nested(PartOnSchema), required=True)
     seq = ma.fields.Integer(required=True)
     recorded_at = ma.fields.String(required=True)
-    state = ma.fields.Dict(required=True, metadata=_STATE)
+    state = ma.fields.Raw(required=True, metadata=_STATE)
 
 
 class EntrySchema(ma.Schema):
@@ -110,7 +114,7 @@ class HeldSchema(ma.Schema):
     standing = ma.fields.String(required=True, validate=_STANDING)
     seq = ma.fields.Integer(required=True)
     recorded_at = ma.fields.String(required=True)
-    state = ma.fields.Dict(required=True, metadata=_STATE)
+    state = ma.fields.Raw(required=True, metadata=_STATE)
 
 
 class HeldCertificatesSchema(ma.Schema):
@@ -118,3 +122,152 @@ class HeldCertificatesSchema(ma.Schema):
 
     items = ma.fields.List(ma.fields.Nested(HeldSchema), required=True)
     next = ma.fields.String(required=True, allow_none=True)
+
+
+class ChangedSchema(ma.Schema):
+    """A record at its last revision."""
+
+    revision = ma.fields.Integer(required=True)
+    key = ma.fields.String(required=True)
+    kind = ma.fields.String(required=True)
+    certificate_no = ma.fields.String(metadata={"description": "Of a certificate or declaration"})
+    standing = ma.fields.String(validate=_STANDING, metadata={"description": "The same: on the page's `day`"})
+    seq = ma.fields.Integer(required=True)
+    digest = ma.fields.String(required=True, allow_none=True)
+    recorded_at = ma.fields.String(required=True)
+    under_review = ma.fields.Boolean(required=True)
+    state_digest = ma.fields.String(required=True, metadata={"description": "SHA-256 of `state` as it stands here"})
+    state = ma.fields.Raw(required=True, metadata=told_by("State"))
+
+
+class FeedSchema(ma.Schema):
+    """A page of changes: every revision from `after` + 1 to `complete_to` is an item's or in `replaced`."""
+
+    v = ma.fields.Integer(required=True)
+    register = ma.fields.String(required=True, metadata={"description": "Digest of the register's first event"})
+    after = ma.fields.Integer(required=True)
+    complete_to = ma.fields.Integer(required=True)
+    next = ma.fields.String(required=True, metadata={"description": "Always there, to go on from at any time"})
+    revision = ma.fields.Integer(required=True, metadata={"description": "To which the register has come"})
+    seq = ma.fields.Integer(required=True)
+    as_of = ma.fields.String(required=True)
+    day = ma.fields.Date(required=True)
+    replaced = ma.fields.List(
+        ma.fields.List(ma.fields.Integer()), required=True, metadata={"description": "[first, last] of each run"}
+    )
+    items = ma.fields.List(ma.fields.Nested(ChangedSchema), required=True)
+
+
+KEY = {
+    "type": "object",
+    "properties": {**members("State", "key_state"), "event": {"type": ["string", "null"]}},
+    "required": [*members("State", "key_state"), "event"],
+}
+"""A key's state/v1, and the signed event that added it."""
+
+
+class PoliciesSchema(ma.Schema):
+    items = ma.fields.List(ma.fields.Raw(metadata=told_by("Policy")), required=True)
+    next = ma.fields.String(required=True, allow_none=True)
+
+
+class AcceptanceReasonSchema(WordsSchema):
+    code = ma.fields.String(required=True)
+    pointer = ma.fields.String(required=True, metadata={"description": "RFC 6901 pointer into the policy's version"})
+
+
+class PolicyNamedSchema(ma.Schema):
+    id = ma.fields.String(required=True)
+    version = ma.fields.Integer(required=True)
+
+
+class StateNamedSchema(ma.Schema):
+    seq = ma.fields.Integer(required=True)
+    digest = ma.fields.String(required=True, allow_none=True)
+
+
+class AcceptableSchema(ma.Schema):
+    certificate_no = ma.fields.String(required=True)
+    accept = ma.fields.String(required=True, validate=_ACCEPT)
+
+
+class AcceptanceAnswerSchema(ma.Schema):
+    """Whether it may be relied on, why, and by what."""
+
+    accept = ma.fields.String(required=True, validate=_ACCEPT)
+    reasons = ma.fields.List(ma.fields.Nested(AcceptanceReasonSchema), required=True)
+    policy = ma.fields.Nested(PolicyNamedSchema, required=True)
+    purpose = ma.fields.String(required=True)
+    certificate_no = ma.fields.String(required=True, allow_none=True)
+    state = ma.fields.Nested(StateNamedSchema, required=True, allow_none=True)
+    candidates = ma.fields.List(ma.fields.Nested(AcceptableSchema), required=True)
+    at = ma.fields.Date(required=True)
+    seq = ma.fields.Integer(required=True)
+    digest = ma.fields.String(required=True, metadata={"description": "SHA-256 of the other members"})
+
+
+class AcceptanceAnswersSchema(ma.Schema):
+    items = ma.fields.List(ma.fields.Nested(AcceptanceAnswerSchema), required=True)
+
+
+ACCEPTANCE = {"oneOf": [AcceptanceAnswerSchema, AcceptanceAnswersSchema]}
+
+
+class AskedSchema(ma.Schema):
+    """One question that was asked."""
+
+    id = ma.fields.Integer(required=True)
+    asked_at = ma.fields.String(required=True)
+    role = ma.fields.String(required=True)
+    purpose = ma.fields.String(required=True)
+    policy = ma.fields.String(required=True)
+    version = ma.fields.Integer(required=True)
+    certificate_no = ma.fields.String(required=True, allow_none=True)
+    uscc = ma.fields.String(required=True, allow_none=True)
+    model = ma.fields.String(required=True, allow_none=True)
+    at = ma.fields.Date(required=True)
+    seq = ma.fields.Integer(required=True)
+    accept = ma.fields.String(required=True, validate=_ACCEPT)
+    digest = ma.fields.String(required=True)
+
+
+class AskedPageSchema(ma.Schema):
+    items = ma.fields.List(ma.fields.Nested(AskedSchema), required=True)
+    next = ma.fields.Integer(required=True, allow_none=True)
+
+
+class IndicatorSchema(ma.Schema):
+    """What is counted, and by what it can be broken down."""
+
+    id = ma.fields.String(required=True)
+    name = ma.fields.Nested(WordsSchema, required=True)
+    definition = ma.fields.Nested(WordsSchema, required=True)
+    unit = ma.fields.Nested(WordsSchema, required=True)
+    dimensions = ma.fields.List(ma.fields.String(), required=True)
+    period = ma.fields.Boolean(required=True, metadata={"description": "Counted over a period, else on a day"})
+
+
+class IndicatorsSchema(ma.Schema):
+    items = ma.fields.List(ma.fields.Nested(IndicatorSchema), required=True)
+    next = ma.fields.String(required=True, allow_none=True)
+
+
+class CountedSchema(ma.Schema):
+    value = ma.fields.Float(required=True, allow_none=True, metadata={"description": "A share of nothing is null"})
+    part = ma.fields.Integer(metadata={"description": "Of a share"})
+    whole = ma.fields.Integer(metadata={"description": "Of a share"})
+
+
+class CountedByKeySchema(CountedSchema):
+    key = ma.fields.String(required=True, allow_none=True)
+
+
+class IndicatorAnswerSchema(IndicatorSchema, CountedSchema):
+    """The definition with the number, and its rows where `by` was given."""
+
+    at = ma.fields.Date(required=True)
+    since = ma.fields.Date(metadata={"description": "First day of a period"})
+    known_at = ma.fields.String(required=True)
+    seq = ma.fields.Integer(required=True, metadata={"description": "Last entry that counts"})
+    by = ma.fields.String(required=True, allow_none=True)
+    rows = ma.fields.List(ma.fields.Nested(CountedByKeySchema))

@@ -13,6 +13,7 @@ from werkzeug.wrappers import Request
 from services import asgi, telemetry
 from services.domain.errors import BadRequest, CertmarkError, Fault, NotFound, every_error
 from services.domain.identifiers import certificate_number, civil_day, instant_text
+from services.events.published import add_published
 from services.postgres import Connection, Cursor, DatabaseUnavailable, connect, database_url, transaction
 from services.registry import (
     acceptance,
@@ -26,7 +27,7 @@ from services.registry import (
     store,
     webhooks_api,
 )
-from services.registry.answer_schemas import AsOfSchema, HeadsSchema, HistorySchema
+from services.registry.answer_schemas import HEADS, AsOfSchema, HistorySchema
 from services.registry.as_of import as_of
 from services.registry.checks import routes as checks
 from services.registry.console import routes as console
@@ -53,13 +54,16 @@ class DecisionSchema(ma.Schema):
     text = ma.fields.Function(
         lambda row: code_text(row["code"]),
         allow_none=True,
-        metadata={"description": "What the code stands for: {zh, en}", "type": "object"},
+        metadata={
+            "anyOf": [{"$ref": "#/components/schemas/Words"}, {"type": "null"}],
+            "description": "What the code stands for",
+        },
     )
     detail = ma.fields.String(allow_none=True)
     pointer = ma.fields.String(allow_none=True, metadata={"description": "RFC 6901 pointer into the event"})
     hint = ma.fields.String(allow_none=True)
     seq = ma.fields.Integer(allow_none=True)
-    recorded_at = ma.fields.Function(lambda row: _instant(row["recorded_at"]), allow_none=True)
+    recorded_at = ma.fields.Function(lambda row: _instant(row["recorded_at"]), metadata={"type": ["string", "null"]})
 
 
 class HeadsQuery(ma.Schema):
@@ -87,6 +91,7 @@ def create_app() -> Flask:
     settings = settings_from()
     database = Database(settings)
     app, api = service_app("registry", "certmark registry", ready=database.why_not_ready)
+    add_published(api)
     api.register_blueprint(_blueprint(database))
     api.register_blueprint(published.blueprint(settings))
     api.register_blueprint(indicators.blueprint(database.read))
@@ -183,7 +188,7 @@ def _blueprint(database: Database) -> Blueprint:
         @blueprint.doc(
             summary="What the next event of a chain must follow",
             description="With source and subject: {sequence, previous}. With one of them: a list of chains.",
-            responses=answers(HeadsSchema, "{sequence, previous}, or {items, next}"),
+            responses=answers(HEADS, "{sequence, previous}, or {items, next}"),
         )
         def get(self, query: dict[str, Any]) -> dict[str, Any]:
             source, subject = query["source"], query["subject"]

@@ -21,7 +21,7 @@ from services.registry.code_sets import Progress
 from services.registry.gate import Gate, who_asks
 from services.registry.unit_tokens import Job
 from services.settings import Settings
-from services.web import Blueprint
+from services.web import Blueprint, answers
 
 T = TypeVar("T")
 _PLAIN = ("", "text/plain", "text/csv", "application/octet-stream")
@@ -58,7 +58,7 @@ class JobSchema(ma.Schema):
     state = ma.fields.String(required=True, validate=ma.validate.OneOf(["queued", "running", "done", "failed"]))
     done = ma.fields.Integer(required=True)
     total = ma.fields.Integer(required=True)
-    counts = ma.fields.Dict(required=True)
+    counts = ma.fields.Dict(keys=ma.fields.String(), values=ma.fields.Integer(), required=True)
     detail = ma.fields.String(required=True, allow_none=True)
     commitment = ma.fields.String(
         required=True, allow_none=True, metadata={"description": "What the log's entry `seq` holds of all tokens"}
@@ -88,6 +88,11 @@ class HashesAsked(ma.Schema):
         required=True,
         validate=ma.validate.Length(1, 1000),
     )
+
+
+class HashesSchema(ma.Schema):
+    items = ma.fields.List(ma.fields.String(), required=True)
+    public_hashes = ma.fields.List(ma.fields.String(), required=True, allow_none=True)
 
 
 def blueprint(settings: Settings, read: Reads, gate: Gate) -> Blueprint:
@@ -166,7 +171,7 @@ def blueprint(settings: Settings, read: Reads, gate: Gate) -> Blueprint:
         summary="By what hash an event names a code: for mark.code_voided",
         description="Only codes that the caller issued under the mark. `public_hashes`, of serials, are the event's "
         "`public_hash`: with it scanners without a network know that the code is void.",
-        responses={200: {"description": "{items: [hash], public_hashes: [hash] or null}, in the order of the codes"}},
+        responses=answers(HashesSchema, "In the order of the codes"),
     )
     def hashes(asked: dict[str, Any]) -> dict[str, Any]:
         caller = who_asks()

@@ -18,7 +18,7 @@ from services.postgres import Cursor
 from services.registry import complaints_store as store
 from services.registry.complaints_store import StoredComplaint
 from services.registry.gate import Gate, who_asks
-from services.web import Blueprint
+from services.web import Blueprint, CodedWordsSchema
 
 T = TypeVar("T")
 READERS = (Role.INSPECTOR, Role.REGULATOR)
@@ -59,7 +59,7 @@ class SecretSchema(ma.Schema):
     secret = ma.fields.String(required=True, validate=ma.validate.Length(1, 64))
 
 
-class StateSchema(ma.Schema):
+class ReportStateSchema(ma.Schema):
     """What the reporter reads: nothing that he wrote himself."""
 
     no = ma.fields.String(required=True)
@@ -67,7 +67,7 @@ class StateSchema(ma.Schema):
     received_on = ma.fields.Date(required=True)
     due_on = ma.fields.Date(required=True)
     overdue = ma.fields.Boolean(required=True)
-    outcome = ma.fields.Dict(required=True, allow_none=True, metadata={"description": "{code, zh, en}"})
+    outcome = ma.fields.Nested(CodedWordsSchema, required=True, allow_none=True)
     note = ma.fields.String(required=True, allow_none=True)
     decided_on = ma.fields.Date(required=True, allow_none=True)
     seq = ma.fields.Integer(
@@ -79,16 +79,26 @@ class StateSchema(ma.Schema):
     )
 
 
-class ReportSchema(StateSchema):
+class WrittenSchema(ma.Schema):
+    """What the reporter wrote."""
+
+    product = ma.fields.String(required=True, allow_none=True)
+    code = ma.fields.String(required=True, allow_none=True)
+    answer = ma.fields.String(required=True, allow_none=True)
+    where_kind = ma.fields.String(required=True, allow_none=True)
+    where = ma.fields.String(required=True, allow_none=True)
+    link = ma.fields.String(required=True, allow_none=True)
+    region = ma.fields.String(required=True, allow_none=True)
+    text = ma.fields.String(required=True, allow_none=True)
+    contact = ma.fields.String(required=True, allow_none=True)
+
+
+class ReportSchema(ReportStateSchema):
     """The same for an inspector, with what was written as long as it is kept."""
 
     received_at = ma.fields.String(required=True)
     region = ma.fields.String(required=True, allow_none=True)
-    content = ma.fields.Dict(
-        required=True,
-        allow_none=True,
-        metadata={"description": "product, code, answer, where_kind, where, link, region, text, contact"},
-    )
+    content = ma.fields.Nested(WrittenSchema, required=True, allow_none=True)
 
 
 class ReportsSchema(ma.Schema):
@@ -142,7 +152,7 @@ def blueprint(read: Reads, gate: Gate, today: Callable[[], date] = lambda: civil
     @pages.route("/complaints/<no>/state")
     class State(MethodView):
         @pages.arguments(SecretSchema)
-        @pages.response(200, StateSchema)
+        @pages.response(200, ReportStateSchema)
         @pages.doc(
             summary="How a report stands, for who has its secret",
             description="A number that is not there and a secret that is wrong are answered alike.",
@@ -153,7 +163,7 @@ def blueprint(read: Reads, gate: Gate, today: Callable[[], date] = lambda: civil
     @pages.route("/complaints/<no>/forget")
     class Forget(MethodView):
         @pages.arguments(SecretSchema)
-        @pages.response(200, StateSchema)
+        @pages.response(200, ReportStateSchema)
         @pages.doc(summary="Delete what was written in a report, at the reporter's wish; dates and outcome stay")
         def post(self, said: dict[str, Any], no: str) -> dict[str, Any]:
             stored = _with_secret(read, no, said["secret"])
@@ -213,13 +223,10 @@ def _state(stored: StoredComplaint, today: date) -> dict[str, Any]:
     }
 
 
-_SHOWN = ("product", "code", "answer", "where_kind", "where", "link", "region", "text", "contact")
-
-
 def _report(stored: StoredComplaint, today: date) -> dict[str, Any]:
     complaint = read_complaint(stored.content) if stored.content is not None else None
     return _state(stored, today) | {
         "received_at": instant_text(stored.received_at),
         "region": stored.region,
-        "content": {name: getattr(complaint, name) for name in _SHOWN} if complaint else None,
+        "content": complaint,
     }

@@ -19,11 +19,12 @@ from services.events.keys import PrivateKey, load_key
 from services.postgres import Cursor
 from services.problems import NotReady
 from services.registry import change_feed, decision_feed, store
+from services.registry.answer_schemas import KEY, FeedSchema
 from services.registry.decision_feed import BEGINNING, LATEST, Place
 from services.registry.gate import Gate, who_asks
 from services.registry.streams import Streams
 from services.settings import Settings
-from services.web import Blueprint
+from services.web import Blueprint, WordsSchema, answers
 
 T = TypeVar("T")
 PAGE = 100
@@ -64,7 +65,7 @@ class FollowedDecision(ma.Schema):
     digest = ma.fields.String(allow_none=True)
     decision = ma.fields.String(required=True, validate=ma.validate.OneOf(["accepted", "refused", "quarantined"]))
     code = ma.fields.String(allow_none=True, metadata={"description": "Slug of the refusal or quarantine"})
-    text = ma.fields.Dict(allow_none=True, metadata={"description": "What the code stands for: {zh, en}"})
+    text = ma.fields.Nested(WordsSchema, allow_none=True, metadata={"description": "What the code stands for"})
     detail = ma.fields.String(allow_none=True)
     pointer = ma.fields.String(allow_none=True, metadata={"description": "RFC 6901 pointer into the event"})
     hint = ma.fields.String(allow_none=True)
@@ -137,7 +138,12 @@ def feeds(database: Reader, settings: Settings, gate: Gate) -> Blueprint:
                 f"The header {detached.HEADER} is a detached JWS over the exact bytes of the page; `Accept: {JOSE}` "
                 "gives the whole page as one compact JWS."
             ),
-            responses={200: {"description": "The page, signed", "content": {"application/json": {}, JOSE: {}}}},
+            responses={
+                200: {
+                    "description": "The page, signed",
+                    "content": {"application/json": {"schema": FeedSchema}, JOSE: {}},
+                }
+            },
         )
         def get(self, query: dict[str, Any]) -> Response:
             changes = database.read(lambda cur: change_feed.changes_after(cur, query["after"], query["limit"]))
@@ -170,7 +176,7 @@ def feeds(database: Reader, settings: Settings, gate: Gate) -> Blueprint:
         @blueprint.doc(
             summary="A key of the register, by the kid that a signature names, with the signed event that added it",
             description="Believe it through that event; its signer's key is asked for in the same way, up to the first",
-            responses={200: {"description": "The members of its state/v1, and `event`"}},
+            responses=answers(KEY, "The members of its state/v1, and `event`"),
         )
         def get(self, kid: str) -> dict[str, Any]:
             found = database.read(lambda cur: store.records_of(cur, [f"key/{kid}"])).get(f"key/{kid}")

@@ -16,9 +16,10 @@ from services.domain.scheme import Words
 from services.domain.standing import Standing
 from services.postgres import Cursor
 from services.registry import facts
+from services.registry.answer_schemas import IndicatorAnswerSchema, IndicatorsSchema
 from services.registry.facts import PLACE
 from services.registry.past import instant_named, last_recorded
-from services.web import Blueprint
+from services.web import Blueprint, answers
 
 EXPIRES_WITHIN_DAYS = 90
 
@@ -298,7 +299,7 @@ def blueprint(read: facts.Reads) -> Blueprint:
 
     @pages.route("/indicators")
     class Indicators(MethodView):
-        @pages.doc(summary="Every indicator with its definition", responses={200: {"description": "{items, next}"}})
+        @pages.doc(summary="Every indicator with its definition", responses=answers(IndicatorsSchema, "{items, next}"))
         def get(self) -> dict[str, Any]:
             return {"items": [described(indicator) for indicator in INDICATORS.values()], "next": None}
 
@@ -309,7 +310,7 @@ def blueprint(read: facts.Reads) -> Blueprint:
             summary="An indicator for a day or a period, as known then or later",
             description="What was known at the end of `at` counts unless `known_at` says otherwise, so that the number"
             " for a day that is over never changes.",
-            responses={200: {"description": "The definition with `value`, and `rows` where `by` is given"}},
+            responses=answers(IndicatorAnswerSchema, "The definition with `value`, and `rows` where `by` is given"),
         )
         def get(self, query: dict[str, Any], name: str) -> tuple[dict[str, Any], int, dict[str, str]]:
             indicator, now = indicator_named(name), datetime.now(UTC)

@@ -27,6 +27,12 @@ TYPES = {
 }
 
 
+class DumpFileSchema(ma.Schema):
+    name = ma.fields.String(required=True)
+    bytes = ma.fields.Integer(required=True)
+    sha256 = ma.fields.String(required=True)
+
+
 class DumpSchema(ma.Schema):
     """A published dump: its position, and its files with their SHA-256."""
 
@@ -38,7 +44,7 @@ class DumpSchema(ma.Schema):
     )
     evidence = ma.fields.Boolean(required=True)
     sealed = ma.fields.Boolean(required=True)
-    files = ma.fields.List(ma.fields.Dict(), required=True, metadata={"description": "{name, bytes, sha256}"})
+    files = ma.fields.List(ma.fields.Nested(DumpFileSchema), required=True)
 
 
 class DumpsSchema(ma.Schema):

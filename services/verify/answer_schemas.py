@@ -1,5 +1,7 @@
 """What the API documentation says of questions and answers."""
 
+from typing import Any
+
 import marshmallow as ma
 
 from services.domain.consequence import Act, Allowed
@@ -7,15 +9,48 @@ from services.domain.copies import RULES
 from services.domain.notices import LEVELS, RECALL_REASONS
 from services.domain.standing import Standing
 from services.domain.unit_code import Form
+from services.events.published import members
+from services.verify.as_json import INTERNAL
 from services.verify.wording import Code, Note
+from services.web import WordsSchema
 
 MANY = 1000
 """Texts of one request."""
 
 
-class WordsSchema(ma.Schema):
-    zh = ma.fields.String(required=True)
-    en = ma.fields.String(required=True)
+_TEXT = {"type": "string"}
+SHOWN: dict[str, Any] = {
+    "type": "object",
+    "description": "The public members of schemas/state.v1.json",
+    "properties": {
+        **{name: part for name, part in members("State", "certificate_state").items() if name not in INTERNAL},
+        "about": {"enum": ["product", "organisation"]},
+        "marks": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"mark_no": _TEXT, "mark": _TEXT},
+                "required": ["mark_no", "mark"],
+            },
+        },
+        "seq": {"type": "integer"},
+        "recorded_at": {"type": "string", "description": "RFC 3339, UTC"},
+        "digest": {"type": ["string", "null"]},
+    },
+}
+"""What an answer shows of a certificate (`as_json.shown_certificate`): the component `Certificate` of the document."""
+SHOWN["required"] = list(SHOWN["properties"])
+
+
+CERTIFICATION = "https://ref.gs1.org/voc/certificationInfo"
+"""GS1's relation from a product to where its certification is described."""
+
+
+class CoverageSchema(WordsSchema):
+    """How far the register is complete for a scheme."""
+
+    scheme = ma.fields.Nested(WordsSchema, required=True)
+    complete = ma.fields.Boolean(required=True)
 
 
 class ReasonSchema(WordsSchema):
@@ -142,8 +177,8 @@ class UnitSchema(ma.Schema):
 class AnswerSchema(HeadSchema):
     """The answer to one number, address or QR text."""
 
-    certificate = ma.fields.Dict(
-        required=True, allow_none=True, metadata={"description": "The public members of schemas/state.v1.json"}
+    certificate = ma.fields.Raw(
+        required=True, allow_none=True, metadata={"allOf": [{"$ref": "#/components/schemas/Certificate"}]}
     )
     body = ma.fields.Nested(BodySchema, required=True, allow_none=True)
     mark = ma.fields.Nested(MarkSchema, required=True, allow_none=True)
@@ -154,7 +189,7 @@ class AnswerSchema(HeadSchema):
     )
     candidates = ma.fields.List(ma.fields.Nested(CandidateSchema), required=True)
     expected = ma.fields.List(ma.fields.Nested(WordsSchema), required=True)
-    coverage = ma.fields.List(ma.fields.Dict(), required=True)
+    coverage = ma.fields.List(ma.fields.Nested(CoverageSchema), required=True)
     notices = ma.fields.List(
         ma.fields.Nested(NoticeSchema), required=True, metadata={"description": "Recalls first, then alerts"}
     )
@@ -229,13 +264,56 @@ class ProductQuery(ma.Schema):
     model = ma.fields.String(required=True, validate=ma.validate.Length(1, 200))
 
 
+class ProductMarkSchema(ma.Schema):
+    mark_no = ma.fields.String(required=True)
+    route = ma.fields.Integer(required=True, allow_none=True)
+    standing = ma.fields.String(required=True)
+
+
+class ProductCertificateSchema(ma.Schema):
+    certificate_no = ma.fields.String(required=True)
+    code = ma.fields.String(required=True, validate=ma.validate.OneOf([code.value for code in Code]))
+    notes = ma.fields.List(ma.fields.String(), required=True)
+    valid_from = ma.fields.Date(required=True)
+    valid_until = ma.fields.Date(required=True, allow_none=True)
+    body = ma.fields.Nested(BodySchema, required=True, allow_none=True)
+    marks = ma.fields.List(ma.fields.Nested(ProductMarkSchema), required=True)
+
+
+class AttributeSchema(ma.Schema):
+    """What a body has assessed of the product, and which body."""
+
+    name = ma.fields.String(required=True)
+    value = ma.fields.Raw(required=True, metadata={"type": ["number", "string"]})
+    unit = ma.fields.String(allow_none=True)
+    certificate_no = ma.fields.String(required=True)
+    body = ma.fields.String(required=True, allow_none=True)
+    route = ma.fields.Integer(required=True, allow_none=True)
+
+
+class OneProductSchema(ma.Schema):
+    """One product of a holder, with the certificates that answer for it together."""
+
+    scheme = ma.fields.String(required=True)
+    scheme_name = ma.fields.Nested(WordsSchema, required=True, allow_none=True)
+    model = ma.fields.String(required=True)
+    gtin = ma.fields.String(required=True, allow_none=True)
+    name = ma.fields.String(required=True, allow_none=True)
+    holder = ma.fields.String(required=True)
+    code = ma.fields.String(required=True, validate=ma.validate.OneOf([code.value for code in Code]))
+    notes = ma.fields.List(ma.fields.String(), required=True)
+    title = ma.fields.Nested(WordsSchema, required=True)
+    certificates = ma.fields.List(ma.fields.Nested(ProductCertificateSchema), required=True)
+    attributes = ma.fields.List(ma.fields.Nested(AttributeSchema), required=True)
+
+
 class ProductSchema(ma.Schema):
     """Certificates of a scheme whose rules say so answer as one product, whoever issued them."""
 
     code = ma.fields.String(allow_none=True, metadata={"description": "Of the only product; null where several"})
     uscc = ma.fields.String(required=True)
     model = ma.fields.String(required=True)
-    products = ma.fields.List(ma.fields.Dict(), required=True)
+    products = ma.fields.List(ma.fields.Nested(OneProductSchema), required=True)
     as_of = ma.fields.String(allow_none=True)
     seq = ma.fields.Integer(allow_none=True)
     checked_at = ma.fields.String(required=True)
@@ -243,3 +321,44 @@ class ProductSchema(ma.Schema):
 
 class QrQuery(ma.Schema):
     gtin = ma.fields.String(load_default=None, metadata={"description": "The product; the first where absent"})
+
+
+class CodeToPrintSchema(ma.Schema):
+    gtin = ma.fields.String(required=True, allow_none=True)
+    model = ma.fields.String(required=True, allow_none=True)
+    url = ma.fields.String(required=True, metadata={"description": "What the code says"})
+
+
+class MarkToPrintSchema(ma.Schema):
+    """What a printer needs of a mark: the addresses of its codes, and what stands beside them."""
+
+    mark_no = ma.fields.String(required=True)
+    certificate_no = ma.fields.String(required=True)
+    mark = ma.fields.Nested(WordsSchema, required=True)
+    holder = ma.fields.String(required=True)
+    codes = ma.fields.List(ma.fields.Nested(CodeToPrintSchema), required=True)
+
+
+class LanguageValueSchema(ma.Schema):
+    value = ma.fields.String(required=True)
+    language = ma.fields.String()
+
+
+class LinkSchema(ma.Schema):
+    href = ma.fields.String(required=True)
+    type = ma.fields.String()
+    hreflang = ma.fields.List(ma.fields.String())
+    titles = ma.fields.List(ma.fields.Nested(LanguageValueSchema), data_key="title*")
+
+
+class LinkContextSchema(ma.Schema):
+    """What was asked for, and by GS1's relation where its certificates are described."""
+
+    anchor = ma.fields.String(required=True)
+    certification = ma.fields.List(ma.fields.Nested(LinkSchema), data_key=CERTIFICATION)
+
+
+class LinksetSchema(ma.Schema):
+    """RFC 9264."""
+
+    linkset = ma.fields.List(ma.fields.Nested(LinkContextSchema), required=True)

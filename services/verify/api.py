@@ -11,15 +11,19 @@ from services import telemetry
 from services.domain.consequence import Act
 from services.domain.errors import BadRequest, TooLarge
 from services.domain.identifiers import gtin14, normalised
+from services.events.published import add_published
+from services.problems import MEDIA_TYPE
 from services.settings import Settings, settings_from
 from services.verify import listings, lists, pages, products, proof, receipt, scan_page
 from services.verify.answer import coverage_of_all
 from services.verify.answer_schemas import (
     MANY,
+    SHOWN,
     AnswerSchema,
     AnswersSchema,
-    HeadSchema,
+    LinksetSchema,
     ManySchema,
+    MarkToPrintSchema,
     PermitQuery,
     PermitSchema,
     ProductQuery,
@@ -39,7 +43,7 @@ from services.verify.read_model import Unreadable
 from services.verify.recognise import of_certificate, of_digital_link, of_gtin, of_mark, recognise
 from services.verify.register import CannotSay
 from services.verify.report_routes import add_report
-from services.verify.search_routes import add_search
+from services.verify.search_routes import HitsSchema, add_search
 from services.verify.site import routes as site
 from services.verify.typed import typed_or_answered
 from services.verify.warm import WarmPath
@@ -57,8 +61,10 @@ def create_app() -> Flask:
 
 def app_for(settings: Settings, clock: Callable[[], datetime]) -> Flask:
     node = Node(settings, clock)
-    app, api = service_app("verify", "certmark verify", ready=node.why_not_ready)
+    app, api = service_app("verify", "certmark verify", ready=node.why_not_ready, error_types=(MEDIA_TYPE, HTML))
     app.extensions["certmark-verify"] = node
+    add_published(api, ["State"])
+    api.spec.components.schema("Certificate", SHOWN)
     app.url_map.strict_slashes = False  # people type one at the end
     _add_routes(api, node)
     api.register_blueprint(site.blueprint(node))
@@ -89,13 +95,22 @@ def _now() -> datetime:
 
 # --- the routes --------------------------------------------------------------------------------------------------
 
-_FORMS = {
-    200: {
-        "description": "The verdict, every decided code included; by `Accept` a page, JSON or a linkset",
-        "content": {HTML: {}, JSON: {}, LINKSET: {}},
-    },
-    503: {"description": "`status_unknown`: this node cannot say at present", "content": {HTML: {}, JSON: {}}},
-}
+
+def _forms(schema: Any) -> dict[int, dict[str, Any]]:
+    """What a verdict's address answers, its JSON by this schema."""
+    return {
+        200: {
+            "description": "The verdict, every decided code included; by `Accept` a page, JSON or a linkset",
+            "content": {HTML: {}, JSON: {"schema": schema}, LINKSET: {"schema": LinksetSchema}},
+        },
+        503: {
+            "description": "`status_unknown`: this node cannot say at present",
+            "content": {HTML: {}, JSON: {"schema": schema}},
+        },
+    }
+
+
+_FORMS = _forms(AnswerSchema)
 _M = {"name": "m", "in": "query", "schema": {"type": "string"}, "description": "The mark's signed token, in decimal"}
 _LANG = {"name": "lang", "in": "query", "schema": {"type": "string", "enum": list(LANGUAGES)}}
 
@@ -107,7 +122,7 @@ def _add_routes(api: Api, node: Node) -> None:
     @public.doc(
         summary="The page with one field; with `q` the verdict",
         parameters=[{"name": "q", "in": "query", "schema": {"type": "string"}}, _LANG],
-        responses={**_FORMS, 303: {"description": "To the verdict's page"}},
+        responses={**_forms({"oneOf": [AnswerSchema, HitsSchema]}), 303: {"description": "To the verdict's page"}},
     )
     def front() -> Response:
         typed = request.args.get("q", "").strip()
@@ -188,7 +203,7 @@ def _add_routes(api: Api, node: Node) -> None:
     @public.doc(
         summary="The same for people; JSON by `Accept`",
         parameters=[_LANG],
-        responses={200: {"description": "A page", "content": {HTML: {}, JSON: {}}}},
+        responses={200: {"description": "A page", "content": {HTML: {}, JSON: {"schema": ProductSchema}}}},
     )
     def product_of(uscc: str, model: str) -> Response:
         return _products(node, uscc, model[:200], HTML if wanted() == HTML else JSON)
@@ -200,7 +215,7 @@ def _add_routes(api: Api, node: Node) -> None:
         responses={
             200: {
                 "description": "The image; as JSON what a printer needs of every product's code",
-                "content": {"image/svg+xml": {}, "image/png": {}, JSON: {}},
+                "content": {"image/svg+xml": {}, "image/png": {}, JSON: {"schema": MarkToPrintSchema}},
             },
             404: {"description": "No such mark, or not for this product"},
             409: {"description": "The authorization has ended, or no token is signed yet"},
@@ -209,7 +224,7 @@ def _add_routes(api: Api, node: Node) -> None:
     def qr_image(arguments: dict[str, Any], mark_no: str, form: str) -> Response:
         return qr_image_of(node, mark_no, form, arguments["gtin"])
 
-    add_search(public, node, HeadSchema)
+    add_search(public, node)
     add_photo(public, node)
     add_report(public, node)
     scan_page.add_routes(public, node)

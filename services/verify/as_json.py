@@ -22,7 +22,7 @@ from services.verify.register import Directory, Found
 from services.verify.turns import judgement, said_on
 from services.verify.wording import EXPECTED, SEVERAL, Code, Note, Text, wording
 
-_INTERNAL = ("v", "kind", "approver", "audit_refs", "headcount", "status", "marks")
+INTERNAL = ("v", "kind", "approver", "audit_refs", "headcount", "status", "marks")
 """Members of `state/v1` that a look-up leaves out: for supervision, or said better by the answer itself."""
 
 
@@ -112,7 +112,7 @@ def shown_certificate(found: Found) -> dict[str, Any]:
 
 def _shown(state: CertificateState, seq: int, recorded_at: datetime, digest: str | None) -> dict[str, Any]:
     shown = cast(dict[str, Any], state.copy())
-    for name in _INTERNAL:
+    for name in INTERNAL:
         shown.pop(name, None)
     # Whether it speaks of a product, or of an organisation's service or system and of no product at all.
     shown["about"] = "product" if shown["product"] else "organisation"

@@ -14,7 +14,7 @@ from services.domain.certificate import Certificate
 from services.domain.copies import summed
 from services.domain.errors import BadRequest, NotJson, TooLarge
 from services.domain.identifiers import civil_day, instant_text, normalised
-from services.domain.listing import CANDIDATES, Confidence, Listing, Sighting, unit_code
+from services.domain.listing import CANDIDATES, Listing, Sighting, unit_code
 from services.domain.listing_rules import RULE_SET
 from services.domain.listing_standing import Verdict
 from services.domain.notice_states import RecallState
@@ -22,6 +22,7 @@ from services.domain.registered import Registered, lean, registered
 from services.listings.checking import Held, canonical, finding_json, findings_on
 from services.listings.columns import HEADINGS, KEYS, fields_of_object, listing_of
 from services.listings.reading import Reading
+from services.listings.shapes import LISTING, FindingSchema
 from services.listings.shelf import Rulebook
 from services.problems import UnsupportedMediaType
 from services.scratch import scratch_folder
@@ -170,7 +171,7 @@ REQUEST: dict[str, Any] = {
         "application/json": {
             "schema": {
                 "type": "object",
-                "properties": {"listings": {"type": "array", "maxItems": MANY, "items": {"type": "object"}}},
+                "properties": {"listings": {"type": "array", "maxItems": MANY, "items": LISTING}},
                 "required": ["listings"],
             }
         },
@@ -182,25 +183,12 @@ REQUEST: dict[str, Any] = {
 """What the OpenAPI document says of the body: `{listings: [{…}]}` or the bare list, one object a line, or a sheet."""
 
 
-class FindingSchema(ma.Schema):
-    """What the check says of one listing (docs/listings.md)."""
-
-    row = ma.fields.Raw(required=True, metadata={"description": "As it came; the place, from 1 on, where none did"})
-    verdict = ma.fields.String(required=True, validate=ma.validate.OneOf([one.value for one in Verdict]))
-    rules = ma.fields.List(ma.fields.String(), required=True, metadata={"description": "L01 … L18"})
-    code = ma.fields.String(required=True)
-    confidence = ma.fields.String(required=True, validate=ma.validate.OneOf([one.value for one in Confidence]))
-    claimed = ma.fields.Dict(required=True)
-    registered = ma.fields.Dict(required=True, allow_none=True)
-    captured = ma.fields.Dict(required=True, metadata={"description": "{day, standing} on the day of capture"})
-    now = ma.fields.Dict(required=True, metadata={"description": "{day, standing} on the register's day"})
-    note = ma.fields.Dict(required=True, metadata={"description": "{zh, en}"})
-
-
 class FindingsSchema(ma.Schema):
     items = ma.fields.List(ma.fields.Nested(FindingSchema), required=True)
     next = ma.fields.String(required=True, allow_none=True)
-    counts = ma.fields.Dict(required=True, metadata={"description": "By verdict"})
+    counts = ma.fields.Dict(
+        keys=ma.fields.String(), values=ma.fields.Integer(), required=True, metadata={"description": "By verdict"}
+    )
     rule_set = ma.fields.String(required=True)
     seq = ma.fields.Integer(required=True, metadata={"description": "Last register entry held"})
     as_of = ma.fields.String(required=True, allow_none=True)

@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+import marshmallow as ma
 from flask import Response, request
 
 from services import base64url
@@ -19,7 +20,7 @@ from services.marks.trust_list import bundle, open_document
 from services.verify.as_json import dumps
 from services.verify.read_model import Unreadable
 from services.verify.register import Register
-from services.web import Blueprint
+from services.web import Blueprint, answers
 
 JSON, CBOR = "application/json", "application/cbor"
 SHARED_S = 60
@@ -39,6 +40,71 @@ class NoHistory(CertmarkError):
     status = 501
 
 
+class ListInSumSchema(ma.Schema):
+    """A status list in sum: how many places say what."""
+
+    uri = ma.fields.String(required=True)
+    issued_at = ma.fields.String(required=True)
+    expires_at = ma.fields.String(required=True)
+    expired = ma.fields.Boolean(required=True)
+    ttl = ma.fields.Integer(required=True, allow_none=True)
+    kid = ma.fields.String(required=True)
+    bits = ma.fields.Integer(required=True)
+    places = ma.fields.Integer(required=True)
+    valid = ma.fields.Integer(required=True)
+    revoked = ma.fields.Integer(required=True)
+    suspended = ma.fields.Integer(required=True)
+    cancelled = ma.fields.Integer(required=True)
+    voided_codes = ma.fields.Integer(required=True, allow_none=True)
+    aggregation_uri = ma.fields.String(required=True, allow_none=True)
+
+
+class StatusListsSchema(ma.Schema):
+    status_lists = ma.fields.List(ma.fields.String(), required=True)
+
+
+class TrustKeySchema(ma.Schema):
+    kid = ma.fields.String(required=True)
+    alg = ma.fields.String(required=True)
+    key = ma.fields.Dict(keys=ma.fields.String(), values=ma.fields.String(), required=True)
+
+
+class TrustSignerSchema(TrustKeySchema):
+    issuer = ma.fields.String(required=True)
+    purpose = ma.fields.String(required=True)
+    first_day = ma.fields.Date(required=True, data_key="from")
+    until = ma.fields.Date(required=True, allow_none=True)
+    state = ma.fields.String(required=True)
+    since = ma.fields.String(required=True, allow_none=True)
+
+
+class TrustDocumentSchema(ma.Schema):
+    kind = ma.fields.String(required=True, validate=ma.validate.OneOf(["root", "list"]))
+    version = ma.fields.Integer(required=True)
+    issued_at = ma.fields.String(required=True)
+    expires_at = ma.fields.String(required=True)
+    register = ma.fields.String(required=True)
+    digest = ma.fields.String(required=True)
+    signed_by = ma.fields.List(ma.fields.String(), required=True)
+
+
+class TrustRootSchema(TrustDocumentSchema):
+    threshold = ma.fields.Integer(required=True)
+    roots = ma.fields.List(ma.fields.Nested(TrustKeySchema), required=True)
+    delegates = ma.fields.List(ma.fields.Nested(TrustKeySchema), required=True)
+
+
+class TrustListSchema(TrustDocumentSchema):
+    root = ma.fields.Integer(required=True)
+    hosts = ma.fields.List(ma.fields.String(), required=True)
+    status = ma.fields.String(required=True)
+    signers = ma.fields.List(ma.fields.Nested(TrustSignerSchema), required=True)
+
+
+TRUST = {"type": "array", "items": {"oneOf": [TrustRootSchema, TrustListSchema]}}
+"""The roots in order, and the list."""
+
+
 def blueprint(register: Callable[[], Register], clock: Callable[[], datetime]) -> Blueprint:
     """The three addresses; `register` gives the thread's own."""
     pages = Blueprint("lists", __name__, description="What an offline reader fetches (docs/offline.md)")
@@ -48,7 +114,7 @@ def blueprint(register: Callable[[], Register], clock: Callable[[], datetime]) -
         summary="A status list: the IETF's Token Status List, as a CWT; as JSON what it says in sum",
         parameters=[{"name": "format", "in": "query", "schema": {"type": "string", "enum": ["json"]}}],
         responses={
-            200: {"description": "The list", "content": {MEDIA_TYPE: {}, JSON: {}}},
+            200: {"description": "The list", "content": {MEDIA_TYPE: {}, JSON: {"schema": ListInSumSchema}}},
             404: {"description": "There is no list of this number"},
             501: {"description": "`time` was asked for: only the present list is kept"},
             503: {"description": "This node cannot read its lists at present"},
@@ -68,7 +134,7 @@ def blueprint(register: Callable[[], Register], clock: Callable[[], datetime]) -
     @pages.get("/status/lists")
     @pages.doc(
         summary="The addresses of all status lists",
-        responses={200: {"description": "`{status_lists}`", "content": {JSON: {}}}},
+        responses=answers(StatusListsSchema, "`{status_lists}`"),
     )
     def status_lists() -> Response:
         try:
@@ -82,7 +148,10 @@ def blueprint(register: Callable[[], Register], clock: Callable[[], datetime]) -
     @pages.doc(
         summary="The trust list with all its roots; as JSON what it says",
         responses={
-            200: {"description": "A CBOR array of COSE_Sign documents", "content": {CBOR: {}, JSON: {}}},
+            200: {
+                "description": "A CBOR array of COSE_Sign documents",
+                "content": {CBOR: {}, JSON: {"schema": TRUST}},
+            },
             404: {"description": "The register has no trust list yet"},
             503: {"description": "This node cannot read its lists at present"},
         },

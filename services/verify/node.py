@@ -17,6 +17,7 @@ from services.problems import MEDIA_TYPE
 from services.settings import Settings
 from services.verify import listings, pages
 from services.verify.answer import Answer, decide
+from services.verify.answer_schemas import CERTIFICATION
 from services.verify.as_json import as_json, code_on, dumps
 from services.verify.clients import Clients, may_pass
 from services.verify.looked_up import LookedUp
@@ -244,12 +245,12 @@ def _linkset(answer: Answer, base: str) -> dict[str, Any]:
     if certificate is not None:
         href = base + pages.certificate_path(certificate.certificate_no)
         titles = [{"value": certificate.certificate_no, "language": "zh"}]
-        entry["https://ref.gs1.org/voc/certificationInfo"] = [
+        entry[CERTIFICATION] = [
             {"href": href, "type": HTML, "hreflang": ["zh", "en"], "title*": titles},
             {"href": href, "type": JSON, "title*": titles},
         ]
     for one in answer.candidates:
         assert one.certificate is not None
         href = base + pages.certificate_path(one.certificate.certificate_no)
-        entry.setdefault("https://ref.gs1.org/voc/certificationInfo", []).append({"href": href, "type": HTML})
+        entry.setdefault(CERTIFICATION, []).append({"href": href, "type": HTML})
     return {"linkset": [entry]}

@@ -14,12 +14,14 @@ from services.domain.errors import BadRequest
 from services.marks.photo import LARGEST_FILE, NotAPicture, PictureTooLarge
 from services.verify import pages
 from services.verify.answer import Answer
+from services.verify.answer_schemas import AnswerSchema, AnswersSchema
 from services.verify.as_json import as_json, dumps
 from services.verify.clients import must_wait
 from services.verify.later import Later, NotKept, waiting
-from services.verify.node import HTML, Node, wanted
+from services.verify.node import HTML, JSON, Node, wanted
 from services.verify.pages import Frame
 from services.verify.recognise import Question, recognise
+from services.verify.search_routes import HitsSchema
 from services.verify.typed import typed_or_answered
 from services.verify.wording import LABELS, LANGUAGES, SEVERAL, SILENT, Code, Family, Text, wording
 from services.web import Blueprint
@@ -94,7 +96,10 @@ def add_photo(public: Blueprint, node: Node) -> None:
     @public.doc(
         summary="The answers to a photo's codes, for a minute",
         responses={
-            200: {"description": "The answers", "content": {"text/html": {}, "application/json": {}}},
+            200: {
+                "description": "The answers",
+                "content": {HTML: {}, JSON: {"schema": {"oneOf": [AnswersSchema, AnswerSchema, HitsSchema]}}},
+            },
             202: {
                 "description": "The photo is still being read; `Retry-After` says when to ask again",
                 "content": {HTML: {}},
@@ -148,7 +153,7 @@ def _answered(node: Node, texts: list[str]) -> Response:
     answers = [node.decide(recognise(text, node.settings.hosts)) for text in texts]
     if wanted() != HTML:
         content = dumps({"items": [as_json(answer) for answer in answers], "next": None})
-        return _uncached(Response(content, content_type="application/json"))
+        return _uncached(Response(content, content_type=JSON))
     frame = node.frame(other_language=False)
     return _uncached(node.html(_page(answers, frame), frame))
 

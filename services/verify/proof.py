@@ -18,13 +18,25 @@ from services.web import Blueprint
 JOSE = "application/jose"
 
 
+class JwkSchema(ma.Schema):
+    """RFC 7517, with what any JOSE library wants to know."""
+
+    kty = ma.fields.String(required=True, validate=ma.validate.OneOf(["OKP", "EC"]))
+    crv = ma.fields.String(required=True, validate=ma.validate.OneOf(["Ed25519", "P-256"]))
+    x = ma.fields.String(required=True)
+    y = ma.fields.String()
+    kid = ma.fields.String(required=True)
+    use = ma.fields.String(required=True)
+    alg = ma.fields.String(required=True)
+
+
 class PublicKeySchema(ma.Schema):
     """A registered public key; `key` is a JWK as any JOSE library takes it."""
 
     kid = ma.fields.String(required=True, metadata={"description": "RFC 7638 thumbprint"})
     owner = ma.fields.String(required=True)
     purpose = ma.fields.String(required=True)
-    key = ma.fields.Dict(required=True)
+    key = ma.fields.Nested(JwkSchema, required=True)
     since = ma.fields.Date(required=True, data_key="from")
     until = ma.fields.Date(required=True, allow_none=True)
     retired_on = ma.fields.Date(required=True, allow_none=True)

@@ -8,6 +8,7 @@ import marshmallow as ma
 from flask import Response, request
 
 from services.domain.identifiers import civil_day
+from services.verify.answer_schemas import CoverageSchema, HeadSchema
 from services.verify.as_json import dumps
 from services.verify.clients import must_wait
 from services.verify.name_index import FEWEST, folded
@@ -37,40 +38,38 @@ class SearchQuery(ma.Schema):
     after = ma.fields.String(load_default=None, metadata={"description": "`next` of the page before"})
 
 
-def search_schema(head: type[ma.Schema]) -> type[ma.Schema]:
-    """The form of the answer; `head` is that of a verdict."""
+class HitSchema(HeadSchema):
+    """One certificate that was found, with its answer today."""
 
-    class HitSchema(head):  # type: ignore[misc, valid-type]  # a schema made from another
-        """One certificate that was found, with its answer today."""
-
-        certificate_no = ma.fields.String(required=True)
-        scheme = ma.fields.String(required=True)
-        body = ma.fields.String(required=True, allow_none=True)
-        holder = ma.fields.String(required=True)
-        product = ma.fields.String(required=True, metadata={"description": "Or the service or system, in words"})
-        found_in = ma.fields.String(required=True, validate=ma.validate.OneOf([by.value for by in By]))
-        match = ma.fields.String(required=True, validate=ma.validate.OneOf([match.value for match in Match]))
-
-    class HitsSchema(ma.Schema):
-        """Certificates to choose from; there is no answer about them together."""
-
-        items = ma.fields.List(ma.fields.Nested(HitSchema), required=True)
-        next = ma.fields.String(required=True, allow_none=True)
-        more = ma.fields.Boolean(
-            required=True, metadata={"description": f"There is more than {FURTHEST} or than a search looks at"}
-        )
-        coverage = ma.fields.List(ma.fields.Dict(), required=True, metadata={"description": "Where nothing was found"})
-        as_of = ma.fields.String(required=True, metadata={"description": "RFC 3339, UTC"})
-        seq = ma.fields.Integer(required=True, metadata={"description": "Last register entry held"})
-        checked_at = ma.fields.String(required=True, metadata={"description": "RFC 3339, UTC"})
-
-    return HitsSchema
+    certificate_no = ma.fields.String(required=True)
+    scheme = ma.fields.String(required=True)
+    body = ma.fields.String(required=True, allow_none=True)
+    holder = ma.fields.String(required=True)
+    product = ma.fields.String(required=True, metadata={"description": "Or the service or system, in words"})
+    found_in = ma.fields.String(required=True, validate=ma.validate.OneOf([by.value for by in By]))
+    match = ma.fields.String(required=True, validate=ma.validate.OneOf([match.value for match in Match]))
 
 
-def add_search(public: Blueprint, node: Node, head: type[ma.Schema]) -> None:
+class HitsSchema(ma.Schema):
+    """Certificates to choose from; there is no answer about them together."""
+
+    items = ma.fields.List(ma.fields.Nested(HitSchema), required=True)
+    next = ma.fields.String(required=True, allow_none=True)
+    more = ma.fields.Boolean(
+        required=True, metadata={"description": f"There is more than {FURTHEST} or than a search looks at"}
+    )
+    coverage = ma.fields.List(
+        ma.fields.Nested(CoverageSchema), required=True, metadata={"description": "Where nothing was found"}
+    )
+    as_of = ma.fields.String(required=True, metadata={"description": "RFC 3339, UTC"})
+    seq = ma.fields.Integer(required=True, metadata={"description": "Last register entry held"})
+    checked_at = ma.fields.String(required=True, metadata={"description": "RFC 3339, UTC"})
+
+
+def add_search(public: Blueprint, node: Node) -> None:
     @public.get("/v1/search")
     @public.arguments(SearchQuery, location="query")
-    @public.response(200, search_schema(head), description="What was found, the best first; nothing is an answer, too")
+    @public.response(200, HitsSchema, description="What was found, the best first; nothing is an answer, too")
     @public.doc(
         summary=f"Certificates by holder, product, credit code or GTIN, {PAGE} at a time",
         responses={

@@ -11,7 +11,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from werkzeug.datastructures import LanguageAccept, MIMEAccept
+from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
 from services import telemetry
@@ -23,6 +23,7 @@ from services.verify.read_model import Meta, Stored, Unreadable
 from services.verify.register import Directory, Found, Register
 from services.verify.timed_page import TimedPage, beijing
 from services.verify.wording import HTML_LANG, Language
+from services.web import accepted_types
 
 MOST = 500
 """Pages that are kept by one process, of some 16 kB each."""
@@ -223,4 +224,4 @@ class WarmPath:
 @lru_cache(maxsize=512)
 def _wants_html(accept: str) -> bool:
     kinds = ["text/html", "application/json", "application/linkset+json"]
-    return parse_accept_header(accept, MIMEAccept).best_match(kinds, default="text/html") == "text/html"
+    return accepted_types(accept).best_match(kinds, default="text/html") == "text/html"

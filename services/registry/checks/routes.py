@@ -20,6 +20,7 @@ from services.domain.identifiers import civil_day, instant_text
 from services.domain.listing_rules import RULE, RULE_SET
 from services.domain.listing_standing import Verdict
 from services.listings.columns import HEADINGS
+from services.listings.shapes import LISTING, FindingsPageSchema
 from services.postgres import Cursor
 from services.problems import UnsupportedMediaType
 from services.registry.checks import bundles, evidence, store, watch_routes
@@ -27,7 +28,7 @@ from services.registry.checks.store import Job
 from services.registry.gate import Gate, bearer, who_asks
 from services.scratch import scratch_folder
 from services.settings import Settings
-from services.web import Blueprint
+from services.web import Blueprint, answers
 
 T = TypeVar("T")
 Read = Callable[[Callable[[Cursor], T]], T]
@@ -51,6 +52,23 @@ class TooManyChecks(TooManyRequests):
     zh = "该持有人已有五项核查在等待或进行中，请等其中一项完成或取消"
 
 
+class ColumnSchema(ma.Schema):
+    """A heading of the file, and the column that it was read as; empty: not read."""
+
+    heading = ma.fields.String(required=True)
+    column = ma.fields.String(required=True, allow_none=True)
+
+
+class FailureSchema(ma.Schema):
+    code = ma.fields.String(required=True)
+    detail = ma.fields.String(required=True, allow_none=True)
+
+
+class BundleJobSchema(ma.Schema):
+    id = ma.fields.String(required=True)
+    state = ma.fields.String(required=True)
+
+
 class CheckSchema(ma.Schema):
     """A check of listings as a job, judged by the register as the entry `seq` left it."""
 
@@ -60,8 +78,15 @@ class CheckSchema(ma.Schema):
     )
     done = ma.fields.Integer(required=True)
     total = ma.fields.Integer(required=True, metadata={"description": "An estimate until the file is read"})
-    counts = ma.fields.Dict(required=True, metadata={"description": "Rows by verdict"})
-    rules = ma.fields.Dict(required=True, metadata={"description": "Findings that are not ok, by rule"})
+    counts = ma.fields.Dict(
+        keys=ma.fields.String(), values=ma.fields.Integer(), required=True, metadata={"description": "Rows by verdict"}
+    )
+    rules = ma.fields.Dict(
+        keys=ma.fields.String(),
+        values=ma.fields.Integer(),
+        required=True,
+        metadata={"description": "Findings that are not ok, by rule"},
+    )
     seq = ma.fields.Integer(required=True)
     day = ma.fields.Date(required=True)
     rule_set = ma.fields.String(required=True)
@@ -69,9 +94,9 @@ class CheckSchema(ma.Schema):
     kind = ma.fields.String(required=True, allow_none=True)
     sha256 = ma.fields.String(required=True, allow_none=True)
     platform = ma.fields.String(required=True, allow_none=True)
-    columns = ma.fields.List(ma.fields.Dict(), required=True, metadata={"description": "{heading, column}"})
+    columns = ma.fields.List(ma.fields.Nested(ColumnSchema), required=True)
     again_of = ma.fields.String(required=True, allow_none=True)
-    problem = ma.fields.Dict(required=True, allow_none=True, metadata={"description": "{code, detail} of a failure"})
+    problem = ma.fields.Nested(FailureSchema, required=True, allow_none=True)
     created_at = ma.fields.String(required=True)
     finished_at = ma.fields.String(required=True, allow_none=True)
     material_gone = ma.fields.Boolean(
@@ -104,17 +129,12 @@ class FindingsQuery(ListQuery):
     rule = ma.fields.String(load_default=None, validate=ma.validate.OneOf(list(RULE)))
 
 
-_FINDINGS = {
-    200: {
-        "description": "{items, next}; findings as docs/listings.md says, as far as the check has come",
-        "content": {"application/json": {}},
-    }
-}
+_FINDINGS = answers(FindingsPageSchema, "{items, next}, as far as the check has come")
 _BODY: dict[str, Any] = {
     "required": True,
     "content": {
         **{kind: {} for kind in _KINDS},
-        "application/json": {"schema": {"type": "array", "items": {"type": "object"}}},
+        "application/json": {"schema": {"type": "array", "items": LISTING}},
         "multipart/form-data": {
             "schema": {
                 "type": "object",
@@ -212,7 +232,7 @@ def blueprint(read: Read[Any], gate: Gate, settings: Settings) -> Blueprint:
             summary="The evidence of a check that is done, as a ZIP that can be checked offline",
             responses={
                 200: {"description": "The bundle", "content": {"application/zip": {}}},
-                202: {"description": "It is being made: ask again after `Retry-After` seconds"},
+                **answers(BundleJobSchema, "It is being made: ask again after `Retry-After` seconds", 202),
             },
         )
         def get(self, job_id: str) -> Response:

@@ -56,9 +56,7 @@ class ChangeSchema(ma.Schema):
     told_at = ma.fields.String(required=True)
     seq = ma.fields.Integer(required=True)
     day = ma.fields.String(required=True)
-    finding = ma.fields.Dict(
-        required=True, metadata={"description": "As docs/listings.md says, with `was` {verdict, rules, code, note}"}
-    )
+    finding = ma.fields.Raw(required=True, metadata={"allOf": [{"$ref": "#/components/schemas/RepeatedFinding"}]})
 
 
 class ChangesSchema(ma.Schema):
