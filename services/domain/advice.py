@@ -82,6 +82,10 @@ ADVICE: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "bad-correction": ("按说明改正 of 和 fields", "correct `of` and `fields` as the detail says"),
         "nothing-to-change": ("无需再报送", "it need not be reported again"),
+        "no-room": (
+            "其余内容另立证书报送；暂停、撤销、注销不受此限",
+            "report the rest under another certificate; what ends this one is always taken",
+        ),
         # --- not now ---
         "too-many-requests": (
             "等待 Retry-After 所示的秒数，重发同样的字节",

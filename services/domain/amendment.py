@@ -1,6 +1,6 @@
 """What an amendment replaces, adds and takes away: fields, models, sites, modules of the basis."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import TypeVar, cast
@@ -39,11 +39,14 @@ def amended(certificate: Certificate, data: EventData, moment: Moment, digest: s
     if effective_at > moment.today:
         raise BadDates("an amendment is reported when it has taken effect", pointer="/data/effective_at")
     after = _with_fields(certificate, data.get("fields") or AmendedFields())
-    for at, change_ in enumerate(data.get("items") or []):
-        after = _with_part(after, change_, f"/data/items/{at}")
+    if changes := data.get("items") or []:
+        items = _Items(after.product.items if after.product else ())
+        for at, change_ in enumerate(changes):
+            after = _with_part(after, change_, items, f"/data/items/{at}")
+        after = _with_items(after, items.all)
     begun = StatusInterval(Status.ACTIVE, effective_at, None, None, None, digest)
     after = replace(after, parts=(*after.parts, *_entered(certificate, after, begun)))
-    after = replace(after, parts=tuple(part for part in after.parts if after.covers(part)))
+    after = replace(after, parts=after.covered(after.parts))
     if after == certificate:
         raise NothingToChange("the amendment changes nothing", pointer="/data")
     return after
@@ -51,19 +54,16 @@ def amended(certificate: Certificate, data: EventData, moment: Moment, digest: s
 
 def _entered(before: Certificate, after: Certificate, begun: StatusInterval) -> list[Part]:
     """Rows for the models that the amendment adds: what was made before is not what the certificate covered."""
-    held = before.product.items if before.product else ()
+    held = frozenset(before.product.items if before.product else ())
     items = after.product.items if after.product else ()
     return [Part(PartKind.ITEM, item.model, item.gtin, (begun,)) for item in items if item not in held]
 
 
 def widens(before: Certificate, after: Certificate) -> bool:
     """Whether an amendment has added a model, a site or a module of the basis."""
-    items, held = ((c.product.items if c.product else ()) for c in (after, before))
-    return any(
-        one not in known
-        for now, known in ((items, held), (after.sites, before.sites), (after.basis, before.basis))
-        for one in now
-    )
+    items, held = (frozenset(c.product.items if c.product else ()) for c in (after, before))
+    basis = frozenset(after.basis) - frozenset(before.basis)
+    return bool(items - held or basis) or any(site not in before.sites for site in after.sites)
 
 
 def _with_fields(certificate: Certificate, fields: AmendedFields) -> Certificate:
@@ -102,13 +102,16 @@ def _with_fields(certificate: Certificate, fields: AmendedFields) -> Certificate
     return after
 
 
-def _with_part(certificate: Certificate, change_: ItemChange, pointer: str) -> Certificate:
-    """A scope item, a site or a module of the basis enters or leaves."""
+def _with_part(certificate: Certificate, change_: ItemChange, items: "_Items", pointer: str) -> Certificate:
+    """A scope item (among `items`), a site or a module of the basis enters or leaves."""
     op, site, basis, model = change_["op"], change_.get("site"), change_.get("basis"), change_.get("model")
     if [site, basis, model].count(None) != 2:
         raise SchemeRule("each change names one model, one site or one basis module", pointer=pointer)
     if model is not None:
-        return _with_item(certificate, op, Item(model, change_.get("gtin")))
+        if certificate.product is None:
+            raise NothingToChange("the certificate has no product", pointer="/data/items")
+        items.change(op, Item(model, change_.get("gtin")))
+        return certificate
     if site is not None:
         address = cast(SiteData, site)["address"]
         present = [s for s in certificate.sites if cast(Mapping[str, Json], s)["address"] == address]
@@ -137,21 +140,49 @@ def _without(all_of: tuple[_T, ...], removed: Sequence[_T]) -> tuple[_T, ...]:
     return tuple(one for one in all_of if one not in removed)
 
 
-def _with_item(certificate: Certificate, op: str, item: Item) -> Certificate:
-    product = certificate.product
-    if product is None:
-        raise NothingToChange("the certificate has no product", pointer="/data/items")
-    present = [i for i in product.items if i.model == item.model and item.gtin in (None, i.gtin)]
-    if op == "added":
-        if present:
-            raise NothingToChange(f"{item.model} is covered already", pointer="/data/items")
-        items: tuple[Item, ...] = (*product.items, item)
-    else:
+class _Items:
+    """The models of a product while an amendment is made: each is found at once, however many there are."""
+
+    def __init__(self, items: Iterable[Item]) -> None:
+        self._at: dict[int, Item] = {}
+        self._places: dict[tuple[str, str | None], dict[int, None]] = {}  # by model alone, and by model and GTIN
+        self._next = 0
+        for item in items:
+            self._append(item)
+
+    @property
+    def all(self) -> tuple[Item, ...]:
+        """In their order, what was added last at the end."""
+        return tuple(self._at.values())
+
+    def change(self, op: str, item: Item) -> None:
+        """Add a model, or take it away; one without a GTIN stands for all of its name."""
+        present = self._places.get((item.model, item.gtin), {})
+        if op == "added":
+            if present:
+                raise NothingToChange(f"{item.model} is covered already", pointer="/data/items")
+            self._append(item)
+            return
         if not present:
             raise NothingToChange(f"{item.model} is not covered", pointer="/data/items")
-        items = tuple(i for i in product.items if i not in present)
-        if not items:
+        if len(present) == len(self._at):
             raise SchemeRule("the last item cannot be removed: cancel the certificate", pointer="/data/items")
+        for place in tuple(present):
+            gone = self._at.pop(place)
+            for gtin in {None, gone.gtin}:
+                del self._places[gone.model, gtin][place]
+
+    def _append(self, item: Item) -> None:
+        self._at[self._next] = item
+        for gtin in {None, item.gtin}:
+            self._places.setdefault((item.model, gtin), {})[self._next] = None
+        self._next += 1
+
+
+def _with_items(certificate: Certificate, items: tuple[Item, ...]) -> Certificate:
+    product = certificate.product
+    if product is None or product.items == items:
+        return certificate
     # A mark that is implied by the certificate covers whatever the certificate covers.
     marks = tuple(
         replace(mark, products=items) if mark.mark_no == certificate.certificate_no else mark

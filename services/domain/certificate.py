@@ -1,5 +1,6 @@
 """A certificate (or self-declaration) with its mark authorizations, and its published form `state/v1`."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -217,14 +218,15 @@ class Certificate:
         """The row of a part that has a status of its own."""
         return next((p for p in self.parts if p.kind is kind and p.name == name and gtin in (None, p.gtin)), None)
 
-    def covers(self, part: Part) -> bool:
-        """Whether the part is still one: what an amendment took out of the scope has no status of its own any more."""
-        if part.kind is PartKind.BASIS:
-            return any(basis.standard == part.name for basis in self.basis)
-        if part.kind is PartKind.SITE:
-            return any(isinstance(site, dict) and site.get("address") == part.name for site in self.sites)
+    def covered(self, parts: Collection[Part]) -> tuple[Part, ...]:
+        """Those that still are parts: what an amendment took out of the scope has no status of its own any more."""
+        if not parts:
+            return ()
         items = self.product.items if self.product else ()
-        return any(item.model == part.name and part.gtin in (None, item.gtin) for item in items)
+        held: set[tuple[PartKind, Json, str | None]] = {(PartKind.BASIS, basis.standard, None) for basis in self.basis}
+        held |= {(PartKind.SITE, site.get("address"), None) for site in self.sites if isinstance(site, dict)}
+        held |= {(PartKind.ITEM, item.model, gtin) for item in items for gtin in (None, item.gtin)}
+        return tuple([part for part in parts if (part.kind, part.name, part.gtin) in held])
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,9 +179,8 @@ def _suspensions_from(certificate: Certificate, today: date) -> Iterator[_Runnin
 
 def _timelines(certificate: Certificate) -> Iterator[tuple[Sequence[StatusInterval], str | None]]:
     yield certificate.statuses, None
-    for part in certificate.parts:
-        if certificate.covers(part):
-            yield part.statuses, part.name
+    for part in certificate.covered(certificate.parts):
+        yield part.statuses, part.name
     for mark in certificate.marks:
         if mark.mark_no != certificate.certificate_no:  # the mark that a scheme implies is suspended with it
             yield mark.statuses, mark.mark_no

@@ -281,6 +281,12 @@ class NothingToChange(Refusal):
     zh = "事件不会改变任何内容，或所指的内容不存在"
 
 
+class NoRoom(Refusal):
+    slug = "no-room"
+    title = "The record would be larger, or its story longer, than a record may be"
+    zh = "记录的内容或历史将超过上限"
+
+
 # --- faults: our trouble; the position does not move -------------------------------------------------------
 
 

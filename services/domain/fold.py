@@ -270,10 +270,10 @@ def _joined(before: Certificate | None, after: Certificate | None, day: date, di
     parts = []
     for name in dict.fromkeys((*named, *rows)):
         part = Part(*name, _spliced(named.get(name, ()), rows.get(name, ()), day, digest, Status.ACTIVE))
-        if part.statuses and after.covers(part):
+        if part.statuses:
             parts.append(part)
     statuses = _spliced(before.statuses, after.statuses, day, digest)
-    return replace(after, statuses=statuses, marks=tuple(marks), parts=tuple(parts))
+    return replace(after, statuses=statuses, marks=tuple(marks), parts=after.covered(parts))
 
 
 def _joined_mark(before: Mark, after: Mark | None, day: date, digest: str) -> Mark:

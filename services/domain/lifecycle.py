@@ -114,9 +114,12 @@ def _parts_changed(certificate: Certificate, verb: Verb, said: Said, rules: Sche
     check_reason(verb, said.data)
     wanted = Status.SUSPENDED if verb is Verb.SUSPEND else Status.ACTIVE
     rows = {(part.kind, part.name, part.gtin): part.statuses for part in certificate.parts}
+    gtins: dict[str, list[str | None]] = {}  # of each model, all that it has: found at once, however many there are
+    for item in certificate.product.items if certificate.product else ():
+        gtins.setdefault(item.model, []).append(item.gtin)
     for at, named in enumerate(said.data.get("items") or ()):
         pointer = f"/data/items/{at}"
-        parts = _parts_named(certificate, named, pointer)
+        parts = _parts_named(certificate, named, gtins, pointer)
         others = [part for part in dict.fromkeys(parts) if _last(rows.get(part, ())) is not wanted]
         if not others:
             raise TransitionNotAllowed(f"{parts[0][1]} is {wanted}", pointer=pointer)
@@ -132,7 +135,7 @@ def _last(statuses: Sequence[StatusInterval]) -> Status:
 
 
 def _parts_named(
-    certificate: Certificate, named: ItemChange, pointer: str
+    certificate: Certificate, named: ItemChange, gtins: Mapping[str, Sequence[str | None]], pointer: str
 ) -> tuple[tuple[PartKind, str, str | None], ...]:
     """Which parts an event means: exactly one of model, site address or standard; without a GTIN all of a model's.
 
@@ -145,8 +148,7 @@ def _parts_named(
     name = str(model or site or standard)
     found: tuple[tuple[PartKind, str, str | None], ...] = ()
     if model:
-        items = certificate.product.items if certificate.product else ()
-        found = tuple((PartKind.ITEM, name, i.gtin) for i in items if i.model == name and gtin in (None, i.gtin))
+        found = tuple((PartKind.ITEM, name, one) for one in gtins.get(name, ()) if gtin in (None, one))
     elif site and any(cast(Mapping[str, Json], site)["address"] == name for site in certificate.sites):
         found = ((PartKind.SITE, name, None),)
     elif standard and any(b.standard == name for b in certificate.basis):
@@ -200,7 +202,7 @@ def _renewed(certificate: Certificate, said: Said, rules: SchemeRules, moment: M
         audit_refs=(*certificate.audit_refs, *(data.get("audit_refs") or ())),
         marks=marks,
     )
-    return replace(after, parts=tuple(part for part in after.parts if after.covers(part)))
+    return replace(after, parts=after.covered(after.parts))
 
 
 def _transferred(certificate: Certificate, said: Said) -> Certificate:

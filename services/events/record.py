@@ -16,10 +16,9 @@ from services.domain.identifiers import instant_of, instant_text
 from services.events import strict_json
 from services.events.envelope import encoded_header, sign_under
 from services.events.keys import HEADER_NAMES, PrivateKey
+from services.events.log import MAX_RECORD
 
 TYP = "certmark-state+jws"
-MAX_RECORD = 512 * 1024
-"""Bytes of a sealed record as stored: the 256 KiB that a state may have, in base64, and room for a key's event."""
 _RECORDED_AT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 
 

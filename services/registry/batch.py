@@ -11,9 +11,9 @@ from typing import Any, cast
 import orjson
 
 from services.domain.body import KeyState, Purpose
-from services.domain.certificate import Certificate, to_state
+from services.domain.certificate import Certificate
 from services.domain.clocks import next_due
-from services.domain.decision import decide, rules_of
+from services.domain.decision import rules_of
 from services.domain.errors import (
     CHAIN_REFUSALS,
     CertmarkError,
@@ -31,8 +31,8 @@ from services.domain.fold import CAUSES, Told
 from services.domain.identifiers import civil_day, instant_text
 from services.domain.said import Moment
 from services.domain.scheme import scheme_from_state
-from services.domain.world import Changes, Value
-from services.events.canonical import canonical, canonical_text
+from services.domain.world import Value
+from services.events.canonical import canonical
 from services.events.envelope import Event, check_signature, check_source, open_envelope, read_event
 from services.events.keys import PrivateKey, public_key
 from services.marks.token import TokenTooLong
@@ -40,8 +40,9 @@ from services.registry.code_runs import CODES_ISSUED, Announced, announced, plac
 from services.registry.intake import Prepared
 from services.registry.own_keys import in_force
 from services.registry.register import RESOLVED, Register, subject_of
+from services.registry.room import canonical_state, decide_within
 from services.registry.store import Entry, Head, Pending, Place, Quarantined, StoredRecord, bare_entry
-from services.registry.tokens import TokenRecord, sign, tokens_due, with_token
+from services.registry.tokens import ROOM, TokenRecord, sign, tokens_due, with_token
 from services.registry.told import said_of
 
 AHEAD = 64
@@ -168,19 +169,21 @@ class Batch:
         """Decide an event at its place in its chain; True where the chain has moved."""
         chain = (arrived.source, arrived.subject)
         last, digest = self.chains.get(chain, (0, None))
-        if event.sequence > last + 1 and event.sequence - last <= AHEAD:
+        if event.sequence > last + 1 and event.sequence - last <= AHEAD and self._has_room(chain):
             self.parked[arrived.digest] = self.waiting[arrived.digest] = arrived
             self.reviewed.add(arrived.subject)
             return False
         try:
             if event.sequence <= last:
                 raise SequenceStale(f"sequence {event.sequence} where {last + 1} is next", pointer="/sequence")
-            if event.sequence > last + 1:
+            if event.sequence > last + AHEAD:
                 raise SequenceTooFar(f"sequence {event.sequence} where {last + 1} is next", pointer="/sequence")
+            if event.sequence > last + 1:
+                raise ChainForked(f"{AHEAD} events of this chain wait already", pointer="/sequence")
             if event.previous != digest:
                 raise ChainForked("another event stands at the place before", pointer="/previous")
             moment = Moment(arrived.received_at, self.today)
-            changes = decide(said_of(event, arrived.subject), self.register, moment)
+            changes = decide_within(said_of(event, arrived.subject), event.sequence, self.register, moment)
         except Refusal as refusal:
             self._enter(event, arrived, f"refused:{refusal.slug}", refusal, {})
             if isinstance(refusal, CHAIN_REFUSALS):
@@ -194,6 +197,10 @@ class Batch:
         self.chains[chain] = (event.sequence, event.digest)
         self.changed_chains.add(chain)
         return True
+
+    def _has_room(self, chain: tuple[str, str]) -> bool:
+        """Whether one more event may wait: of one chain no more do than there are places, whoever signs for them."""
+        return sum((p.source, p.subject) == chain for p in self.waiting.values()) < AHEAD
 
     def _resolve(self, event: Event) -> None:
         """What was put aside is decided now, with the keys that there are now, where the authority asks for that."""
@@ -261,10 +268,16 @@ class Batch:
 
     # --- what is to be saved --------------------------------------------------------------------------
 
-    def _enter(self, event: Event, arrived: Pending, decision: str, refusal: Refusal | None, changes: Changes) -> None:
+    def _enter(
+        self,
+        event: Event,
+        arrived: Pending,
+        decision: str,
+        refusal: Refusal | None,
+        changes: Mapping[str, tuple[Value, str]],
+    ) -> None:
         state: str | None = None  # of the first record that the event changes: the one that it is about
-        for key, value in changes.items():
-            text = canonical_state(value)
+        for key, (value, text) in changes.items():
             state = state or text
             touched = self._touch(
                 key, event.digest, value, text, entered=isinstance(value, Certificate) and state is text
@@ -300,7 +313,7 @@ class Batch:
         if refusal is None and event.type not in CAUSES:
             moment = Moment(arrived.received_at, self.today)
             self.register.tell(arrived.subject, event, moment, self.entries[-1].seq)
-        for key, value in changes.items():
+        for key, (value, _) in changes.items():
             if isinstance(value, Certificate):
                 if event.type == CODES_ISSUED:
                     self._announce(key, value, event)
@@ -343,16 +356,22 @@ class Batch:
     def _sign_tokens(self, key: str, certificate: Certificate) -> None:
         """A token is an entry before anybody can print it."""
         touched = self.touched[key]
-        for due in list(tokens_due(certificate, touched.tokens, self.today)):
+        tokens = list(tokens_due(certificate, touched.tokens, self.today))
+        room = ROOM - len(touched.tokens_text or orjson.dumps(touched.tokens)) if tokens else 0
+        for due in tokens:
             mark_key = self._valid_mark_key()
             if mark_key is None:
                 return
+            if due.index is None and room < 0:
+                continue  # as below
             try:
                 index = self.status_index if due.index is None else due.index
                 token, digest = sign(certificate, due, index, self.today, mark_key)
             except TokenTooLong:
                 continue  # it stands as it is, and is never printed
-            self.status_index += due.index is None
+            if due.index is None:
+                self.status_index += 1
+                room -= len(orjson.dumps(token))
             touched.tokens = with_token(touched.tokens, token)
             touched.tokens_text = None
             seq = self.head.size + len(self.entries)
@@ -386,7 +405,7 @@ class Batch:
     def records(self) -> dict[str, StoredRecord]:
         """The records to save, each with the next revision; those whose review began or ended among them."""
         revision = self.head.revision
-        under_review = {p.subject for p in self.waiting.values()}
+        under_review = {p.subject for p in self.waiting.values() if self._is_concerned(p)}
         for subject in sorted(self.reviewed):
             key = f"certificate/{subject}"
             before = self.register.record(key)
@@ -411,6 +430,19 @@ class Batch:
                 **self._columns(key),
             )
         return saved
+
+    def _is_concerned(self, parked: Pending) -> bool:
+        """Whether what waits may change the certificate: nobody throws doubt on one that is not his to speak about."""
+        certificate = self.register.certificate(parked.subject)
+        if certificate is None:
+            return False
+        transfer = certificate.transfer
+        speakers = {certificate.responsible, *(mark.authorized_by for mark in certificate.marks)}
+        return (
+            parked.source in speakers
+            or parked.source.startswith(("urn:certmark:authority:", "urn:certmark:alliance:"))
+            or (transfer is not None and parked.source == f"urn:certmark:body:{transfer.to}")
+        )
 
     def after(self, position: int, records: int) -> Head:
         """The head once this batch and its records are saved."""
@@ -454,14 +486,6 @@ def found_by(certificate: Certificate) -> Place:
 def effective_at_of(data: Mapping[str, Any]) -> date | None:
     text = data.get("effective_at")
     return date.fromisoformat(text) if text else None
-
-
-def canonical_state(value: Value) -> str:
-    """`state/v1` as canonical JSON (RFC 8785)."""
-    if not isinstance(value, Certificate):
-        return canonical_text(value, floats=False)
-    measured = value.green is not None or value.organic is not None or any(m.attributes for m in value.marks)
-    return canonical_text(to_state(value), floats=measured)
 
 
 def leaf_of(entry: Entry) -> str:

@@ -9,18 +9,18 @@ from typing import cast
 import orjson
 
 from services.domain.certificate import Certificate, CertificateState, from_state
-from services.domain.decision import decide
 from services.domain.errors import CHAIN_REFUSALS, CertmarkError, Refusal
 from services.domain.fold import CAUSES, Told
 from services.domain.identifiers import civil_day
 from services.domain.said import Moment
-from services.domain.world import Changes, Value
+from services.domain.world import Value
 from services.events.envelope import Event, open_envelope, read_event
 from services.postgres import Connection, Cursor, snapshot, stream
 from services.registry import consequences, store
 from services.registry.administration import Administration
-from services.registry.batch import canonical_state, consequence_digest, effective_at_of, leaf_of
+from services.registry.batch import consequence_digest, effective_at_of, leaf_of
 from services.registry.register import subject_of
+from services.registry.room import canonical_state, decide_within
 from services.registry.store import Entry
 from services.registry.told import ToldRow, said_of, told_one
 
@@ -107,20 +107,20 @@ def _decided_anew(entry: Entry, jws: str, world: "_World") -> _Sides | None:
         return None  # the place in its chain was judged, not what it says
     moment = Moment(entry.received_at or entry.recorded_at, civil_day(entry.recorded_at))
     said = said_of(event, entry.subject)
-    changes: Changes = {}
+    changes: dict[str, tuple[Value, str]] = {}
     world.position = entry.position
     try:
-        changes = decide(said, world, moment)
+        changes = decide_within(said, event.sequence, world, moment)
         decision = "accepted"
     except Refusal as refusal:
         decision = f"refused:{refusal.slug}"
     if decision != entry.decision:
         return "decision", entry.decision, decision
-    for key, value in changes.items():
+    for key, (value, _) in changes.items():
         world.put(key, value)
     if decision == "accepted" and event.type in CAUSES:
         world.causes[event.digest] = Told(entry.seq, False, said, moment)
-    return _state_difference(entry, next(iter(changes.values()), None))
+    return _state_difference(entry, next((text for _, text in changes.values()), None))
 
 
 def _drawn_anew(entry: Entry, jws: str, world: "_World") -> _Sides | None:
@@ -133,7 +133,7 @@ def _drawn_anew(entry: Entry, jws: str, world: "_World") -> _Sides | None:
         return "digest", entry.digest, digest
     after = consequences.drawn(certificate, cause, world)
     world.put(f"certificate/{entry.subject}", after)
-    return _state_difference(entry, after)
+    return _state_difference(entry, canonical_state(after))
 
 
 def _event(jws: str) -> Event | None:
@@ -148,8 +148,8 @@ def _words(values: Sequence[object]) -> str:
     return " ".join(str(value) for value in values)
 
 
-def _state_difference(entry: Entry, value: Value | None) -> _Sides | None:
-    computed = _hash(canonical_state(value)) if value is not None else None
+def _state_difference(entry: Entry, state: str | None) -> _Sides | None:
+    computed = _hash(state) if state is not None else None
     return ("state", entry.state_digest, computed) if computed != entry.state_digest else None
 
 

@@ -251,6 +251,15 @@ def pending_of(cur: Cursor, subjects: Collection[str]) -> list[Pending]:
     return [Pending(*row) for row in cur.fetchall()]
 
 
+def weight_of_pending(cur: Cursor, subjects: Collection[str]) -> dict[str, int]:
+    """Bytes of the events that are parked about each of these subjects; nothing where none is."""
+    cur.execute(
+        "SELECT subject, sum(length(jws)) FROM pending WHERE subject = ANY(%s::text[]) GROUP BY subject",
+        (_array(subjects),),
+    )
+    return dict(cur.fetchall())
+
+
 def records_of(cur: Cursor, keys: Collection[str]) -> dict[str, StoredRecord]:
     cur.execute(
         f"SELECT {_RECORD} FROM records WHERE key = ANY(%s::text[])",

@@ -22,6 +22,10 @@ PRINTABLE = (Standing.VALID, Standing.NOT_YET_VALID, Standing.SUSPENDED)
 KEPT = 300
 """Tokens that a record holds, those that were replaced among them; more only where more are current."""
 
+ROOM = 256 * 1024
+"""Bytes of a record's tokens past which no further product gets one: some 900. What has left the scope counts, as its
+place in the status lists goes on to be told."""
+
 
 class TokenRecord(TypedDict):
     """A token as it travels in its certificate's record.

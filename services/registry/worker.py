@@ -36,6 +36,12 @@ IDLE = 1.0
 AT_ONCE = 500
 """Commitments in one transaction."""
 
+STORIES, WAITING = 16, 16 << 20
+"""Certificates in a batch whose stories may have to be folded anew, and bytes of parked events loaded for it."""
+
+AT_A_TIME = 2.0
+"""Seconds after which a batch ends with the event that it has come to, long before its transaction is given up."""
+
 _DISQUALIFIED = "certmark.body.disqualified.v1"
 _BRINGS_KEYS = ("certmark.key.added.v1", "certmark.authority.established.v1")
 
@@ -196,14 +202,20 @@ class Worker:
             (*row, _) = store.told_by_digest(cur, [head.cause])[0]
             cause, jws = told_one(cast(ToldRow, tuple(row))), row[3]
             numbers, reached = consequences.affected(cur, cause, self.register, head.drawn_to)
+            if cause.said.type == ANNULLED and len(numbers) > STORIES:
+                numbers, reached = numbers[:STORIES], numbers[STORIES - 1]
             self.register.load(cur, set(numbers), set(numbers))
             self.register.load_told_about(cur, numbers if cause.said.type == ANNULLED else ())
             batch = Batch(self.register, head, self.genesis, self.mark_keys.ready(), ids={}, chains={}, pending=[])
+            ends = time.monotonic() + AT_A_TIME
             for number in numbers:
                 before = self.register.certificate(number)
                 drawn = consequences.drawn(before, cause, self.register) if before else None
                 if drawn is not None and drawn != before:
                     batch.draw(cause, jws, number, drawn)
+                if time.monotonic() > ends:
+                    reached = number
+                    break
             batch.cause, batch.drawn_to = (head.cause, reached) if reached else ("", "")
             saved = batch.records()
             after = batch.after(head.position, len(saved))
@@ -260,9 +272,13 @@ class Worker:
     def _decide(self, cur: Cursor, head: Head, records: list[Prepared]) -> tuple[Batch, int | None]:
         """Load in a few statements what these records are about, then decide each in order.
 
-        Up to the first event that has consequences, or that disqualifies a body, whose holders only the tables know:
-        its position is given back, as the batch ends there.
+        Up to the first event that has consequences, or that disqualifies a body, whose holders only the tables know, or
+        until they have taken long: the position of the last is given back, as the batch ends there.
         """
+        affordable = self._affordable(cur, records)
+        if len(affordable) < len(records):
+            batch, last = self._decide(cur, head, affordable)
+            return batch, affordable[-1].record.position if last is None else last
         again = self._again(cur, records)
         events = [r.event for r in (*records, *again.values()) if r.event is not None]
         subjects = {subject_of(e) for e in events}
@@ -286,11 +302,28 @@ class Worker:
             pending=pending,
             again=again,
         )
+        ends = time.monotonic() + AT_A_TIME
         for record in records:
             batch.take(record)
-            if batch.cause or self.register.lost_bodies:
+            if batch.cause or self.register.lost_bodies or time.monotonic() > ends:
                 return batch, record.record.position
         return batch, None
+
+    def _affordable(self, cur: Cursor, records: list[Prepared]) -> list[Prepared]:
+        """The records up to where too much would have to be loaded for them: what waits, and stories to be folded."""
+        subjects = {subject_of(r.event) for r in records if r.event is not None}
+        waiting = store.weight_of_pending(cur, subjects) if subjects else {}
+        told, weight = set[str](), 0
+        for count, record in enumerate(records):
+            subject = subject_of(record.event) if record.event is not None else ""
+            if record.event is None or subject in told:
+                continue
+            if subject in waiting or record.event.type in (CORRECTED, ANNULLED):
+                told.add(subject)
+                weight += waiting.get(subject, 0)
+                if count and (len(told) > STORIES or weight > WAITING):
+                    return records[:count]
+        return records
 
     def _again(self, cur: Cursor, records: list[Prepared]) -> dict[str, Prepared]:
         """What lies in quarantine under the digests that these records resolve, prepared with the keys of today."""

@@ -20,7 +20,7 @@ from services.domain.said import Said
 from services.domain.standing import PRECEDENCE, Standing, interval_on, mark_standing, standing
 from services.events.event_types import EVENT_TYPES, SCHEMAS, check_data, compile_schema
 from services.marks.token import open_token
-from services.registry.batch import canonical_state
+from services.registry.room import canonical_state
 from services.registry.tokens import PRINTABLE, TokenRecord
 from tests.lives import ALLIANCE, AUTHORITY, BODY, CATALOGUE, DECLARANT, OTHER, SCHEMES, Saying, Writer
 from tests.memory import Memory

@@ -395,6 +395,11 @@ TO_DO: dict[str, Text] = {
         "Check the digest of what is corrected, and whether it can stand as corrected.",
     ),
     "nothing-to-change": Text("内容已是如此，无需再报。", "It is so already and need not be reported again."),
+    "no-room": Text(
+        "该证书的内容或历史已达上限：其余内容请另立证书报送；暂停、撤销、注销不受此限。",
+        "The certificate's record or story is as long as one may be: report the rest under another certificate. To"
+        " suspend, revoke or cancel it is always possible.",
+    ),
     # --- quarantine: not recorded, so the same place in the chain again -----------------------------------------
     "unknown-key": Text("登记该密钥，待其生效后原样重发。", "Have the key registered, then send the same bytes again."),
     "key-not-valid": Text("用目前有效的密钥重新签名。", "Sign again with a key that is valid now."),
