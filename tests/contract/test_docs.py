@@ -51,7 +51,6 @@ OURS = (
     "import",
     "feeds",
     "verification",
-    "offline",
     "pages",
     "operations",
     "log-and-leaf",
