@@ -118,13 +118,12 @@ def decide(question: Question, register: Register, now: datetime, stale_after: t
         if question.decided is not None:
             hints = _hints(directory, blank.day) if question.decided is Code.MALFORMED_NUMBER else ()
             return replace(blank, hints=hints)
-        fresh = meta.complete and meta.as_of is not None and now - meta.as_of <= stale_after
         claims: MarkClaims | None = None
         if question.token is not None:
             claims, refused = _claims(question, directory, meta, register)
             if refused is not None:
                 return replace(blank, code=refused)
-        if not fresh:
+        if meta.fresh(now, stale_after) is None:
             return replace(blank, code=Code.STATUS_UNKNOWN)
         return _looked_up(blank, claims, register, directory)
     except read_model.Unreadable:

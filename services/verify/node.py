@@ -12,7 +12,7 @@ from flask import Response, request
 from werkzeug.datastructures import LanguageAccept
 
 from services.domain.errors import CertmarkError
-from services.domain.identifiers import civil_day
+from services.domain.identifiers import civil_day, instant_text
 from services.problems import MEDIA_TYPE
 from services.settings import Settings
 from services.verify import listings, pages
@@ -123,9 +123,12 @@ class Node:
             return f"the read model cannot be used: {reason}"
         if not meta.complete or meta.as_of is None:
             return "the read model is still being built"
-        if self.clock() - meta.as_of > self.stale_after:
-            return f"the data is older than {self.settings.stale_after_hours} hours"
-        return None
+        now = self.clock()
+        if meta.fresh(now, self.stale_after):
+            return None
+        if meta.as_of > now:
+            return f"the data is as of {instant_text(meta.as_of)}, which has not come yet: a clock is or was wrong"
+        return f"the data is older than {self.settings.stale_after_hours} hours"
 
     def frame(self, *, other_language: bool = True) -> Frame:
         """The page's language and what every page shows."""

@@ -6,15 +6,15 @@ import signal
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
 from services import telemetry
 from services.domain.body import Purpose
-from services.domain.errors import CertmarkError, Fault, LogTruncated, NotConfigured
+from services.domain.errors import CertmarkError, Fault, LogTruncated, NotConfigured, RegisterBehind
 from services.domain.identifiers import instant_text
 from services.events.keyring import Keyring
 from services.events.log import Log, Topic, Topics, open_log
@@ -23,7 +23,7 @@ from services.settings import Settings, settings_from
 from services.verify.ahead import Ahead, Batch, rarely_collected, read_here
 from services.verify.filed import Filed
 from services.verify.filing import filed
-from services.verify.read_model import LINK, REBUILD_WANTED, ModelWriter, Unreadable
+from services.verify.read_model import LINK, REBUILD_WANTED, ModelWriter, ReadModel, Unreadable
 
 BATCH = 500
 FAR_BATCH = 2000
@@ -36,6 +36,7 @@ HELPERS = max(1, min(4, len(os.sched_getaffinity(0))))
 WAIT_S = 1.0
 _UNBELIEVED_PAUSE_S = 0.02
 _PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+_BEHIND_PAUSE_S = 60.0
 _TRUSTED_KINDS = ("key", "body", "alliance")
 
 
@@ -44,15 +45,26 @@ class Projector:
 
     A record is believed by its seal alone, whoever wrote it to the topic. A crash at any point repeats the
     batch that was not committed; a file that cannot be trusted is built anew beside the old one, which
-    answers (and ages) until the new one has everything the topic held when the build began.
+    answers (and ages) until the new one has everything the topic held when the build began. It never goes back:
+    what a register says that was restored from an older copy replaces nothing newer, and renews no age.
     """
 
-    def __init__(self, log: Log, topic: Topic, genesis: str, folder: Path, helpers: int = HELPERS) -> None:
+    def __init__(
+        self,
+        log: Log,
+        topic: Topic,
+        genesis: str,
+        folder: Path,
+        helpers: int = HELPERS,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._log = log
         self._topic = topic
         self._genesis = genesis
         self._folder = folder
         self._helpers = helpers
+        self._clock = clock
+        self._behind = False  # the last heartbeat was of an earlier register than what we hold
         self._applied = telemetry.counter("certmark_projected_records_total", "State records read", "outcome")
         self._building = False
         self._ahead: Ahead | None = None
@@ -66,6 +78,7 @@ class Projector:
         """Read and save one batch; returns by how much it came on.
 
         Raises:
+            RegisterBehind: what was built anew is older than what is in service; that stays.
             Fault: the log cannot be read at present; nothing changed.
         """
         if not self._building and (self._folder / REBUILD_WANTED).exists():
@@ -123,17 +136,53 @@ class Projector:
         self._writer.apply(
             [row for row in believed if row.key != "heartbeat"],
             batch.end,
-            as_of=instant_text(as_of) if as_of else None,
+            as_of=self._as_of(as_of),
             seq=max([row.seq for row in believed], default=0),
             complete=complete,
         )
         # A crash before this line repeats the batch: the same revisions are then passed over.
         if began:
+            self._refuse_to_go_back()
             self._writer.put_in_service()
             self._building = False
             with suppress(FileNotFoundError):
                 (self._folder / REBUILD_WANTED).unlink()
             telemetry.info("read model complete", position=batch.end, file=self._writer.path.name)
+
+    def _as_of(self, latest: datetime | None) -> str | None:
+        """As of when the data is after a batch: not later than now by our own clock. What a clock that ran ahead has
+        left in the file is forgotten: data that nobody renews would be taken for fresh until that day comes."""
+        if latest is None:
+            return None
+        now, before = self._clock(), self._writer.meta.as_of
+        latest = min(latest, now)
+        return instant_text(max(latest, before) if before is not None and before <= now else latest)
+
+    def _refuse_to_go_back(self) -> None:
+        """Before a file is put in service.
+
+        Raises:
+            RegisterBehind: the one that is in service has entries that this one does not have.
+        """
+        model, built = ReadModel(self._folder), self._writer.meta
+        try:
+            held = model.meta()
+        except Unreadable:
+            return
+        finally:
+            model.close()
+        if held.complete and (held.topic, held.genesis) == (built.topic, built.genesis) and held.seq > built.seq:
+            self._writer.throw_away()
+            raise RegisterBehind(
+                f"the state topic ends at entry {built.seq}, this node has {held.seq}",
+                hint="restore log and database to the last commit; if that is lost, delete the node's file",
+            )
+
+    def _tell_behind(self, behind: bool, seq: int) -> None:
+        if behind and not self._behind:
+            told = f"the register's last entry is {seq}, this node has {self._writer.meta.seq}"
+            telemetry.error("the register is older than this node", code=RegisterBehind.slug, detail=told)
+        self._behind = behind
 
     def _can_believe(self, position: int) -> bool:
         """Whether a seal's key is known. At a register's beginning its first keys seal each other's records."""
@@ -176,7 +225,10 @@ class Projector:
                 telemetry.warning("a state record stands under another's key", position=record.position)
                 continue
             found.append(filed(sealed, record.value, open_sealed(record.value)))
-            latest.append(sealed.recorded_at)
+            if sealed.key == "heartbeat":
+                self._tell_behind(sealed.seq < self._writer.meta.seq, sealed.seq)
+            if sealed.seq >= self._writer.meta.seq:
+                latest.append(sealed.recorded_at)
         self._applied.labels("read").inc(len(found))
         return found, max(latest, default=None)
 
@@ -252,6 +304,9 @@ def run(settings: Settings) -> None:
             began = time.monotonic()
             try:
                 _follow(settings, topic, folder)
+            except RegisterBehind as error:
+                telemetry.error(error.title, code=error.slug, detail=error.detail, hint=error.hint)
+                time.sleep(_BEHIND_PAUSE_S)
             except (Fault, sqlite3.OperationalError) as error:
                 failures = 0 if time.monotonic() - began > _PAUSES_S[-1] else failures + 1
                 pause = _PAUSES_S[min(failures, len(_PAUSES_S) - 1)]

@@ -111,9 +111,7 @@ class QuickPath:
         if before is not None and before.meta is meta and before.since <= now < before.second_ends:
             return replace(before, since=now, until=monotonic() + MOMENT_S)  # looked at again, and nothing is new
         directory, day = mine.register.directory(meta), now.astimezone(CHINA).date()
-        as_of = None
-        if meta.complete and meta.as_of is not None and now - meta.as_of <= self._stale_after:
-            as_of = b'"%b","seq":%d' % (instant_text(meta.as_of).encode(), meta.seq)
+        as_of = meta.fresh(now, self._stale_after)
         mine.bodies.use(directory, day)
         mine.unknown.use(directory, day)
         lifetime = shared_seconds(now, meta.as_of, self._stale_after)
@@ -125,7 +123,7 @@ class QuickPath:
             day=day.isoformat().encode(),
             notices=directory.notices or None,
             grace=directory.has_grace_on(day),
-            as_of=as_of,
+            as_of=b'"%b","seq":%d' % (instant_text(as_of).encode(), meta.seq) if as_of else None,
             checked=instant_text(now)[:-4].encode(),
             headers=(*self._headers, ("Cache-Control", cache_control(lifetime))),
         )

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Timer
 from time import monotonic
@@ -87,6 +87,11 @@ class Meta:
     as_of: datetime | None
     complete: bool
     directory: int
+
+    def fresh(self, now: datetime, stale_after: timedelta) -> datetime | None:
+        """As of when the data is, where it may be answered with. Data from days that have not come yet may not: a clock
+        was wrong, and nobody knows since when nothing has come."""
+        return self.as_of if self.complete and self.as_of and abs(now - self.as_of) <= stale_after else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -499,7 +504,10 @@ class ModelWriter:
             raise Unreadable(f"{path.name} cannot be used: {error}") from None
 
     def apply(self, rows: Iterable[Filed], position: int, *, as_of: str | None, seq: int, complete: bool) -> int:
-        """Save the rows that are newer than what is there, and the position with them; returns how many were."""
+        """Save the rows that are newer than what is there, and the position with them; returns how many were.
+
+        `as_of`: as of when the data is from now on; None leaves that as it is.
+        """
         cur = self._connection.cursor()
         cur.execute("BEGIN IMMEDIATE")
         try:
@@ -508,7 +516,7 @@ class ModelWriter:
             revision = max([self.meta.revision, *(row.revision for row in changed)])
             if complete and not self.meta.complete:
                 found_by.make(cur)
-            latest = max(filter(None, (as_of, self._as_of_text())), default=None)
+            latest = as_of or self._as_of_text()
             cur.execute(
                 "UPDATE meta SET position = ?, seq = max(seq, ?), revision = ?, as_of = ?, complete = ?, "
                 "directory = directory + ?",
@@ -594,6 +602,12 @@ class ModelWriter:
 
     def close(self) -> None:
         self._connection.close()
+
+    def throw_away(self) -> None:
+        """Close the file and remove it: it is never to be in service."""
+        self.close()
+        for name in (self.path, *_companions(self.path)):
+            name.unlink(missing_ok=True)
 
     def _as_of_text(self) -> str | None:
         row = self._connection.execute("SELECT as_of FROM meta").fetchone()

@@ -91,7 +91,8 @@ def search(
     """
     offset = _offset(after)
     meta = register.meta()
-    if not meta.complete or meta.as_of is None or now - meta.as_of > stale_after:
+    as_of = meta.fresh(now, stale_after)
+    if as_of is None:
         return None
     day = civil_day(now)
     numbers, more = _ordered(register, text, by, day, offset + PAGE + 1)
@@ -103,7 +104,7 @@ def search(
     return Hits(
         asked=text,
         checked_at=now,
-        as_of=meta.as_of,
+        as_of=as_of,
         seq=meta.seq,
         items=[_hit(register, number, found_in, match, directory, day) for number, found_in, match in here],
         next=_cursor(following) if following is not None else None,

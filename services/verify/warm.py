@@ -153,17 +153,18 @@ class WarmPath:
         if moment is not None and moment.meta is meta and moment.since <= now < moment.second_ends:
             mine.moment = replace(moment, since=now, until=monotonic() + MOMENT_S)
             return mine.moment
-        if not meta.complete or meta.as_of is None or now - meta.as_of > self._stale_after:
+        as_of = meta.fresh(now, self._stale_after)
+        if as_of is None:
             return None
         day = now.astimezone(CHINA).date()
-        lifetime = shared_seconds(now, meta.as_of, self._stale_after)
+        lifetime = shared_seconds(now, as_of, self._stale_after)
         mine.moment = _Moment(
             meta=meta,
             since=now,
-            second_ends=second_ends(now, meta.as_of, self._stale_after),
+            second_ends=second_ends(now, as_of, self._stale_after),
             until=monotonic() + MOMENT_S,
-            version=(mine.register.model.target, meta.directory, meta.as_of, day),
-            as_of=meta.as_of,
+            version=(mine.register.model.target, meta.directory, as_of, day),
+            as_of=as_of,
             day=day,
             directory=directory,
             iso=instant_text(now)[:-4].encode(),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from services.domain.certificate import Status, StatusInterval
-from services.domain.errors import LogUnavailable
+from services.domain.errors import LogUnavailable, RegisterBehind
 from services.events.keys import new_key
 from services.events.record import SealedRecord, open_sealed, seal_record
 from services.verify.answer import decide
@@ -33,11 +33,12 @@ class Node:
         self.log = ListLog(register.values)
         self.register = register
         self.folder = folder
+        self.now = NOW + timedelta(days=1)
         self.projector = self.started()
         self.reader = Register(folder)
 
     def started(self) -> Projector:
-        return Projector(self.log, STATE, self.register.genesis, self.folder)
+        return Projector(self.log, STATE, self.register.genesis, self.folder, clock=lambda: self.now)
 
     def killed(self) -> None:
         """The process is gone in the middle of whatever it did; what it had not committed is rolled back."""
@@ -95,6 +96,56 @@ def test_what_is_published_is_answered(node: Node) -> None:
 def test_the_freshness_is_the_latest_record_time(node: Node) -> None:
     node.catch_up()
     node.register.now = NOW
+    node.register.heartbeat()
+    node.catch_up()
+    assert node.reader.meta().as_of == NOW
+
+
+def test_a_relay_whose_clock_runs_ahead_makes_nothing_fresher_than_now(node: Node) -> None:
+    node.catch_up()
+    node.register.now = NOW + timedelta(days=400)
+    node.register.heartbeat()
+    node.catch_up()
+    assert node.reader.meta().as_of == node.now
+
+
+def test_a_node_whose_clock_ran_ahead_says_nothing_until_it_hears_of_the_register_again(node: Node) -> None:
+    """For four hundred days it would else have taken data for fresh that nobody renewed."""
+    node.register.now = node.now = NOW + timedelta(days=400)
+    node.register.heartbeat()
+    node.catch_up()
+    assert node.code() is Code.STATUS_UNKNOWN
+    node.register.now = node.now = NOW
+    node.register.heartbeat()
+    node.catch_up()
+    assert (node.code(), node.reader.meta().as_of) == (Code.VALID, NOW)
+
+
+def test_a_register_restored_from_an_older_copy_takes_nothing_back(node: Node) -> None:
+    older = list(node.log.values)
+    suspend(node.register)
+    node.catch_up()
+    node.log.values[:] = older
+    node.projector.step()  # which finds that the topic has lost its position
+    for _ in range(2):
+        with pytest.raises(RegisterBehind, match="this node has"):
+            node.catch_up()
+        node.killed()
+    assert node.code() is Code.SUSPENDED
+    assert len(list(node.folder.glob("register-*.sqlite"))) == 2  # the one in service, and the one begun last
+
+
+def test_an_older_registers_sign_of_life_renews_nothing(node: Node, caplog: pytest.LogCaptureFixture) -> None:
+    suspend(node.register)
+    node.catch_up()
+    before = node.reader.meta().as_of
+    newest, node.register.seq, node.register.now = node.register.seq, 3, NOW
+    for _ in range(2):
+        node.register.heartbeat()
+        node.catch_up()
+    assert node.reader.meta().as_of == before
+    assert caplog.messages == ["the register is older than this node"]
+    node.register.seq = newest
     node.register.heartbeat()
     node.catch_up()
     assert node.reader.meta().as_of == NOW

@@ -272,8 +272,8 @@ def _status(node: Node) -> Response:
     except Unreadable:
         state = "missing"
     else:
-        fresh = meta.as_of is not None and now - meta.as_of <= node.stale_after
-        state = "building" if not meta.complete or meta.as_of is None else "good" if fresh else "stale"
+        building = not meta.complete or meta.as_of is None
+        state = "building" if building else "good" if meta.fresh(now, node.stale_after) else "stale"
         if meta.as_of is not None:
             facts += [
                 (LABELS["as_of"][language], _at(meta.as_of, language)),
