@@ -127,7 +127,7 @@ def _load(cur: Cursor, places: int) -> None:
 
 
 def _fold_all(cur: Cursor, day: date) -> None:
-    while fold(cur, list_store.lock(cur), day).more:
+    while fold(cur, list_store.lock(cur, day), day).more:
         pass
 
 

@@ -12,6 +12,7 @@ import click
 from services.commands.identity import load_key_file
 from services.commands.terminal import OUT, as_json, say_json
 from services.domain.errors import BadRequest, Malformed, NotConfigured
+from services.domain.identifiers import civil_day
 from services.events.keys import PublicKey, public_key
 from services.marks.shown import document_json
 from services.marks.token import mark_kid
@@ -155,8 +156,9 @@ def trust_list(json_: bool) -> None:
     register = settings.genesis or pinned_genesis(settings)
     keys = KeyFiles(settings.trust_key).ready()
     with closing(connect(database_url(settings))) as connection, transaction(connection) as cur:
-        list_store.lock(cur)
-        made = registry_trust.renew(cur, settings, register, keys, datetime.now(UTC), at_once=True)
+        now = datetime.now(UTC)
+        list_store.lock(cur, civil_day(now))
+        made = registry_trust.renew(cur, settings, register, keys, now, at_once=True)
     assert made is not None
     told = {"version": made.version, "root": made.root, "expires_at": made.expires_at.isoformat()}
     if json_:

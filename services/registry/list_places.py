@@ -44,7 +44,7 @@ def fold(cur: Cursor, revision: int, day: date) -> Folded:
     placed = {number: subject for number, subject in concerned.items() if subject.tokens != "[]"}
     if placed:
         _put(cur, placed, day)
-    list_store.save_revision(cur, changed.revision)
+    list_store.save_head(cur, changed.revision, day)
     return Folded(changed.revision, changed.keys, changed.more or len(turning) == PAGE)
 
 

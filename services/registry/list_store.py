@@ -30,14 +30,20 @@ class StoredList:
     issued_at: datetime | None
 
 
-def lock(cur: Cursor) -> int:
-    """The last revision that the lists know of, locked: two who make lists take turns here."""
-    cur.execute("SELECT revision FROM lists_head FOR UPDATE")
-    return cast("tuple[int]", cur.fetchone())[0]
+def lock(cur: Cursor, day: date) -> int:
+    """The last revision that the lists know of, locked: two who make lists take turns here.
+
+    Where they were made on a later day than this the clock was set back: whatever has a place is looked at once more.
+    """
+    cur.execute("SELECT revision, day > %s FROM lists_head FOR UPDATE", (day,))
+    revision, set_back = cast("tuple[int, bool]", cur.fetchone())
+    if set_back:
+        cur.execute("UPDATE list_subjects SET turns_on = %s", (day,))
+    return revision
 
 
-def save_revision(cur: Cursor, revision: int) -> None:
-    cur.execute("UPDATE lists_head SET revision = %s", (revision,))
+def save_head(cur: Cursor, revision: int, day: date) -> None:
+    cur.execute("UPDATE lists_head SET revision = %s, day = %s", (revision, day))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +115,14 @@ def lists(cur: Cursor, list_ids: Iterable[int] | None = None) -> dict[int, Store
     return {row[0]: StoredList(row[0], bytes(row[1]), *row[2:]) for row in cur.fetchall()}
 
 
-def due_for_signing(cur: Cursor, before: datetime, base: str) -> list[StoredList]:
-    """The lists that have changed, were signed before an instant, or under another address than below this base."""
+def due_for_signing(cur: Cursor, before: datetime, now: datetime, base: str) -> list[StoredList]:
+    """The lists that have changed, were signed before an instant, later than now (by a clock that ran ahead), or under
+    another address than below this base."""
     cur.execute(
         "SELECT list, places, changed, uri, issued_at FROM status_lists"
-        " WHERE changed OR issued_at IS NULL OR issued_at <= %s OR uri <> %s || '/' || list ORDER BY list",
-        (before, base),
+        " WHERE changed OR issued_at IS NULL OR issued_at <= %s OR issued_at > %s OR uri <> %s || '/' || list"
+        " ORDER BY list",
+        (before, now, base),
     )
     return [StoredList(row[0], bytes(row[1]), *row[2:]) for row in cur.fetchall()]
 

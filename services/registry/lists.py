@@ -76,8 +76,8 @@ class ListMaker:
         No list is signed in the midst of a round: its places would stand as nothing they ever were together.
         """
         with transaction(self._connections.working()) as cur:
-            revision = list_store.lock(cur)
             now = self._clock()
+            revision = list_store.lock(cur, civil_day(now))
             if self._target is None:
                 self._target = store.head(cur).revision
                 self._refuse_a_demonstration(cur)
@@ -101,7 +101,7 @@ class ListMaker:
     def _sign(self, cur: Cursor, now: datetime) -> int:
         """Sign and save every list that has changed, or has lived half its life; how many."""
         base = status_base(self.settings)
-        due = list_store.due_for_signing(cur, now - LIFE / 2, base)
+        due = list_store.due_for_signing(cur, now - LIFE / 2, now, base)
         if not due:
             return 0
         key = in_force(self._status_keys.ready(), registered_in(cur), Purpose.STATUS, now)

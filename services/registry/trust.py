@@ -105,8 +105,10 @@ def renew(
 
 
 def _is_due(before: TrustList, now_so: TrustList, now: datetime) -> bool:
+    """Also where it was signed later than now, by a clock that ran ahead."""
     same = (before.root, before.hosts, before.status, before.signers)
-    return same != (now_so.root, now_so.hosts, now_so.status, now_so.signers) or before.issued_at + RENEWED_AFTER <= now
+    now_same = (now_so.root, now_so.hosts, now_so.status, now_so.signers)
+    return same != now_same or not now - RENEWED_AFTER < before.issued_at <= now
 
 
 def roots_of(folder: Path, held: Sequence[bytes]) -> list[bytes]:

@@ -152,13 +152,9 @@ def chain(postgres_server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture(autouse=True)
-def today(chain: Chain) -> Iterator[None]:
-    """Each test begins on this day; what a later day turned or signed is made anew, as no clock goes back by itself."""
+def today(chain: Chain) -> None:
+    """Each test begins on this day, whatever day it was in the one before."""
     chain.now = datetime.now(UTC)
-    yield
-    with transaction(chain.register.connection) as cur:
-        cur.execute("UPDATE list_subjects SET turns_on = '1970-01-01'")
-        cur.execute("UPDATE status_lists SET changed = true")
 
 
 def test_a_suspension_turns_the_list_within_a_second_and_its_end_turns_it_back(chain: Chain) -> None:
@@ -209,6 +205,22 @@ def test_the_end_of_a_day_turns_the_list_without_any_event(chain: Chain) -> None
     chain.come_round()
     assert chain.statuses(number) == [Status.CANCELLED]
     assert chain.register.head().size == head.size, "and nothing was entered"
+
+
+def test_a_clock_that_ran_ahead_leaves_nothing_behind_once_it_is_right_again(chain: Chain) -> None:
+    """What had turned turns back, and what was signed on a day that has not come is signed anew."""
+    number, now = chain.issue(valid_until=ahead(10)), chain.now
+    chain.come_round()
+    chain.now = now + timedelta(days=300)
+    chain.maker.look_at_trust()
+    chain.come_round()
+    assert chain.statuses(number) == [Status.CANCELLED]
+    chain.now = now + timedelta(seconds=1)
+    chain.maker.look_at_trust()
+    chain.come_round()
+    assert chain.statuses(number) == [Status.VALID]
+    assert chain.listed().issued_at <= chain.now
+    assert chain.trusted().list.issued_at <= chain.now
 
 
 def test_a_list_is_signed_again_before_half_of_its_life_is_over(chain: Chain) -> None:
