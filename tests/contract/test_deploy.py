@@ -268,7 +268,7 @@ def test_a_wheel_holds_everything_that_the_code_reads(tmp_path: Path) -> None:
     ).stdout.split()
     assert set(tracked) <= packed
     entry = zipfile.ZipFile(wheel).read(next(n for n in packed if n.endswith("entry_points.txt"))).decode()
-    assert "certmark = services.cli:main" in entry
+    assert "certmark = services.entry:main" in entry
     for name in packed:
         if name.startswith("schemas/") and name.endswith(".json"):
             json.loads(zipfile.ZipFile(wheel).read(name))

@@ -230,3 +230,12 @@ def test_a_cluster_of_another_version_is_left_alone(data: Path) -> None:
     (data / "postgres" / "PG_VERSION").write_text("12\n")
     with pytest.raises(NotConfigured, match="PostgreSQL 12"):
         EmbeddedPostgres.start(data)
+
+
+def test_a_disk_that_is_all_but_full_is_told_before_anything_is_begun(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "ROOM", 10**18)
+    with pytest.raises(OSError, match="MB are free"):
+        EmbeddedPostgres.start(data)
+    assert list(data.iterdir()) == []
