@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.domain.errors import NotConfigured
+from services.domain.errors import MadeByAnotherVersion, NotConfigured
 from services.postgres import Connection, Cursor, transaction
 
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql", re.ASCII)
@@ -28,7 +28,8 @@ def migrate(connection: Connection, folder: Path) -> list[str]:
     one database. A crash between two files leaves the first applied; the next call goes on from there.
 
     Raises:
-        NotConfigured: a file that was applied has changed or is missing, or the numbers have a gap.
+        MadeByAnotherVersion: a file that was applied is another or missing here.
+        NotConfigured: the numbers have a gap.
     """
     wanted = migrations_in(folder)
     applied: list[str] = []
@@ -72,10 +73,14 @@ def _missing(cur: Cursor, name: str, wanted: list[Migration]) -> list[Migration]
     done: list[tuple[str, str]] = cur.fetchall()
     for (done_name, done_checksum), file in zip(done, wanted, strict=False):
         if (done_name, done_checksum) != (file.name, file.checksum):
-            raise NotConfigured(
+            raise MadeByAnotherVersion(
                 f"the database has {done_name} ({done_checksum[:12]}…) where {name} has {file.name} "
-                f"({file.checksum[:12]}…): a migration that was applied must not change"
+                f"({file.checksum[:12]}…)",
+                hint="start it with the version that made it",
             )
     if len(done) > len(wanted):
-        raise NotConfigured(f"the database has {done[len(wanted)][0]} of {name}: it was migrated by a newer certmark")
+        raise MadeByAnotherVersion(
+            f"the database has {done[len(wanted)][0]} of {name}, which came later than this version",
+            hint="start it with that version or a newer one",
+        )
     return wanted[len(done) :]

@@ -32,6 +32,7 @@ from services.marks.token import MarkPath, mark_url
 from services.migrate import migrate
 from services.postgres import connect, database_url, transaction
 from services.registry.desk import accounts
+from services.registry.form import check_form
 from services.registry.store import records_of
 from services.registry.worker import pinned_genesis
 from services.scratch import scratch_folder
@@ -200,6 +201,7 @@ def prepare(settings: Settings, stack: contextlib.ExitStack) -> Settings:
         server = stack.enter_context(EmbeddedPostgres.start(settings.data))
         settings = replace(settings, database_url=server.url)
     with contextlib.closing(connect(database_url(settings))) as connection:
+        check_form(connection)
         for part in ("events", "registry"):
             migrate(connection, Path(__file__).parent / part / "migrations")
         if not settings.genesis:

@@ -1,6 +1,7 @@
 """What an operator runs: `certmark up`, `demo`, `migrate` and `admit`."""
 
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -43,14 +44,13 @@ def migrate(json_: bool) -> None:
     """Bring the database of $CERTMARK_DATABASE_URL to the present schema."""
     from services import migrate as migrations
     from services.postgres import connect, database_url
+    from services.registry.form import check_form
 
-    connection = connect(database_url(settings_from()))
     done: list[str] = []
-    try:
+    with closing(connect(database_url(settings_from()))) as connection:
+        check_form(connection)
         for folder in ("registry", "events"):
             done += migrations.migrate(connection, Path(services.__file__).parent / folder / "migrations")
-    finally:
-        connection.close()
     if json_:
         say_json({"applied": done})
     else:

@@ -327,6 +327,12 @@ class NotConfigured(Fault):
     zh = "设置相互矛盾，或缺少所需内容"
 
 
+class MadeByAnotherVersion(NotConfigured):
+    slug = "made-by-another-version"
+    title = "The data was made by a version of certmark whose form this one does not read"
+    zh = "数据由另一版本的 certmark 写成，本版本无法读取其格式"
+
+
 def every_error() -> dict[str, type[CertmarkError]]:
     """All leaf errors by slug, for documentation, schemas and the look-up of a stored refusal."""
     found: dict[str, type[CertmarkError]] = {}

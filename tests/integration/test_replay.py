@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from services.cli import main
 from services.domain.certificate import Certificate, CertificateState, from_state
+from services.domain.errors import MadeByAnotherVersion
 from services.domain.identifiers import instant_text
 from services.embedded import EmbeddedPostgres
 from services.events.drafts import Signer
@@ -22,6 +23,7 @@ from services.events.keys import new_key
 from services.events.log import Topics
 from services.migrate import migrate
 from services.postgres import Connection, connect, execute_values, transaction
+from services.registry.form import check_form
 from services.registry.replay import Replayed, replay
 from services.registry.worker import Worker
 from tests.conftest import a_database
@@ -210,6 +212,23 @@ def test_every_type_of_event_is_in_it(register: Register) -> None:
 
 def test_every_entry_comes_out_as_it_is_written_down(register: Register) -> None:
     assert differences(register) == Replayed(register.head().size, None)
+
+
+def test_a_database_of_another_form_is_told_apart(register: Register, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each kind of record is as it is published; one that lacks what has come since was made by an earlier version."""
+    monkeypatch.setattr("services.registry.form.OLDEST", 10**6)
+    check_form(register.connection)
+    with transaction(register.connection) as cur:
+        cur.execute("SELECT key, state FROM records WHERE key LIKE 'certificate/%' ORDER BY revision LIMIT 1")
+        key, state = cur.fetchone() or ("", "")
+        former = json.dumps({name: value for name, value in json.loads(state).items() if name != "annulled"})
+        cur.execute("UPDATE record_rows SET state = %s WHERE key = %s", (former, key))
+    try:
+        with pytest.raises(MadeByAnotherVersion, match="annulled"):
+            check_form(register.connection)
+    finally:
+        with transaction(register.connection) as cur:
+            cur.execute("UPDATE record_rows SET state = NULL WHERE key = %s", (key,))
 
 
 EVERYTHING = (
