@@ -67,6 +67,7 @@ def test_a_node_answers_from_a_snapshot_and_goes_on_from_its_position(node: Node
             return super().read(topic, position, limit, wait)
 
     other = Node.__new__(Node)
+    other.now = node.now
     other.log, other.register, other.folder = Watched(node.register.values), node.register, folder
     other.projector = other.started()
     other.reader = Register(folder)
