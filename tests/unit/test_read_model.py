@@ -144,7 +144,7 @@ def test_an_older_registers_sign_of_life_renews_nothing(node: Node, caplog: pyte
         node.register.heartbeat()
         node.catch_up()
     assert node.reader.meta().as_of == before
-    assert caplog.messages == ["the register is older than this node"]
+    assert caplog.messages.count("the register is older than this node") == 1
     node.register.seq = newest
     node.register.heartbeat()
     node.catch_up()
