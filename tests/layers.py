@@ -1,17 +1,21 @@
-"""Runs the layers of tests one after the other and ends with one verdict: `layers.py [lint | PATH …]`."""
+"""Runs the linters and the layers of tests and ends with one verdict: `layers.py [lint | PATH …]`.
 
+The order of the files and what a test draws by chance follow from the seed that is printed; `SEED=… make test` repeats
+both. (It reaches `random` and Hypothesis. Keys are new every time.)
+"""
+
+import os
+import random
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
-PARALLEL = ("-n", "2")
-A_FILE_TO_A_PROCESS = ("--dist", "loadfile", "--no-loadscope-reorder")
-"""In the order of `tests/conftest.py`, which begins with what takes longest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +29,14 @@ class Layer:
 
 
 LAYERS = (
-    Layer("unit, property and contract", ("tests/unit", "tests/property", "tests/contract"), PARALLEL),
+    Layer("unit, property and contract", ("tests/unit", "tests/property", "tests/contract"), ("-n", "2")),
+    # A third of the time is waiting for servers, so there are three processes for two processors. They share one run:
+    # each run ends with one file that takes long, and nothing else to do.
     Layer(
-        "integration",
-        ("tests/integration",),
-        (*PARALLEL, *A_FILE_TO_A_PROCESS),
-        needs=("kafka", "nginx", "chromium", "fonts", "pango", "tesseract", "npm", "scanner"),
-    ),
-    Layer(
-        "fault, e2e and clients",
-        ("tests/fault", "tests/e2e", "tests/clients"),
-        (*PARALLEL, *A_FILE_TO_A_PROCESS),
-        needs=("kafka", "chromium", "fonts", "pango", "jdk", "go", "node", "npm", "scanner"),
+        "integration, fault, e2e and clients",
+        ("tests/integration", "tests/fault", "tests/e2e", "tests/clients"),
+        ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"),  # in the order of tests/conftest.py
+        needs=("kafka", "nginx", "chromium", "fonts", "pango", "tesseract", "jdk", "go", "node", "npm", "scanner"),
     ),
 )
 LINTERS = (
@@ -48,24 +48,30 @@ LINTERS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    name: str
+    passed: bool
+    seconds: float
+    printed: str = ""
+
+
 def main(arguments: Sequence[str]) -> int:
-    verdicts: list[tuple[str, bool, float]] = []
-    if not arguments or list(arguments) == ["lint"]:
-        for name, command in LINTERS:
-            print(f"\n── {name} ──", flush=True)
-            verdicts.append(_timed(name, [str(BIN / command[0]), *command[1:]]))
-    if list(arguments) != ["lint"]:
-        for layer, paths in _chosen(arguments):
-            print(f"\n── {layer.name} ──", flush=True)
-            if not _ready(layer.needs):
-                verdicts.append((layer.name, False, 0.0))
-                continue
-            # A folder that is missing or holds no test is a failure of its layer: pytest ends with 4 or 5.
-            verdicts.append(_timed(layer.name, [sys.executable, "-m", "pytest", "-q", *layer.options, *paths]))
+    seed = os.environ.get("SEED") or str(random.getrandbits(32))
+    lint_only = list(arguments) == ["lint"]
+    verdicts: list[Verdict] = []
+    with ThreadPoolExecutor(len(LINTERS)) as beside:
+        linting = [beside.submit(_lint, *linter) for linter in LINTERS] if lint_only or not arguments else []
+        for layer, paths in [] if lint_only else _chosen(arguments):
+            print(f"\n── {layer.name} (SEED={seed}) ──", flush=True)
+            verdicts.append(_test(layer, paths, seed))
+            verdicts += _told(linting)
+            linting = []
+        verdicts += _told(linting)
     print()
-    for name, passed, seconds in verdicts:
-        print(f"  {'passed' if passed else 'FAILED'}  {name} ({seconds:.0f} s)")
-    passed = bool(verdicts) and all(passed for _, passed, _ in verdicts)
+    for verdict in verdicts:
+        print(f"  {'passed' if verdict.passed else 'FAILED'}  {verdict.name} ({verdict.seconds:.0f} s)")
+    passed = bool(verdicts) and all(verdict.passed for verdict in verdicts)
     print(f"\n{'PASSED' if passed else 'FAILED'}")
     return 0 if passed else 1
 
@@ -102,10 +108,37 @@ def _ready(needs: Sequence[str]) -> bool:
     return all(subprocess.run(command, cwd=ROOT, check=False).returncode == 0 for command in commands)
 
 
-def _timed(name: str, command: list[str]) -> tuple[str, bool, float]:
+def _test(layer: Layer, paths: Sequence[str], seed: str) -> Verdict:
+    if not _ready(layer.needs):
+        return Verdict(layer.name, False, 0.0)
+    # A folder that is missing or holds no test is a failure of its layer: pytest ends with 4 or 5.
+    by_seed = (f"--randomly-seed={seed}", f"--hypothesis-seed={seed}")
     started = time.monotonic()
-    code = subprocess.run(command, cwd=ROOT, check=False).returncode
-    return name, code == 0, time.monotonic() - started
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *by_seed, *layer.options, *paths], cwd=ROOT, check=False
+    )
+    return Verdict(layer.name, done.returncode == 0, time.monotonic() - started)
+
+
+def _lint(name: str, command: Sequence[str]) -> Verdict:
+    """One linter, beside the first layer: the longest of them keeps a single processor busy."""
+    started = time.monotonic()
+    done = subprocess.run(
+        [str(BIN / command[0]), *command[1:]],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return Verdict(name, done.returncode == 0, time.monotonic() - started, done.stdout)
+
+
+def _told(linting: Sequence[Future[Verdict]]) -> list[Verdict]:
+    verdicts = [future.result() for future in linting]
+    for verdict in verdicts:
+        print(f"\n── {verdict.name} ──\n{verdict.printed}", end="", flush=True)
+    return verdicts
 
 
 if __name__ == "__main__":
