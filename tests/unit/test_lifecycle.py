@@ -12,7 +12,6 @@ from services.domain.certificate import (
     Basis,
     Certificate,
     Item,
-    Mark,
     Party,
     Product,
     Status,
@@ -36,7 +35,6 @@ from services.domain.lifecycle import apply, change, next_surveillance
 from services.domain.reasons import REASONS
 from services.domain.said import EventData, Moment, Said
 from services.domain.scheme import SchemeRules, scheme_rules
-from services.domain.standing import Standing, interval_on, mark_standing, standing
 from services.domain.transition import ALLOWED, REASON_LETTER, Verb
 
 TODAY = date(2026, 11, 1)
@@ -465,57 +463,6 @@ def test_a_mark_takes_what_its_table_says_and_nothing_else(status: Status, word:
 def test_no_codes_for_a_mark_that_is_not_active(status: Status) -> None:
     with pytest.raises(TransitionNotAllowed):
         with_codes(a_mark_that_is(status), a_word_about_a_mark("codes_issued"), RULES, MOMENT)
-
-
-# --- standing ------------------------------------------------------------------------------------------------
-
-
-def intervals(*declared: tuple[Status, str]) -> tuple[StatusInterval, ...]:
-    return tuple(StatusInterval(s, date.fromisoformat(d), None, None, None, "d") for s, d in declared)
-
-
-@pytest.mark.parametrize(
-    ("day", "expected"),
-    [
-        (date(2024, 3, 5), Standing.NOT_YET_VALID),
-        (date(2024, 3, 6), Standing.VALID),
-        (date(2026, 1, 9), Standing.VALID),
-        (date(2026, 1, 10), Standing.SUSPENDED),
-        (date(2026, 3, 10), Standing.SUSPENDED),  # the planned end never resumes
-        (date(2029, 3, 5), Standing.SUSPENDED),
-        (date(2029, 3, 6), Standing.EXPIRED),  # the certificate's own end outranks the suspension
-    ],
-)
-def test_the_standing_of_a_suspended_certificate_day_by_day(day: date, expected: Standing) -> None:
-    assert standing(a_certificate(Status.SUSPENDED), day) is expected
-
-
-def test_revoked_outranks_expired_and_superseded_outranks_cancelled() -> None:
-    revoked = replace(
-        a_certificate(), statuses=intervals((Status.ACTIVE, "2024-03-06"), (Status.REVOKED, "2026-01-01"))
-    )
-    assert standing(revoked, date(2030, 1, 1)) is Standing.REVOKED
-    ended = replace(revoked, statuses=intervals((Status.ACTIVE, "2024-03-06"), (Status.CANCELLED, "2026-01-01")))
-    assert standing(ended, date(2026, 1, 1)) is Standing.CANCELLED
-    assert standing(replace(ended, superseded_by="T-2"), date(2026, 1, 1)) is Standing.SUPERSEDED
-
-
-def test_a_mark_stands_no_better_than_its_certificate() -> None:
-    certificate = a_marked_certificate()
-    (mark,) = certificate.marks
-    assert mark_standing(certificate, mark, date(2026, 10, 1)) is Standing.VALID
-    assert mark_standing(certificate, mark, date(2026, 9, 30)) is Standing.NOT_YET_VALID
-    suspended = change(certificate, Verb.SUSPEND, a_statement(Verb.SUSPEND), RULES, MOMENT)
-    assert mark_standing(suspended, mark, date(2026, 10, 2)) is Standing.SUSPENDED
-    ended: Mark = replace(mark, valid_until=date(2026, 10, 2))
-    assert mark_standing(certificate, ended, date(2026, 10, 3)) is Standing.EXPIRED
-
-
-def test_of_two_intervals_of_one_day_the_last_accepted_counts() -> None:
-    same = intervals((Status.SUSPENDED, "2026-01-01"), (Status.ACTIVE, "2026-01-01"))
-    found = interval_on(same, date(2026, 1, 1))
-    assert found is not None
-    assert found.status is Status.ACTIVE
 
 
 def test_state_v1_and_back_is_the_same_certificate() -> None:
