@@ -2,13 +2,15 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from services.domain.certificate import Certificate
-from services.domain.fold import fold, rules_told
+from services.domain.certificate import Certificate, Corrected
+from services.domain.fold import KEY_COMPROMISED, consequence, fold, rules_told
+from services.domain.said import EventData, Said
 from services.domain.standing import standing
+from tests.certificates import a_certificate
 from tests.lives import AUTHORITY, BODY, CATALOGUE, OTHER, SCHEMES
 from tests.memory import Memory
 
@@ -394,6 +396,7 @@ def test_an_annulled_correction_has_corrected_nothing(memory: Memory) -> None:
 def test_a_date_that_a_correction_moves_ahead_is_not_there_before(memory: Memory) -> None:
     digest = suspend(memory, -5)
     told(memory, "certificate.corrected", NUMBER, BODY, of=digest, fields={"effective_at": day(5)})
+    assert memory.certificate(NUMBER).corrected == (Corrected(digest, memory.told[NUMBER][-1].said.digest),)
     now, later = folded(memory, TODAY), folded(memory, TODAY + timedelta(days=5))
     assert now is not None
     assert later is not None
@@ -435,6 +438,26 @@ def test_what_was_to_begin_after_a_class_left_never_comes_to_be(
     assert [(i.status.value, i.since.isoformat()) for i in memory.certificate("NO-2").statuses[1:]] == expected
     before = said | {"effective_at": day(-1), "class": "0704"}
     assert refused(memory, "catalogue.class_removed", "life-classes", AUTHORITY, **before)
+
+
+def test_what_was_suspended_on_the_day_its_class_left_was_suspended(memory: Memory) -> None:
+    issue(memory, "NO-2", scheme="life-implied")
+    told(memory, "certificate.suspended", "NO-2", BODY, effective_at=day(3), reason="S03", until=day(40))
+    said = {"effective_at": day(3), "class": "0703", "instrument": "公告"}
+    told(memory, "catalogue.class_removed", "life-classes", **said)
+    statuses = [(i.status.value, i.since.isoformat()) for i in memory.certificate("NO-2").statuses[1:]]
+    assert statuses == [("suspended", day(3)), ("cancelled", day(3))]
+
+
+def test_each_key_that_was_stolen_is_a_doubt_of_its_own_and_told_once() -> None:
+    first, second = (
+        Said(digest, AUTHORITY, "authority", "test", KEY_COMPROMISED, "k", cast(EventData, {"since": day(-9)}))
+        for digest in ("a" * 64, "b" * 64)
+    )
+    certificate = a_certificate()
+    for cause in (first, second, first):
+        certificate = consequence(certificate, cause)
+    assert [flag.digest for flag in certificate.flags] == [first.digest, second.digest]
 
 
 # --- parts ----------------------------------------------------------------------------------------------------------

@@ -83,6 +83,18 @@ def test_who_may_not_add_a_key(signer: PrivateKey, source: str, owner: str, purp
         assert keyring.key(EVIL.public.kid) is None
 
 
+@pytest.mark.parametrize("authority", [True, False])
+def test_an_authority_is_established_by_an_authority_alone(authority: bool) -> None:
+    """The body signs in its own name with a key that counts; it is only not who may say so."""
+    registry = Registry()
+    keyring = ring(registry, registry.record(BODY_KEY, BODY))
+    signer, source = (registry.root, AUTHORITY) if authority else (BODY_KEY, BODY)
+    data = {"name": "x", "key": dict(EVIL.public.jwk), "demonstration": True, "effective_at": "2019-01-01"}
+    keyring.learn_event(event_of(signer, source, "authority.established", "another", data))
+    found = keyring.registered(EVIL.public.kid)
+    assert (found and found.key.owner) == ("urn:certmark:authority:another" if authority else None)
+
+
 def test_a_stolen_seal_cannot_bring_in_a_signer_without_an_event() -> None:
     registry = Registry()
     keyring = ring(registry)
