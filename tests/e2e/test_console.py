@@ -51,19 +51,19 @@ def page(browser: Browser, system: System) -> Iterator[Page]:
 def test_every_page_can_be_used_by_everybody(browser: Browser, system: System, language: str) -> None:
     page = a_page(browser, system)
     page.goto(f"{system.registry}/console/sign-in?lang={language}")
-    look(page, f"console-sign-in-{language}")
+    look(page)
     sign_in(page, system, language=language)
     for name in ("inbox", "inbox?which=all", "upload", "submissions", "certificates", "overdue", "keys"):
         page.goto(f"{system.registry}{HOME}/{name}{'&' if '?' in name else '?'}lang={language}")
         assert page.locator("html").get_attribute("lang") == {"zh": "zh-CN", "en": "en"}[language]
-        look(page, f"console-{name.replace('?which=', '-')}-{language}")
+        look(page)
     page.goto(f"{system.registry}{HOME}/certificates/{WRONG}?lang={language}")
-    look(page, f"console-certificate-{language}")
+    look(page)
     page.goto(f"{system.registry}{HOME}/nothing?lang={language}")
     page.context.close()
     page = a_page(browser, system)
     sign_in(page, system, "regulator", language)
-    look(page, f"console-sources-{language}")
+    look(page)
     page.context.close()
 
 
@@ -74,7 +74,7 @@ def test_the_oldest_refusal_is_found_and_understood(page: Page, system: System) 
         expect(oldest).to_contain_text(told)
     oldest.get_by_role("link", name="详情").click()
     expect(page.locator("pre")).to_contain_text('"reason": "R07"')
-    look(page, "console-event-zh")
+    look(page)
     page.get_by_role("link", name="事件 JSON").click()
     said = json.loads(page.locator("body").inner_text())
     assert said["subject"] == WRONG
@@ -130,7 +130,7 @@ def test_a_sheet_is_checked_mended_and_reported(page: Page, system: System, tmp_
     expect(page.get_by_role("row").filter(has_text=WRONG)).to_contain_text("number-taken")
     page.get_by_role("row").filter(has_text=good).get_by_text("将报送的内容").click()
     expect(page.get_by_text(f'"subject": "{good}"')).to_be_visible()
-    look(page, "console-submission-zh")
+    look(page)
     with page.expect_download() as download:
         page.get_by_role("link", name="下载修正文件").click()
     fix = tmp_path / "从工作台下载.csv"
@@ -177,7 +177,7 @@ def test_signed_events_are_passed_on_and_what_is_refused_comes_back_as_drafts(
     page.get_by_role("button", name="转交").click()
     for code in ("unknown-reason", "not-an-envelope", "not-this-source"):
         expect(page.locator("table")).to_contain_text(code, timeout=30_000)
-    look(page, "console-passed-on-zh")
+    look(page)
     with page.expect_download() as download:
         page.get_by_role("link", name="草稿").click()
     drafts = [json.loads(line) for line in Path(download.value.path()).read_text(encoding="utf-8").splitlines()]
@@ -197,7 +197,7 @@ def test_a_key_is_changed_by_the_commands_that_the_page_shows(page: Page, system
     expect(page.locator("tbody tr")).to_have_count(old + 1)
     expect(page.locator("tbody")).to_contain_text("即将到期")
     expect(page.get_by_role("alert")).to_have_count(0)
-    look(page, "console-keys-changed-zh")
+    look(page)
 
 
 def test_a_regulator_looks_and_cannot_act(browser: Browser, system: System) -> None:

@@ -62,18 +62,18 @@ def holds_elsewhere(bundle: Path, system: System, folder: Path) -> None:
 def test_from_an_upload_to_a_bundle_and_a_case(browser: Browser, system: System, tmp_path: Path) -> None:
     page = a_page(browser, system)
     sign_in(page, system, "pudong-01")
-    look(page, "desk-checks-zh")
+    look(page)
     page.get_by_role("link", name="新建核查").click()
-    look(page, "desk-new-zh")
+    look(page)
     page.get_by_label("商品信息文件").set_input_files(SHEET)
     page.get_by_label("平台（可不填）").fill("示范商城")
     page.get_by_role("button", name="下一步").click()
     expect(page.locator("h1")).to_have_text("核对各列含义")
     assert page.locator("tbody tr").count() == 20
-    look(page, "desk-columns-zh")
+    look(page)
     page.get_by_role("button", name="开始核查").click()
     expect(page.get_by_text("已完成")).to_be_visible(timeout=30_000)  # the page loads itself anew until then
-    look(page, "desk-check-zh")
+    look(page)
     expect(page.get_by_role("img", name=re.compile("核查结果"))).to_be_visible()
 
     check = page.url
@@ -89,10 +89,10 @@ def test_from_an_upload_to_a_bundle_and_a_case(browser: Browser, system: System,
     page.get_by_label("案由").fill("型号超出证书")
     page.get_by_role("button", name="立案").click()
     expect(page.locator("h1")).to_contain_text("型号超出证书")
-    look(page, "desk-case-zh")
+    look(page)
 
     page.get_by_role("link", name="下一条待核").first.click()
-    look(page, "desk-finding-zh")
+    look(page)
     expect(page.locator("tr.differs")).to_have_count(1)
     expect(page.locator("tr.differs")).to_contain_text("KFR-72LW/B9")
     page.get_by_label("属实").check()
@@ -134,13 +134,13 @@ def test_a_watched_check_tells_what_has_changed(browser: Browser, system: System
 
     wait_for(told, 60, lambda: page.content())
     expect(page.get_by_role("cell", name=other)).to_have_count(0)
-    look(page, "desk-changes-zh")
+    look(page)
     page.get_by_role("link", name=re.compile("查看全部 1 处变化")).click()
     expect(page.get_by_role("rowheader", name="甲")).to_be_visible()
-    look(page, "desk-look-zh")
+    look(page)
     page.goto(check)
     expect(page.get_by_text("已告知 1 处变化")).to_be_visible()
-    look(page, "desk-watched-zh")
+    look(page)
     page.get_by_role("button", name="重新核查变化部分").click()
     expect(page.get_by_text("已完成")).to_be_visible(timeout=30_000)
     expect(page.get_by_role("rowheader", name="甲")).to_be_visible()
@@ -190,16 +190,16 @@ def test_a_hundred_thousand_rows_show_how_far_they_are_and_what_was_found(
 def test_every_page_can_be_used_by_everybody(browser: Browser, system: System, language: str) -> None:
     page = a_page(browser, system)
     page.goto(f"{system.registry}/desk/sign-in?lang={language}")
-    look(page, f"desk-sign-in-{language}")
+    look(page)
     sign_in(page, system, "shanghai-01", language)
     for name in ("cases", "reports", "rules", "password", "checks/new", "changes"):
         page.goto(f"{system.registry}/desk/{name}?lang={language}")
         assert page.locator("html").get_attribute("lang") == {"zh": "zh-CN", "en": "en"}[language]
-        look(page, f"desk-{name.replace('/', '-')}-{language}")
+        look(page)
     page.context.close()
     page = a_page(browser, system)
     sign_in(page, system, "admin-01", language)
-    look(page, f"desk-accounts-{language}")
+    look(page)
     page.goto(f"{system.registry}/desk/trail?check=1&lang={language}")
-    look(page, f"desk-trail-{language}")
+    look(page)
     page.context.close()

@@ -274,7 +274,8 @@ def test_a_source_that_sends_too_much_is_told_how_long_to_wait(start: Callable[.
     desk = start(CERTMARK_RATE_PER_SECOND="1")
     body = b"\n".join([event_of(desk.body)] * MAX_LINES)
     assert {line["status"] for line in desk.post(body, MANY).lines} == {202}
-    answer = desk.post(event_of(desk.body))
+    answers = (desk.post(event_of(desk.body)) for _ in range(100))  # on a slow machine a token has come back meanwhile
+    answer = next(answer for answer in answers if answer.status != 202)
     assert answer.status == 429
     assert int(answer.headers["Retry-After"]) >= 1
     assert answer.json["code"] == "too-many-requests"
@@ -292,8 +293,8 @@ def test_the_publisher_sends_the_same_bytes_until_an_answer_is_known(start: Call
 
 
 def test_what_is_throttled_is_not_overtaken_within_its_request(start: Callable[..., Desk]) -> None:
-    """At a rate near that of the checks, tokens come back in the middle of a request: the rest still waits."""
-    desk = start(CERTMARK_RATE_PER_SECOND="1001")
+    """Tokens come back in the middle of a request, which lasts much longer than one takes: the rest still waits."""
+    desk = start(CERTMARK_RATE_PER_SECOND="200")
     statuses: list[list[int]] = []
     while not any(429 in found for found in statuses):
         events = [event_of(desk.body, subject=f"2023990703{i:06}") for i in range(MAX_LINES)]
@@ -308,9 +309,11 @@ def test_one_sources_limit_does_not_hold_another(start: Callable[..., Desk]) -> 
     other = new_key()
     desk.publish_keys(desk.registry.record(other, OTHER_BODY))
     until(lambda: desk.post(event_of(other, OTHER_BODY)).status == 202)
-    desk.post(b"\n".join([event_of(desk.body)] * MAX_LINES), MANY)
-    mixed = [event_of(desk.body), event_of(other, OTHER_BODY), event_of(desk.body)]
-    assert [line["status"] for line in desk.post(b"\n".join(mixed), MANY).lines] == [429, 202, 429]
+    # Twice what the bucket holds: however slow the machine, one event is left out in the end, and all after it.
+    spent = [event_of(desk.body)] * MAX_LINES
+    desk.post(b"\n".join(spent), MANY)
+    mixed = [*spent[2:], event_of(other, OTHER_BODY), event_of(desk.body)]
+    assert [line["status"] for line in desk.post(b"\n".join(mixed), MANY).lines][-3:] == [429, 202, 429]
 
 
 def test_sigterm_finishes_what_is_in_flight(desk: Desk) -> None:

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 from services.domain.certificate import Certificate, Status, StatusInterval
 from services.domain.identifiers import civil_day
@@ -30,7 +30,6 @@ from tests.sealed_register import ROOT, STATE, ListLog, SealedRegister, claims_o
 
 pytestmark = pytest.mark.e2e
 
-SHOTS = ROOT / "tests" / "shots"
 AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 CHROMIUM = [
     "--no-sandbox",
@@ -168,6 +167,17 @@ def browser(chromium: str) -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def phone(browser: Browser) -> Page:
+    """One page for many tests, as wide as a small phone: a new one each costs several times what going on costs."""
+    return browser.new_context(viewport={"width": 360, "height": 640}).new_page()
+
+
+@pytest.fixture(scope="module")
+def without_script(browser: Browser) -> Page:
+    return browser.new_context(java_script_enabled=False).new_page()
+
+
 @dataclass(frozen=True)
 class Case:
     """A verdict, the address that leads to it, and the headline that it must have."""
@@ -254,11 +264,25 @@ def opened(browser: Browser, url: str, width: int, height: int, **options: objec
     return page, asked
 
 
+def asked_by(page: Page, url: str) -> list[str]:
+    """Take a page to an address; what it asked for on the way."""
+    asked: list[str] = []
+
+    def note(request: Request) -> None:
+        asked.append(request.url)
+
+    page.set_viewport_size({"width": 360, "height": 640})
+    page.on("request", note)
+    page.goto(url)
+    page.remove_listener("request", note)
+    return asked
+
+
 @pytest.mark.parametrize("language", ["zh", "en"])
 @pytest.mark.parametrize("name", NAMES)
-def test_a_verdict_page(served: Served, browser: Browser, name: str, language: str) -> None:
+def test_a_verdict_page(served: Served, phone: Page, name: str, language: str) -> None:
     url, case = case_of(served, name)
-    page, asked = opened(browser, in_language(url, language), 360, 640)
+    page, asked = phone, asked_by(phone, in_language(url, language))
 
     headlines = page.locator("h1")
     assert headlines.count() == 1
@@ -280,13 +304,8 @@ def test_a_verdict_page(served: Served, browser: Browser, name: str, language: s
     findings = Axe().run(page, options=AXE)
     assert findings.violations_count == 0, findings.generate_report()
 
-    SHOTS.mkdir(exist_ok=True)
-    page.screenshot(path=SHOTS / f"{name}-{language}-360.png", full_page=True)
     page.set_viewport_size({"width": 320, "height": 640})
     assert page.evaluate("document.documentElement.scrollWidth") <= 320, "sideways scroll at 320 px"
-    page.set_viewport_size({"width": 1280, "height": 900})
-    page.screenshot(path=SHOTS / f"{name}-{language}-1280.png", full_page=True)
-    page.context.close()
 
 
 @pytest.mark.parametrize("name", ["bad_signature", "unknown_signer", "unreadable", "impostor_host"])
@@ -300,11 +319,10 @@ def test_nothing_of_a_refused_code_is_shown(served: Served, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_page_is_small_and_whole_without_script(served: Served, browser: Browser, name: str) -> None:
+def test_a_page_is_small_and_whole_without_script(served: Served, without_script: Page, name: str) -> None:
     url, case = case_of(served, name)
-    page, _ = opened(browser, url, 360, 640, java_script_enabled=False)
-    assert page.locator("h1").inner_text() == case.title["en"]  # the browser asks for English
-    page.context.close()
+    without_script.goto(url)
+    assert without_script.locator("h1").inner_text() == case.title["en"]  # the browser asks for English
     body = page_bytes(url, 503 if name == "status_unknown" else 200)
     assert len(gzip.compress(body)) <= 14_336
 
@@ -349,7 +367,6 @@ def test_the_family_is_told_by_word_and_shape(served: Served, browser: Browser, 
     text = page.locator("main").inner_text()
     for shown in ("TEST-REVOKED-0001", "撤销", "数据截至"):
         assert shown in text
-    page.screenshot(path=SHOTS / f"revoked-{'-'.join(media.values())}.png", full_page=True)
     page.context.close()
 
 
@@ -372,18 +389,17 @@ def test_the_family_is_told_by_word_and_shape(served: Served, browser: Browser, 
     ],
 )
 def test_what_it_means_is_told_by_word_and_shape(
-    served: Served, browser: Browser, name: str, words: list[str], language: str
+    served: Served, phone: Page, name: str, words: list[str], language: str
 ) -> None:
     url, _ = case_of(served, name)
-    page, _ = opened(browser, in_language(url, language), 360, 640)
-    lines = page.locator("table.may tr")
+    phone.goto(in_language(url, language))
+    lines = phone.locator("table.may tr")
     assert [line.locator("th").inner_text() for line in lines.all()] == [text[language] for text in ACT_WORD.values()][
         : len(words)
     ]
     assert [line.locator("td").inner_text() for line in lines.all()] == [ALLOWED_WORD[word][language] for word in words]
     assert [line.locator("td svg").count() for line in lines.all()] == [1] * len(words)
-    assert page.locator("ul.why").count() == (1 if {"no", "review"} & set(words) else 0)
-    page.context.close()
+    assert phone.locator("ul.why").count() == (1 if {"no", "review"} & set(words) else 0)
 
 
 def test_targets_are_large_enough_to_touch(served: Served, browser: Browser) -> None:
@@ -402,9 +418,6 @@ def test_the_front_page_leads_to_verdicts(served: Served, browser: Browser, lang
     assert page.locator("h1").inner_text() == LABELS["site"][language]
     assert len([address for address in asked if not address.startswith("data:")]) == 1
     assert Axe().run(page, options=AXE).violations_count == 0
-    page.screenshot(path=SHOTS / f"front-{language}-360.png", full_page=True)
-    page.set_viewport_size({"width": 1280, "height": 900})
-    page.screenshot(path=SHOTS / f"front-{language}-1280.png", full_page=True)
 
     page.get_by_role("searchbox").fill(" 2023990703000117 ")
     page.get_by_role("search").get_by_role("button").click()
@@ -424,7 +437,6 @@ def test_an_error_page_needs_no_data(browser: Browser, tmp_path: Path) -> None:
         page, _ = opened(browser, f"http://127.0.0.1:{port}/nothing/here?lang=zh", 360, 640)
         assert page.locator("h1").inner_text() == LABELS["error_404"]["zh"]
         assert Axe().run(page, options=AXE).violations_count == 0
-        page.screenshot(path=SHOTS / "error-404-zh-360.png", full_page=True)
         page.goto(f"http://127.0.0.1:{port}/c/2023990703000117?lang=zh")
         assert page.locator("h1").inner_text() == ANSWERS[Code.STATUS_UNKNOWN].title["zh"]
         assert NO_DATA.zh in page.locator(".v").inner_text()
@@ -457,12 +469,10 @@ def test_the_pages_beside_are_as_good_as_the_verdicts(served: Served, browser: B
     page = context.new_page()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    SHOTS.mkdir(exist_ok=True)
     for path in BESIDE:
         asked.clear()
         url = in_language(served.fresh + path, language)
         page.goto(url)
-        name = path.strip("/").replace("/", "-") or "front"
         assert [address for address in asked if not address.startswith("data:")] == [url]
         assert page.locator("h1").count() == 1, path
         assert page.title().startswith(page.locator("h1").inner_text()), path
@@ -471,12 +481,10 @@ def test_the_pages_beside_are_as_good_as_the_verdicts(served: Served, browser: B
             page.emulate_media(color_scheme=scheme)
             findings = Axe().run(page, options=AXE)
             assert findings.violations_count == 0, f"{path} {scheme}\n{findings.generate_report()}"
-            page.screenshot(path=SHOTS / f"{name}-{language}-360-{scheme}.png", full_page=True)
         page.emulate_media(color_scheme="light")
         for width in (320, 768, 1280):
             page.set_viewport_size({"width": width, "height": 800})
             assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{path} at {width} px"
-        page.screenshot(path=SHOTS / f"{name}-{language}-1280.png", full_page=True)
         page.set_viewport_size({"width": 360, "height": 640})
     assert context.cookies() == []
     context.close()
@@ -490,7 +498,6 @@ def test_every_verdict_is_readable_in_the_dark(served: Served, browser: Browser)
         page.goto(in_language(url, "zh"))
         findings = Axe().run(page, options=AXE)
         assert findings.violations_count == 0, f"{name}\n{findings.generate_report()}"
-        page.screenshot(path=SHOTS / f"{name}-zh-360-dark.png", full_page=True)
     context.close()
 
 
@@ -567,5 +574,4 @@ def test_what_is_printed_says_what_when_and_of_what(served: Served, browser: Bro
         assert re.search(r"\b[0-9a-f]{64}\b", text), "the digest"
     for gone in ("header", "footer", "form", ".noprint"):
         assert not page.locator(gone).first.is_visible()
-    page.screenshot(path=SHOTS / f"{name}-print.png", full_page=True)
     page.context.close()

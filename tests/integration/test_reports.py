@@ -31,7 +31,7 @@ from services.settings import settings_from
 from services.verify.api import app_for
 from services.verify.report_wording import REPORT
 from tests.conftest import a_database
-from tests.integration.test_pages import AXE, CHROMIUM, SHOTS, wait_for
+from tests.integration.test_pages import AXE, CHROMIUM, wait_for
 from tests.register import Register
 from tests.served import a_token, ask, served
 
@@ -420,17 +420,13 @@ def test_the_pages_work_without_script_and_for_everybody(
         assert page.locator("h1").inner_text() == words["title"]
         assert page.locator("#code").input_value() == "/c/2023990703000117"
         assert not page.locator("input[name=consent]").is_checked()
-        SHOTS.mkdir(exist_ok=True)
-        page.screenshot(path=SHOTS / f"report-{language}-360.png", full_page=True)
         page.get_by_role("button", name=words["send"]).click()
         assert words["problem"] in page.locator("main").inner_text()
-        page.screenshot(path=SHOTS / f"report-wrong-{language}-360.png", full_page=True)
         page.locator("#product").fill("示范电热水壶")
         page.get_by_label(words["platform"], exact=True).check()
         page.locator("#text").fill("型号不一致")
         page.get_by_role("button", name=words["send"]).click()
         assert page.locator("h1").inner_text() == words["done"]
-        page.screenshot(path=SHOTS / f"report-done-{language}-360.png", full_page=True)
         number, secret = (one.inner_text() for one in page.locator("dd code").all())
         site.settle()
         page.get_by_role("link", name=words["look_up_state"]).click()
@@ -439,7 +435,6 @@ def test_the_pages_work_without_script_and_for_everybody(
         page.get_by_role("button", name=words["show"]).click()
         assert words["open"] in page.locator("dl").inner_text()
         assert secret not in page.url
-        page.screenshot(path=SHOTS / f"report-state-{language}-360.png", full_page=True)
         assert context.cookies() == []
         context.close()
         for path in ("/report", "/report/state"):
@@ -451,7 +446,6 @@ def test_the_pages_work_without_script_and_for_everybody(
             assert findings.violations_count == 0, findings.generate_report()
             assert [url for url in requests if not url.startswith("data:")] == [f"{base}{path}?lang={language}"]
             assert looked.locator("script").count() == 0
-            looked.screenshot(path=SHOTS / f"{path[1:].replace('/', '-')}-{language}-1280.png", full_page=True)
             looked.set_viewport_size({"width": 320, "height": 640})
             assert looked.evaluate("document.documentElement.scrollWidth") <= 320
             looked.close()
