@@ -7,11 +7,13 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import hypothesis
 import pytest
 from psycopg2.errors import InsufficientPrivilege
+from xdist.scheduler import LoadFileScheduling
 
 from deploy.kafka.broker import Broker
 from services.embedded import EmbeddedPostgres
@@ -19,6 +21,7 @@ from services.events.log import Topics
 from services.postgres import Connection, connect
 from services.scratch import scratch_folder
 from services.settings import Settings, settings_from
+from tests.system import System
 
 ROOT = Path(__file__).resolve().parents[1]
 KAFKA_LIBS = ROOT / ".cache" / "kafka" / "libs"
@@ -26,18 +29,33 @@ IN_MEMORY = ("tests/unit", "tests/property")
 LONG = (
     "fault/test_kill.py",
     "integration/test_pages.py",
-    "integration/test_registry.py",
-    "integration/test_ingest.py",
-    "integration/test_log.py",
-    "integration/test_secured_kafka.py",
     "integration/test_conform.py",
+    "e2e/test_road.py",
+    "e2e/test_desk.py",
+    "integration/test_ingest.py",
+    "integration/test_registry.py",
+    "integration/test_log.py",
     "integration/test_scan.py",
+    "integration/test_secured_kafka.py",
     "integration/test_embedded.py",
-    "integration/test_projector.py",
+    "integration/test_watches.py",
     "integration/test_two_clocks.py",
+    "clients/test_scanner_agrees.py",
+    "integration/test_desk_checks.py",
+    "integration/test_projector.py",
+    "integration/test_console.py",
+    "integration/test_replay.py",
+    "integration/test_indicators.py",
     "integration/test_checks.py",
 )
 """Files whose tests take more than ten seconds together, the longest first."""
+SHARING = {
+    "tests/clients/test_first_day.py": "tests/integration/test_conform.py",
+    "tests/clients/test_import.py": "tests/integration/test_conform.py",
+    "tests/clients/test_samples.py": "tests/integration/test_conform.py",
+    "tests/e2e/test_console.py": "tests/e2e/test_desk.py",
+}
+"""Files that run in the process of another, whose `system` they share."""
 SettingsFor = Callable[..., Settings]
 
 # A property holds or does not; how long it takes is for the bench to say.
@@ -57,6 +75,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("disable_socket")
     place = {ROOT / "tests" / name: number for number, name in enumerate(LONG)}
     items.sort(key=lambda item: place.get(item.path, len(LONG)))
+
+
+class BySystem(LoadFileScheduling):
+    """A file to a process, but for those that share a system."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return SHARING.get(file, file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    return BySystem(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(trylast=True)
@@ -160,6 +191,13 @@ def free_ports() -> Callable[[int], list[int]]:
             return [s.getsockname()[1] for s in sockets]
 
     return drawn
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int], list[int]]) -> Iterator[System]:
+    """One running demonstration, to which tests of several files add. None of them counts what is there."""
+    with System(tmp_path_factory.mktemp("system") / ".data", free_ports(3)) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -23,12 +22,6 @@ def lines_of_the_page() -> list[tuple[str, int]]:
     assert section is not None
     lines = [line for block in BLOCK.findall(section[1]) for line in block.splitlines()]
     return [(ENDS_WITH.sub("", line), int(told[1]) if (told := ENDS_WITH.search(line)) else 0) for line in lines]
-
-
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int], list[int]]) -> Iterator[System]:
-    with System(tmp_path_factory.mktemp("first") / ".data", free_ports(3)) as running:
-        yield running
 
 
 def test_the_first_day_goes_as_the_page_says(system: System) -> None:

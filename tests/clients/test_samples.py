@@ -8,7 +8,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -28,12 +28,6 @@ ACTIVE = "2023990703000117"
 TODAY = (datetime.now(UTC) + timedelta(hours=8)).date()
 
 pytestmark = pytest.mark.timeout(180)
-
-
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int], list[int]]) -> Iterator[System]:
-    with System(tmp_path_factory.mktemp("clients") / "data", free_ports(3)) as running:
-        yield running
 
 
 @pytest.fixture(scope="module", params=CLIENTS)

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -27,12 +26,6 @@ pytestmark = pytest.mark.timeout(180)
 OF_THE_INGEST = {case.id for case in CASES if case.together or case.id.startswith("http/")} - {
     *("http/decision-unknown", "http/decision-malformed", "http/heads-of-nobody")
 }
-
-
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int], list[int]]) -> Iterator[System]:
-    with System(tmp_path_factory.mktemp("conform") / "data", free_ports(3)) as running:
-        yield running
 
 
 def conform(system: System, *words: str, code: int = 0) -> dict[str, Any]:

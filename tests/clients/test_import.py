@@ -2,7 +2,6 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,12 +12,6 @@ BODY = "CNCA-R-2019-7901"
 NUMBERS = [f"2023990703{place:06d}" for place in range(990000, 990010)]
 
 pytestmark = pytest.mark.timeout(180)
-
-
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int], list[int]]) -> Iterator[System]:
-    with System(tmp_path_factory.mktemp("import") / "data", free_ports(3)) as running:
-        yield running
 
 
 def a_row(number: str) -> dict[str, str]:
