@@ -77,7 +77,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: place.get(item.path, len(LONG)))
 
 
-class BySystem(LoadFileScheduling):
+class BySystem(LoadFileScheduling):  # type: ignore[misc]  # the package publishes no types
     """A file to a process, but for those that share a system."""
 
     def _split_scope(self, nodeid: str) -> str:
