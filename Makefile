@@ -19,7 +19,7 @@ run-kafka: .venv/runtime.stamp scanner .cache/kafka.stamp ## the same over a rea
 	@exec env CERTMARK_DATA=$(DATA)/with-kafka $(BIN)/python deploy/kafka/broker.py \
 	  --libs $(KAFKA) --data $(DATA)/with-kafka/broker -- $(BIN)/certmark up --demo
 
-test: .venv/dev.stamp scanner ## set up and run every layer of tests; T=tests/unit/test_x.py narrows
+test: .venv/dev.stamp scanner ## set up and run every layer of tests; T=tests/unit/test_x.py narrows, SEED=1 repeats
 	@exec $(BIN)/python tests/layers.py $(T)
 
 lint: .venv/dev.stamp ## ruff, mypy, import-linter, codespell
