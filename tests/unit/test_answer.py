@@ -132,6 +132,29 @@ def test_a_gtin_in_several_certificates_is_a_list_without_a_yes(ask: Ask) -> Non
     ]
 
 
+def test_a_gtin_leads_to_its_own_item_and_to_the_mark_that_names_it(tmp_path: Path) -> None:
+    register = SealedRegister().publish_all()
+    soap = demonstration("SHB-P-2024-0031")
+    assert soap.product is not None
+    small, large = Item("250g", "06909900127449"), Item("500g", "06909900123014")
+    marks = tuple(replace(soap.marks[0], mark_no=f"M-{item.model}", products=(item,)) for item in (small, large))
+    register.publish_certificate(replace(soap, product=replace(soap.product, items=(small, large)), marks=marks))
+    answer = answer_to("06909900123014", register, tmp_path)
+    assert (answer.code, answer.item, answer.mark) == (Code.VALID, large, marks[1])
+
+
+def test_an_unknown_number_is_told_what_the_register_holds_of_numbers_like_it(ask: Ask) -> None:
+    alike, any_at_all = (ask(text).coverage for text in ("2023990703999999", "PZB-2025-99999"))
+    assert [name["zh"] for name, _ in alike] == ["强制性产品认证"]
+    assert len(any_at_all) > len(alike)
+
+
+def test_who_said_something_is_named(ask: Ask) -> None:
+    answer = ask("SDOC-2025-000731")
+    assert answer.found is not None
+    assert set(answer.sources.values()) == {answer.found.certificate.holder.name}
+
+
 def test_a_credit_code_leads_to_its_certificates(ask: Ask) -> None:
     answer = ask("91310114MAXX00816W")
     assert answer.code is None
