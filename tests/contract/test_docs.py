@@ -62,7 +62,6 @@ OURS = (
     "reports",
     "console",
     "desk",
-    "marks",
 )
 """Pages that begin with a few Chinese sentences on what they are for."""
 

@@ -17,7 +17,6 @@ NOT_YET: tuple[str, ...] = (
     "events",
     "feeds",
     "log-and-leaf",
-    "marks",
     "operations",
     "pages",
     "performance",
