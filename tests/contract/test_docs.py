@@ -58,7 +58,6 @@ OURS = (
     "cli",
     "open-data",
     "consequence",
-    "copies",
     "reports",
     "console",
     "desk",
