@@ -1,4 +1,4 @@
-"""docs/copies.md holds the rule that the program judges by."""
+"""docs/copies.md holds the rule that the program judges by, in both languages."""
 
 from services.domain.complaints import KEPT_AFTER_DECISION_DAYS, KEPT_AT_MOST_DAYS
 from services.domain.copies import KEPT_DAYS, RULES
@@ -10,6 +10,8 @@ from tests.contract.test_consequence_docs import DOCS, table
 def test_the_rules_are_the_programs() -> None:
     rows = table("copies.md", "rule", "days")
     assert rows == [[r.id, str(r.days), str(r.lookups), str(r.districts), r.en] for r in RULES]
+    rows = table("copies.zh-CN.md", "规则", "天数")
+    assert rows == [[r.id, str(r.days), str(r.lookups), str(r.districts), r.zh] for r in RULES]
 
 
 def test_the_clocks_are_the_programs() -> None:
