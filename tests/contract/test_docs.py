@@ -58,7 +58,6 @@ OURS = (
     "cli",
     "open-data",
     "consequence",
-    "reports",
     "console",
     "desk",
 )

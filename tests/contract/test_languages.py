@@ -19,7 +19,6 @@ NOT_YET: tuple[str, ...] = (
     "operations",
     "pages",
     "performance",
-    "reports",
     "scan",
     "verification",
 )
