@@ -45,7 +45,6 @@ DOCS = ROOT / "docs"
 READMES = (ROOT / "README.md", ROOT / "README.zh-CN.md")
 PAGES = (*READMES, *sorted(DOCS.rglob("*.md")))
 OURS = (
-    "scan",
     "connect",
     "conform",
     "import",

@@ -19,7 +19,6 @@ NOT_YET: tuple[str, ...] = (
     "operations",
     "pages",
     "performance",
-    "scan",
     "verification",
 )
 TOGETHER_NOT_YET: tuple[str, ...] = ("conform", "consequence", "console", "desk", "import", "listings", "open-data")
