@@ -52,7 +52,6 @@ OURS = (
     "verification",
     "pages",
     "operations",
-    "log-and-leaf",
     "events",
     "cli",
     "open-data",

@@ -15,7 +15,6 @@ NOT_YET: tuple[str, ...] = (
     "connect",
     "events",
     "feeds",
-    "log-and-leaf",
     "operations",
     "pages",
     "performance",
