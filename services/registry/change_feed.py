@@ -50,7 +50,7 @@ class Changes:
 
     @property
     def replaced(self) -> list[list[int]]:
-        """The revisions of the stretch at which no record stands any more: [first, last] of each run."""
+        """The revisions of the stretch at which no record of the feed stands (any more): [first, last] of each run."""
         return gaps(self.after, [item.revision for item in self.items], self.complete_to)
 
 

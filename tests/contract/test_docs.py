@@ -48,7 +48,6 @@ OURS = (
     "connect",
     "conform",
     "import",
-    "feeds",
     "verification",
     "pages",
     "operations",

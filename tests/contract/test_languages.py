@@ -14,7 +14,6 @@ TOGETHER = ("cli", "conform", "consequence", "console", "desk", "import", "listi
 NOT_YET: tuple[str, ...] = (
     "connect",
     "events",
-    "feeds",
     "operations",
     "pages",
     "performance",
