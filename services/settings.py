@@ -53,6 +53,7 @@ class Settings:
     stale_after_hours: int
     rate_per_second: int
     streams: int
+    figures_port: int
     trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
     searches_per_minute: int
     lookups_per_second: int
@@ -175,6 +176,7 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         stale_after_hours=number("CERTMARK_STALE_AFTER_HOURS", 24),
         rate_per_second=number("CERTMARK_RATE_PER_SECOND", 5000),
         streams=number("CERTMARK_STREAMS", 100),
+        figures_port=number("CERTMARK_FIGURES_PORT", 0, range(65536)),
         trusted_proxies=_networks(env.get("CERTMARK_TRUSTED_PROXIES", "")),
         searches_per_minute=number("CERTMARK_SEARCHES_PER_MINUTE", 120),
         lookups_per_second=number("CERTMARK_LOOKUPS_PER_SECOND", 0),

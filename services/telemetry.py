@@ -8,8 +8,19 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    start_http_server,
+)
 from prometheus_client.multiprocess import MultiProcessCollector
+
+from services.domain.errors import NotConfigured
 
 FIGURES_TYPE = CONTENT_TYPE_LATEST
 _LOGGER = logging.getLogger("certmark")
@@ -93,11 +104,28 @@ def histogram(name: str, meaning: str, *labels: str) -> Histogram:
 def figures() -> bytes:
     """The figures in Prometheus' text format: of all processes of this service where they share a folder
     (PROMETHEUS_MULTIPROC_DIR), else of this one."""
+    return generate_latest(_figures())
+
+
+def serve_figures(host: str, port: int) -> None:
+    """Have a process that answers nothing else tell its figures at `/metrics` of a port; 0: it does not.
+
+    Raises:
+        NotConfigured: that cannot be listened at.
+    """
+    try:
+        if port:
+            start_http_server(port, host, _figures())
+    except OSError as trouble:
+        raise NotConfigured(f"CERTMARK_FIGURES_PORT={port} on {host}: {trouble.strerror}") from None
+
+
+def _figures() -> CollectorRegistry:
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        return generate_latest()
+        return REGISTRY
     together = CollectorRegistry()
     MultiProcessCollector(together)  # type: ignore[no-untyped-call]  # prometheus-client leaves it untyped
-    return generate_latest(together)
+    return together
 
 
 class Stopwatch:

@@ -100,7 +100,8 @@ class Supervisor:
         """The first, second, fourth … time: a process that cannot be kept up must not fill the terminal."""
         if child.deaths & (child.deaths + 1) == 0:
             how = f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
-            print(f"{child.name} {how} and is started again: {self.logs / child.name}.log", file=sys.stderr)
+            log = self.logs / f"{child.name}.log"
+            print(f"{child.name} {how} and is started again: {log}{last_words(log)}", file=sys.stderr)
 
     def _start(self, child: Child) -> "subprocess.Popen[bytes]":
         with (self.logs / f"{child.name}.log").open("ab") as log:
@@ -140,6 +141,17 @@ def begin_anew(log: Path) -> None:
         with contextlib.suppress(OSError):  # on a full disk what was said is given up, so that more can be said
             shutil.copyfile(log, log.with_suffix(".log.1"))
         os.truncate(log, 0)
+
+
+def last_words(log: Path) -> str:
+    """What a process said at last, where that was an error for a person to look at."""
+    with contextlib.suppress(OSError, ValueError, TypeError, LookupError):
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 4000))
+            told = json.loads(file.read().splitlines()[-1])
+        if told["level"] == "error":
+            return "".join(f": {told[name]}" for name in ("words", "slug", "code", "detail") if told.get(name))
+    return ""
 
 
 def end_group(leader: int) -> None:

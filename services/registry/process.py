@@ -40,13 +40,15 @@ def run_until_stopped(name: str, make: Callable[[Settings], Runs]) -> int:
     """Run one under this name until SIGTERM or SIGINT; 1 where a person must look."""
     telemetry.log_as_json(f"registry-{name}")
     try:
-        process = make(settings_from())
+        settings = settings_from()
+        process = make(settings)
 
         def stop(signum: int, frame: FrameType | None) -> None:
             process.stopping = True
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
+        telemetry.serve_figures(settings.host, settings.figures_port)
         process.run()
     except CertmarkError as error:
         telemetry.error(f"{name} stopped", slug=error.slug, detail=error.detail, hint=error.hint)

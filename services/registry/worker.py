@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import cast
 
 from services import telemetry
@@ -42,6 +43,11 @@ STORIES, WAITING = 16, 16 << 20
 AT_A_TIME = 2.0
 """Seconds after which a batch ends with the event that it has come to, long before its transaction is given up."""
 
+CLOCK_OFF = timedelta(minutes=1)
+CLOCK_TOLD = 600.0
+"""By how much the clock may stand before what was recorded last, and seconds until that is told again: everything is
+recorded, and judged, as of that last moment until the clock has come to it."""
+
 _DISQUALIFIED = "certmark.body.disqualified.v1"
 _BRINGS_KEYS = ("certmark.key.added.v1", "certmark.authority.established.v1")
 
@@ -71,6 +77,7 @@ class Worker:
         self._connection: Connection | None = None  # which writes, and holds the lease
         self._intake: Intake | None = None
         self._asked = 0  # the position from which the batch that comes next was read
+        self.clock_told = -CLOCK_TOLD
         self.stopping = False
 
     def run(self) -> None:
@@ -149,6 +156,9 @@ class Worker:
         if head.leader != self.name and head.leader_lives and head.lease_runs:
             self.size = None
             raise NotLeader(head.leader)
+        if head.recorded_at - head.now > CLOCK_OFF and time.monotonic() >= self.clock_told + CLOCK_TOLD:
+            self.clock_told = time.monotonic()
+            telemetry.error("the clock stands before what was recorded last", until=str(head.recorded_at))
         if self.size != head.size:
             self.register.reload(cur)
             if self.settings.production and self.register.is_demonstration:

@@ -352,7 +352,9 @@ def main() -> None:
     telemetry.log_as_json("verify-projector")
     rarely_collected()
     try:
-        run(settings_from())
+        settings = settings_from()
+        telemetry.serve_figures(settings.host, settings.figures_port)
+        run(settings)
     except NotConfigured as error:
         telemetry.error("cannot start", code=error.slug, detail=error.detail)
         sys.exit(2)

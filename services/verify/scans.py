@@ -150,7 +150,9 @@ def main() -> int:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     try:
-        run(settings_from(), lambda: bool(stopped))
+        settings = settings_from()
+        telemetry.serve_figures(settings.host, settings.figures_port)
+        run(settings, lambda: bool(stopped))
     except CertmarkError as error:
         telemetry.error("cannot start", code=error.slug, detail=error.detail)
         return 2

@@ -132,7 +132,9 @@ def test_nobody_knows_a_secret_that_its_work_does_not_need(compose: dict[str, An
         if name in NAME_AT_THE_BROKER:
             own = f"kafka_{NAME_AT_THE_BROKER[name]}"
             assert service["environment"]["CERTMARK_KAFKA_PASSWORD_FILE"] == f"/run/secrets/{own}"
-            assert secrets - {"seal_key", "status_key", "trust_key"} == {own, "kafka_ca"}, name
+            assert secrets - {"seal_key", "status_key", "trust_key", "postgres_client"} == {own, "kafka_ca"}, name
+        assert ("postgres_client" in secrets) == (name in REGISTRY), name
+        assert not [told for told in service["environment"] if "PASSWORD" in told and not told.endswith("_FILE")], name
 
 
 def test_what_leaves_the_brokers_container_is_encrypted_and_has_a_name(compose: dict[str, Any]) -> None:

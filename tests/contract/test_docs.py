@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 import click
 import pytest
 from flask import Flask
+from prometheus_client.parser import text_string_to_metric_families
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import RequestRedirect
 
@@ -278,6 +279,21 @@ def test_every_error_of_ours_is_said_in_both_languages() -> None:
         if error.__module__.startswith("services."):
             assert re.search(r"[\u4e00-\u9fff]", vars(error).get("zh", "")), slug
             assert error.title.isascii() or slug == "bad-number", slug
+
+
+def test_figures_and_operations_name_the_same(apps: dict[str, Flask]) -> None:
+    made = re.compile(r'telemetry\.(?:counter|gauge|histogram)\(\s*"([a-z_]+)"')
+    names = {name for file in (ROOT / "services").rglob("*.py") for name in made.findall(file.read_text("utf-8"))}
+    listed = {row[0].strip("`") for row in table(DOCS / "operations.md", "figure")}
+    assert listed == names
+    for app in apps.values():
+        text = app.test_client().get("/metrics").text
+        told = {family.name for family in text_string_to_metric_families(text) if family.name.startswith("certmark")}
+        assert told
+        assert {name.removesuffix("_created") for name in told} <= {name.removesuffix("_total") for name in names}
+    named = re.compile(r"`(certmark_[a-z_]+)")
+    for page in PAGES:
+        assert set(named.findall(text_of(page))) <= names, page.name
 
 
 def test_operations_names_the_topics() -> None:

@@ -5,13 +5,14 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from services.domain.certificate import Certificate, Status, StatusInterval
 from services.events.log import Log, Topics, open_log
@@ -38,6 +39,7 @@ class Node:
     log: Log
     register: SealedRegister
     published: int = 0
+    figures_port: int = 0
     process: "subprocess.Popen[bytes] | None" = None
     reader: Register = field(init=False)
 
@@ -59,6 +61,7 @@ class Node:
             "CERTMARK_DATABASE_URL": self.settings.database_url,
             "CERTMARK_TOPIC_PREFIX": self.settings.topic_prefix,
             "CERTMARK_GENESIS": self.register.genesis,
+            "CERTMARK_FIGURES_PORT": str(self.figures_port),
         }
         self.process = subprocess.Popen(
             [sys.executable, "-m", "services.verify.projector"], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL
@@ -159,10 +162,18 @@ def test_kill_at_any_moment_loses_and_doubles_nothing(node: Node) -> None:
     assert (meta.seq, meta.complete) == (node.register.seq, True)
 
 
-def test_it_ends_when_told_and_a_second_one_is_refused(node: Node, tmp_path: Path) -> None:
+def test_it_tells_its_figures_ends_when_told_and_a_second_one_is_refused(
+    node: Node, free_ports: Callable[[int], list[int]]
+) -> None:
+    (node.figures_port,) = free_ports(1)
     node.publish()
     node.start()
     until(lambda: node.code() is Code.VALID)
+    with urllib.request.urlopen(f"http://127.0.0.1:{node.figures_port}/metrics") as answer:
+        families = {one.name: one for one in text_string_to_metric_families(answer.read().decode())}
+    read = {sample.labels["outcome"]: sample.value for sample in families["certmark_projected_records"].samples[:1]}
+    assert read == {"read": len(node.register.values)}
+    node.figures_port = 0
     first = node.process
     node.start()
     assert node.process is not None

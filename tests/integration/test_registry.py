@@ -570,6 +570,23 @@ def test_a_standby_waits_while_the_leader_lives_and_takes_over_when_its_session_
     assert register.issue()  # the standby has given the lease back
 
 
+def test_a_clock_that_stands_before_what_was_recorded_is_told_once(
+    register: Register, caplog: pytest.LogCaptureFixture
+) -> None:
+    def set_back(by: str) -> None:
+        with transaction(register.connection) as cur:
+            cur.execute("UPDATE head SET recorded_at = recorded_at + %s::interval", (by,))
+
+    register.issue()
+    set_back("1 hour")
+    try:
+        register.decide_all()
+        register.worker.step()
+    finally:
+        set_back("-1 hour")
+    assert caplog.messages.count("the clock stands before what was recorded last") == 1
+
+
 def test_a_log_that_lost_events_stops_the_worker(register: Register) -> None:
     register.issue()
     lost = Worker(register.settings, name="lost")
