@@ -49,7 +49,6 @@ OURS = (
     "connect",
     "conform",
     "import",
-    "verification",
     "pages",
     "operations",
     "events",

@@ -17,7 +17,6 @@ NOT_YET: tuple[str, ...] = (
     "operations",
     "pages",
     "performance",
-    "verification",
 )
 TOGETHER_NOT_YET: tuple[str, ...] = ("conform", "consequence", "console", "desk", "import", "listings", "open-data")
 
