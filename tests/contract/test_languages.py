@@ -18,7 +18,7 @@ NOT_YET: tuple[str, ...] = (
     "pages",
     "performance",
 )
-TOGETHER_NOT_YET: tuple[str, ...] = ("conform", "consequence", "console", "desk", "import", "listings", "open-data")
+TOGETHER_NOT_YET: tuple[str, ...] = ("conform", "console", "desk", "import", "listings", "open-data")
 
 CHINESE = ".zh-CN.md"
 ENGLISH = sorted(
