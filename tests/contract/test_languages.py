@@ -18,7 +18,7 @@ NOT_YET: tuple[str, ...] = (
     "pages",
     "performance",
 )
-TOGETHER_NOT_YET: tuple[str, ...] = ("conform", "console", "desk", "import", "listings", "open-data")
+TOGETHER_NOT_YET: tuple[str, ...] = ("listings",)
 
 CHINESE = ".zh-CN.md"
 ENGLISH = sorted(
@@ -28,6 +28,9 @@ ENGLISH = sorted(
 )
 HAN = re.compile(r"[\u4e00-\u9fff]")
 NUMBER = re.compile(r"(?<![\w.,-])\d+(?:,\d{3})*(?:\.\d+)?(?![\w-])", re.ASCII)
+
+A_REMARK = 20
+"""Words that may stand in one language alone: a heading, the names in a reference."""
 
 pairs = pytest.mark.parametrize("page", ENGLISH, ids=lambda page: page.stem)
 
@@ -105,6 +108,8 @@ def test_a_chinese_page_is_in_chinese_and_leads_to_chinese_pages(page: Path) -> 
 @pytest.mark.parametrize("name", [name for name in TOGETHER if name not in TOGETHER_NOT_YET])
 def test_a_page_in_both_languages_says_each_thing_twice(name: str) -> None:
     for section in sections(DOCS / f"{name}.md"):
-        prose = SPAN.sub("", "\n".join(p for p in FENCE.sub("", section).split("\n\n") if not p.startswith("|")))
+        prose = SPAN.sub(
+            "", "\n".join(p for p in FENCE.sub("", section).split("\n\n") if not p.startswith(("|", "<!--")))
+        )
         words = len(re.findall(r"[A-Za-z]{2,}", re.sub(r"\([^)]*\)", "", prose)))
-        assert len(HAN.findall(prose)) >= words, section.splitlines()[0]
+        assert len(HAN.findall(prose)) >= words or words < A_REMARK, section.splitlines()[0]
