@@ -101,20 +101,23 @@ def decide(cur: Cursor, no: str, outcome: Outcome, note: str | None, by: str, to
     return cur.rowcount == 1
 
 
+_FORGET = (
+    "UPDATE complaints SET content = NULL, note = NULL, forgotten_on = coalesce(forgotten_on, %(today)s)"
+    " WHERE (content IS NOT NULL OR note IS NOT NULL)"  # a note may be written after the rest was deleted
+)
+
+
 def forget(cur: Cursor, no: str, today: date) -> bool:
-    """Delete what the reporter wrote, at his wish: dates, outcome and commitment stay."""
-    cur.execute(
-        "UPDATE complaints SET content = NULL, note = NULL, forgotten_on = %s WHERE no = %s AND content IS NOT NULL",
-        (today, no),
-    )
+    """Delete what the reporter wrote and what was written to him, at his wish: dates, outcome and commitment stay."""
+    cur.execute(f"{_FORGET} AND no = %(no)s", {"today": today, "no": no})
     return cur.rowcount == 1
 
 
 def forget_expired(cur: Cursor, today: date) -> int:
     """The same for every report whose time is over (`domain.complaints.is_to_be_forgotten`); how many."""
     cur.execute(
-        "UPDATE complaints SET content = NULL, note = NULL, forgotten_on = %(today)s WHERE content IS NOT NULL AND"
-        " (received_on < %(today)s::date - %(most)s::int OR decided_on < %(today)s::date - %(after)s::int)",
+        f"{_FORGET}"
+        " AND (received_on < %(today)s::date - %(most)s::int OR decided_on < %(today)s::date - %(after)s::int)",
         {"today": today, "most": KEPT_AT_MOST_DAYS, "after": KEPT_AFTER_DECISION_DAYS},
     )
     return cur.rowcount

@@ -350,6 +350,11 @@ def test_what_was_written_is_forgotten_at_the_persons_wish(site: Site) -> None:
     regulator = a_token(site.register, Role.REGULATOR)
     report = json.loads(ask(site.registry, f"/v1/complaints/{number}", regulator)[2])
     assert report["content"] is None
+    outcome = '{"outcome": "insufficient", "note": "no shop was named"}'
+    ask(site.registry, f"/v1/complaints/{number}/outcome", regulator, "POST", body=outcome)
+    site.complaints.forget(TODAY + timedelta(days=KEPT_AFTER_DECISION_DAYS + 1))
+    stored = site.stored(number)
+    assert (stored.note, stored.forgotten_on) == (None, TODAY), "a note that came afterwards goes in its time, too"
 
 
 def test_what_was_written_is_forgotten_when_its_time_is_over(site: Site) -> None:
