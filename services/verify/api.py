@@ -14,7 +14,7 @@ from services.domain.identifiers import gtin14, normalised
 from services.events.published import add_published
 from services.problems import MEDIA_TYPE
 from services.settings import Settings, settings_from
-from services.verify import listings, lists, pages, products, proof, receipt, scan_page
+from services.verify import listings, lists, pages, proof, receipt, scan_page
 from services.verify.answer import coverage_of_all
 from services.verify.answer_schemas import (
     MANY,
@@ -37,7 +37,7 @@ from services.verify.node import HSTS, HTML, JSON, LINKSET, RETRY_S, Node, accep
 from services.verify.permits import Deed, answer_about, permit_json
 from services.verify.photo_routes import add_photo
 from services.verify.product_page import product_page
-from services.verify.products import product_json, same_products
+from services.verify.products import certificates_for, product_json
 from services.verify.quick import QuickPath, etag
 from services.verify.read_model import Unreadable
 from services.verify.recognise import of_certificate, of_digital_link, of_gtin, of_mark, recognise
@@ -299,14 +299,10 @@ def _products(node: Node, uscc: str, model: str, kind: str) -> Response:
         raise BadRequest("not a unified social credit code", pointer="/uscc")
     answer = node.decide(question)
     try:
-        found = node.register.certificates_with("uscc", uscc, products.LOOKED_AT + 1)
+        matching = certificates_for(node.register, uscc, model)
         directory = node.register.directory()
     except Unreadable as reason:
         raise CannotSay(str(reason)) from None
-    held = [one for one in found if one.certificate.holder.uscc == uscc]
-    matching = same_products(held[: products.LOOKED_AT], model)
-    if len(held) > products.LOOKED_AT and not matching:
-        raise CannotSay("this holder has more certificates than are looked through for a model")
     document = product_json(uscc, model, matching, directory, answer)
     if answer.code is Code.STATUS_UNKNOWN:
         document |= {"code": answer.code.value, "products": []}

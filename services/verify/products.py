@@ -1,30 +1,48 @@
 """One answer about one holder's product, over the certificates that several bodies have issued for it."""
 
-from collections.abc import Iterable
 from datetime import date
 from typing import Any
+
+import orjson
 
 from services.domain.certificate import Certificate, Item
 from services.domain.identifiers import instant_text, normalised
 from services.domain.scheme import SchemeRules
 from services.domain.standing import Standing, mark_standing
 from services.verify.answer import Answer, Judgement, body_on, judge, noticed, with_grace
-from services.verify.register import Directory, Found
+from services.verify.register import Directory, Found, Register
 from services.verify.wording import Code, wording
 
-LOOKED_AT = 500
-"""Certificates of one holder among which a model is looked for."""
+_EVERY = -1
+"""No limit, as SQLite says it."""
 
 
-def same_products(holders: Iterable[Found], model: str) -> list[tuple[Found, Item]]:
-    """Of a holder's certificates those that cover a model, in whatever width, case and spacing it was written."""
+def certificates_for(register: Register, uscc: str, model: str) -> list[tuple[Found, Item]]:
+    """Of a holder's certificates, however many, those that cover a model, in whatever width, case and spacing.
+
+    The stored bytes of the hot path tell which these are; only they are read whole.
+
+    Raises:
+        read_model.Unreadable: there is no usable file, or a row of it is damaged.
+    """
     wanted = normalised(model)
     return [
         (found, item)
-        for found in holders
-        for item in (found.certificate.product.items if found.certificate.product else ())
+        for number in register.model.certificates_with("uscc", uscc, _EVERY)
+        if _may_cover(register.model.quick(number), wanted)
+        for found in (register.certificate(number),)
+        if found is not None and found.certificate.product is not None and found.certificate.holder.uscc == uscc
+        for item in found.certificate.product.items
         if normalised(item.model) == wanted
     ]
+
+
+def _may_cover(stored: tuple[bytes, bytes] | None, model: str) -> bool:
+    """Whether a certificate names a normalised model; what falls with another has no such bytes, and may."""
+    if stored is None:
+        return True
+    product = orjson.loads(stored[1].partition(b"\n")[2])["product"]
+    return product is not None and any(normalised(item["model"]) == model for item in product["items"])
 
 
 def product_json(
