@@ -21,6 +21,9 @@ LASTS_S = 24 * 3600
 LONGEST: Mapping[str, int] = {"product": 100, "code": 400, "where": 100, "link": 500, "text": 2000, "contact": 100}
 """Characters of each field."""
 
+_KEPT = 10
+"""Times as many are given back to who wrote too much, to shorten: a browser that cuts them off says nothing."""
+
 WHERE_KINDS = ("shop", "platform", "other")
 _INVISIBLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 _SPACE = re.compile(r"[ \t]+")
@@ -105,9 +108,11 @@ def filled_in(form: Mapping[str, str]) -> Filled:
     """The fields of a form, tidied, with what is wrong. What is too long is kept, for the person to shorten."""
 
     def line(name: str) -> str:
-        return _SPACE.sub(" ", _INVISIBLE.sub(" ", form.get(name, "")[: 4 * LONGEST[name]]).replace("\n", " ")).strip()
+        return _SPACE.sub(
+            " ", _INVISIBLE.sub(" ", form.get(name, "")[: _KEPT * LONGEST[name]]).replace("\n", " ")
+        ).strip()
 
-    text = form.get("text", "")[: 4 * LONGEST["text"]].replace("\r\n", "\n").replace("\r", "\n")
+    text = form.get("text", "")[: _KEPT * LONGEST["text"]].replace("\r\n", "\n").replace("\r", "\n")
     answer, region = form.get("answer", ""), form.get("region", "")
     filled = Filled(
         product=line("product"),

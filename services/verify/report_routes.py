@@ -35,8 +35,8 @@ from services.web import Blueprint
 PER_MINUTE, BURST = 2.0, 6.0
 """Reports of one client's neighbourhood: more than a person writes, fewer than a program would."""
 
-LARGEST = 64 * 1024
-"""Bytes of a form as sent; all fields at their longest, percent-encoded, take about 30,000."""
+LARGEST = 256 * 1024
+"""Bytes of a form as sent: what is kept of a text that is far too long takes 180,000, percent-encoded."""
 
 _HTML: dict[str, Any] = {"content": {"text/html": {}}}
 
