@@ -97,7 +97,7 @@ def _happening(one: Happening, language: Language) -> str:
         told = f'<s>{told}</s> <span class="tag">{plain(one.undone)}</span>'
     if one.recorded:
         told += _sub(one.recorded, language)
-    return f'<li><time datetime="{day}">{day}</time>{told}</li>\n'
+    return f"<li><time>{day}</time>{told}</li>\n"
 
 
 def _sub(text: str, language: Language) -> str:

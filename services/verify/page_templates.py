@@ -18,9 +18,10 @@ from services.verify.story import SHOWN
 from services.verify.wording import HTML_LANG, LABELS, LANGUAGES, Family, Language
 
 FOLDER = Path(__file__).parent / "templates"
-STYLE = (FOLDER / "page.css").read_text(encoding="utf-8").replace("\n", "")
+STYLE, SITE_STYLE = [(FOLDER / name).read_text(encoding="utf-8").replace("\n", "") for name in ("page.css", "site.css")]
+"""What every page needs, a verdict nothing beside it; and what the pages beside the verdicts need as well."""
 
-_CONSTANT = re.compile(r"\{\{ (?:label\.(?P<label>[a-z0-9_]+)|(?P<other>colon|css|html_lang)) \}\}")
+_CONSTANT = re.compile(r"\{\{ (?:label\.(?P<label>[a-z0-9_]+)|(?P<other>colon|css|site_css|html_lang)) \}\}")
 _MARKUP = re.compile(r"\{[{%#]")
 
 
@@ -29,7 +30,12 @@ class _Filled(FileSystemLoader):
 
     def __init__(self, language: Language) -> None:
         super().__init__(FOLDER)
-        self._others = {"colon": escape(LABELS["colon"][language]), "css": STYLE, "html_lang": HTML_LANG[language]}
+        self._others = {
+            "colon": escape(LABELS["colon"][language]),
+            "css": STYLE,
+            "site_css": SITE_STYLE,
+            "html_lang": HTML_LANG[language],
+        }
         self._language = language
 
     def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
@@ -65,6 +71,7 @@ def _environment(language: Language) -> Environment:
         "shown": SHOWN,
         "chart_css": Markup(chart.STYLE),  # noqa: S704  # our own text, not anybody's input
         "css": Markup(STYLE),  # noqa: S704  # the same
+        "site_css": Markup(SITE_STYLE),  # noqa: S704  # the same
         "label": SimpleNamespace(**{name: text[language] for name, text in LABELS.items()}),
         "colon": LABELS["colon"][language],
         "language": language,

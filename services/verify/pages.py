@@ -13,14 +13,14 @@ from urllib.parse import quote, urlencode
 from markupsafe import Markup
 
 from services import chart
-from services.verify.page_templates import ENVIRONMENTS, STYLE
+from services.verify.page_templates import ENVIRONMENTS, SITE_STYLE, STYLE
 from services.verify.site.words import SITE
 from services.verify.timed_page import beijing
 from services.verify.wording import HTML_LANG, LABELS, LANGUAGES, Code, Language, Note, wording
 
 _STYLES = " ".join(
     f"'sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode('ascii')}'"
-    for style in (STYLE, chart.STYLE)
+    for style in (STYLE, SITE_STYLE, chart.STYLE)
 )
 
 CONTENT_SECURITY_POLICY = (

@@ -79,7 +79,8 @@ def results_page(hits: Hits, by: By | None, schemes: dict[str, SchemeRules | Non
         worded = FOUND_BY_NUMBER if by_number else FOUND
     else:
         worded = ANSWERS[Code.UNKNOWN_NUMBER] if by_number else NOTHING
-    as_of, shown = beijing(hits.as_of), said(hits.asked.strip()[:60], language)
+    asked = "".join(c for c in hits.asked.strip()[:60] if c.isprintable())  # nothing that turns the sentence around
+    as_of, shown = beijing(hits.as_of), f"<bdi>{said(asked, language)}</bdi>"
     explanation = worded.explanation[language].format(asked=shown, as_of=as_of)
     view = _View(
         family=worded.family.value,

@@ -45,6 +45,7 @@ from services.verify.wording import (
     Language,
     Note,
     Text,
+    Wording,
     wording,
 )
 
@@ -52,7 +53,8 @@ for _one in ENVIRONMENTS.values():
     _one.filters |= {"rows": rows_markup, "happenings": history_markup, "lines": lines_markup, "may": may_markup}
 _field = {
     language: environment.from_string(
-        '{% from "parts.html" import field with context %}{{ field(value, error, label.look_up_another) }}'
+        '{% from "parts.html" import field with context %}'
+        "{{ field(value, error, label.look_up_again if value else label.look_up_another) }}"
     )
     for language, environment in ENVIRONMENTS.items()
 }
@@ -77,6 +79,8 @@ class _View:
     word: str
     title: str
     explanation: str
+    in_other: str
+    """What matters of that in the other language, where no address leads to the page in it."""
     next_step: str
     code: str
     as_of: str
@@ -154,6 +158,7 @@ def _view(answer: Answer, frame: Frame, public_url: str) -> _View:
         word=VERDICT[worded.family][language] if answer.code else LABELS["several"][language],
         title=worded.title[language],
         explanation=Markup("").join(facts.fill(text) for text in _explanation(answer, worded.explanation)),
+        in_other=_in_other(worded, language) if answer.code in SILENT else "",
         next_step=(SYSTEM_NEXT_STEP if _is_about_a_system(answer) else worded.next_step)[language],
         code=answer.code.value if answer.code else "",
         as_of=facts["as_of"],
@@ -184,6 +189,13 @@ def _view(answer: Answer, frame: Frame, public_url: str) -> _View:
     if worded.family is not Family.INPUT:
         view.report = _report(answer, view, language, public_url)
     return view
+
+
+def _in_other(worded: Wording, language: Language) -> str:
+    """An answer's words in the language that the page is not in, when they name nothing."""
+    other: Language = "zh" if language == "en" else "en"
+    stop = LABELS["stop"][other]
+    return f"{worded.title[other]}{stop} {worded.explanation[other]} {worded.next_step[other]}"
 
 
 def _tell_certificate(view: _View, answer: Answer, frame: Frame) -> None:
@@ -457,7 +469,8 @@ def _report(answer: Answer, view: _View, language: Language, public_url: str) ->
     certificate = answer.certificate
     lines = []
     if certificate is not None:
-        lines.append((LABELS["number"][language], certificate.certificate_no))
+        number = "declaration_no" if certificate.declaration else "number"
+        lines.append((LABELS[number][language], certificate.certificate_no))
     elif view.rows:
         lines.append((LABELS["asked"][language], view.rows[0].text))
     lines.append((LABELS["answer"][language], f"{view.title} ({view.code})" if view.code else view.title))
@@ -465,9 +478,10 @@ def _report(answer: Answer, view: _View, language: Language, public_url: str) ->
         product = certificate.product.name if certificate.product else certificate.service_scope or ""
         lines += [
             (LABELS["product"][language], product),
-            (LABELS["holder"][language], certificate.holder.name),
-            (LABELS["body"][language], body_name(answer)),
+            (LABELS["declarant" if certificate.declaration else "holder"][language], certificate.holder.name),
         ]
+        if certificate.body is not None:
+            lines.append((LABELS["body"][language], body_name(answer)))
         if view.digest:
             lines.append(("SHA-256", view.digest))
         lines.append(("URL", public_url + certificate_path(certificate.certificate_no)))

@@ -21,11 +21,7 @@ def certificate_rows(answer: Answer, certificate: Certificate, frame: Frame) -> 
     def label(name: str) -> str:
         return LABELS[name][language]
 
-    yield FactRow(label("declaration_no" if certificate.declaration else "number"), certificate.certificate_no)
-    if answer.unit is not None:
-        yield _unit_row(answer.unit, language)
-    yield FactRow(label("standing"), STATUS_WORD[_certificate_standing(answer)][language])
-    yield FactRow(label("scheme"), scheme_name(answer, language), sub=certificate.certification_mode or "")
+    # What has to be compared with the item in hand stands first: the answer above says "compare".
     if certificate.product is not None:
         trademark = certificate.product.trademark
         yield FactRow(
@@ -44,6 +40,11 @@ def certificate_rows(answer: Answer, certificate: Certificate, frame: Frame) -> 
                 yield FactRow(label("over_all_bodies"), items=_first(of, certificate, language))
     if certificate.service_scope:
         yield FactRow(label("service_scope"), certificate.service_scope)
+    yield FactRow(label("declaration_no" if certificate.declaration else "number"), certificate.certificate_no)
+    if answer.unit is not None:
+        yield _unit_row(answer.unit, language)
+    yield FactRow(label("standing"), STATUS_WORD[_certificate_standing(answer)][language])
+    yield FactRow(label("scheme"), scheme_name(answer, language), sub=certificate.certification_mode or "")
     suspended = [
         Line(part.name + (f" (GTIN {part.gtin})" if part.gtin else ""))
         for part in certificate.parts
@@ -64,7 +65,7 @@ def certificate_rows(answer: Answer, certificate: Certificate, frame: Frame) -> 
     )
     if certificate.basis:
         yield FactRow(
-            label("basis"),
+            label("declared_basis" if certificate.declaration else "basis"),
             label("and").join(f"{one.standard}{f'-{one.edition}' if one.edition else ''}" for one in certificate.basis),
         )
     marks = [_mark_line(answer, certificate, mark, frame) for mark in certificate.marks]

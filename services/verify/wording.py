@@ -455,6 +455,7 @@ LABELS: dict[str, Text] = {
     "skip": Text("跳到结果", "Skip to the answer"),
     "look_up": Text("查询", "Look up"),
     "look_up_another": Text("查询其他编号", "Look up another number"),
+    "look_up_again": Text("修改后重新查询", "Correct it and look up again"),
     "field": Text(
         "证书编号、标志编号、商品条码、二维码网址，或企业、产品名称",
         "Certificate or mark number, bar code, the QR's address, or the name of a company or product",
@@ -486,7 +487,7 @@ LABELS: dict[str, Text] = {
     "asked": Text("查询内容", "You asked for"),
     "mark": Text("标志", "Mark"),
     "mark_no": Text("标志编号", "Mark number"),
-    "standing": Text("证书状态", "Standing"),
+    "standing": Text("状态", "Standing"),
     "scheme": Text("认证项目", "Scheme"),
     "holder": Text("证书持有人", "Holder"),
     "manufacturer": Text("生产者", "Manufacturer"),
@@ -508,6 +509,7 @@ LABELS: dict[str, Text] = {
     "this_mark": Text("所查标志", "the mark asked for"),
     "service_scope": Text("认证范围", "Scope of certification"),
     "basis": Text("认证依据", "Certified against"),
+    "declared_basis": Text("声明依据", "Declared against"),
     "body": Text("发证机构", "Certification body"),
     "declarant": Text("声明人", "Declared by"),
     "validity": Text("有效期", "Validity"),
@@ -525,7 +527,7 @@ LABELS: dict[str, Text] = {
         "自愿性认证：不带标志也不提及证书的商品不受此限。",
         "A voluntary scheme: goods that show neither mark nor certificate are not bound by this.",
     ),
-    "history": Text("证书经过", "History"),
+    "history": Text("历史记录", "History"),
     "report_here": Text("在线反映问题（无需登录）", "Report a problem online (no account needed)"),
     "looked_up": Text("此码已查询{n}次，首次{time}。", "This code was looked up {n} times before, first on {time}."),
     "not_looked_up": Text("此码此前没有查询记录。", "No earlier look-up of this code is on record."),
@@ -538,26 +540,10 @@ LABELS: dict[str, Text] = {
         "登记册的全部记录，包括被拒绝的（JSON）", "Everything in the register about it, refused reports included (JSON)"
     ),
     "proof": Text("自行验证", "Check it yourself"),
-    "proof_steps": Text(
-        "不必相信本网站。用任何 JOSE 程序库即可验证：",
-        "You need not trust this site. Any JOSE library can check the answer:",
-    ),
-    "proof_record": Text("下载封签记录", "Download the sealed record"),
-    "proof_record_text": Text(
-        "它是一个 JWS，内容就是本页所示的证书状态。", "It is a JWS; its payload is the state that this page shows."
-    ),
-    "proof_key": Text("取得封签公钥", "Get the seal's public key"),
-    "proof_key_text": Text(
-        "密钥编号与 JWS 头部的 kid 相同，算法为其中的 alg；同一文件里的 event 是登记这把密钥的签名事件，"
-        "可一直追溯到登记册的创始事件。",
-        "Its id is the kid of the JWS header and its algorithm the alg. The event beside it is the signed one that "
-        "registered the key, and leads back to the register's first event.",
-    ),
-    "proof_event": Text("查看该事件的决定", "See what was decided on the event"),
-    "proof_event_text": Text(
-        "登记机构按事件摘要给出决定和登记时间。",
-        "By the event's digest the registry tells its decision and when it was recorded.",
-    ),
+    "proof_record": Text("封签记录", "The sealed record"),
+    "proof_key": Text("封签公钥", "The seal's public key"),
+    "proof_event": Text("对该事件的决定", "The decision on the event"),
+    "proof_how": Text("怎样验证", "How to check them"),
     "receipt": Text("PDF 凭证", "PDF receipt"),
     "receipt_title": Text("查询凭证", "Receipt of a look-up"),
     "receipt_hash": Text("答复（JSON）的 SHA-256", "SHA-256 of the answer (JSON)"),

@@ -30,6 +30,8 @@ from tests.sealed_register import ROOT, STATE, ListLog, SealedRegister, claims_o
 
 pytestmark = pytest.mark.e2e
 
+HEAVIEST = 5_200
+"""Bytes, compressed, of a verdict on a certificate with a few models; the limit for any is 14,336 (pages.md)."""
 AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 CHROMIUM = [
     "--no-sandbox",
@@ -324,7 +326,7 @@ def test_a_page_is_small_and_whole_without_script(served: Served, without_script
     without_script.goto(url)
     assert without_script.locator("h1").inner_text() == case.title["en"]  # the browser asks for English
     body = page_bytes(url, 503 if name == "status_unknown" else 200)
-    assert len(gzip.compress(body)) <= 14_336
+    assert len(gzip.compress(body)) <= HEAVIEST
 
 
 def page_bytes(url: str, status: int) -> bytes:
@@ -548,13 +550,42 @@ def test_nothing_is_a_yes_on_data_that_is_too_old(served: Served) -> None:
         assert 'class="v yes"' not in html, case.name
 
 
-def test_no_page_asks_anything_of_anybody_else(served: Served, browser: Browser) -> None:
+RULES = """() => {  // of the two sheets that every page may have: a chart's own is another's
+  const rules = list => [...list].flatMap(
+    one => one.cssRules?.length ? rules(one.cssRules) : one.selectorText ? [one] : []);
+  return [...document.styleSheets].slice(0, 2).flatMap(sheet => rules(sheet.cssRules)).map(rule => [rule.selectorText,
+    !!document.querySelector(rule.selectorText.replace(/:(hover|focus(-visible)?|:details-content)\\b/g, '') || '*')]);
+}"""
+ELSEWHERE = {
+    ".f.bad",
+    "summary",
+    "details::details-content",
+    ".pages",
+    ".links",
+    ".links a",
+    ".links li",
+    ".bad textarea",
+}
+"""What styles a long history, a list to leaf through, a report with something missing."""
+
+
+def test_no_page_asks_anything_of_anybody_else_and_no_rule_of_style_is_for_nothing(
+    served: Served, browser: Browser
+) -> None:
     context = browser.new_context()
     page = context.new_page()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    for path in (*BESIDE, "/docs", "/scan", "/nothing/here", *(case_of(served, name)[1].path for name in NAMES)):
+    known, used = set(), set()
+    verdicts = (case_of(served, name)[1].path for name in NAMES)
+    for path in (*BESIDE, "/docs", "/scan", "/report", "/nothing/here", *verdicts):
         page.goto(served.fresh + path)
+        if path not in ("/docs", "/scan"):  # whose style has what only their scripts make
+            for selector, matches in page.evaluate(RULES):
+                known.add(selector)
+                if matches:
+                    used.add(selector)
+    assert known - used - ELSEWHERE == set()
     strangers = [url for url in asked if not url.startswith((served.fresh, "data:", "blob:"))]
     assert strangers == []
     assert context.cookies() == []

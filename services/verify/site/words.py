@@ -174,8 +174,13 @@ SITE: dict[str, Text] = {
     ),
     "one_record": Text("单张证书", "One certificate"),
     "one_record_text": Text(
-        "每个证书页面都能下载它所依据的封签记录，并说明怎样用通用的 JOSE 程序库自行验证。",
-        "Every certificate's page offers the sealed record behind it and says how to check it with any JOSE library.",
+        "不必相信本网站。每个证书页面都给出它所依据的封签记录（一个 JWS，内容就是页面所示的状态）和封签公钥。公钥编号与 JWS 头部的 "
+        "kid 相同，算法为其中的 alg，用任何 JOSE 程序库即可验证。公钥文件里的 event 是登记这把密钥的签名事件，可一直追溯到登记册的创始事件；"
+        "“对该事件的决定”由登记机构按事件摘要给出，写明何时登记。",
+        "You need not trust this site. Every certificate's page offers the sealed record behind it, a JWS whose payload "
+        "is the state that the page shows, and the seal's public key. The key's id is the kid of the JWS header and its "
+        "algorithm the alg: any JOSE library can check it. The event beside the key is the signed one that registered "
+        "it, and leads back to the register's first event. The decision tells by the event's digest when it was recorded.",
     ),
     "for_programs": Text("给程序的接口", "For programs"),
     "for_programs_text": Text("查询接口、批量核对和数据模式：", "Look-ups, bulk checks and schemas:"),
