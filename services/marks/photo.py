@@ -16,8 +16,8 @@ KINDS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 
 class NotAPicture(Malformed):
     slug = "not-a-picture"
-    title = "Not an image of a kind that is read here"
-    zh = "不是可识读的图片"
+    title = "Not an image that can be read here: send JPEG, PNG or WebP, or a screenshot in the place of a HEIC photo"
+    zh = "不是可识读的图片：请用 JPEG、PNG 或 WebP，HEIC 照片请截图后再传"
 
 
 class PictureTooLarge(CertmarkError):

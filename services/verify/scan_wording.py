@@ -143,8 +143,14 @@ SCAN: dict[str, Text] = {
         "扫描认证标志旁的二维码，联网查询结果。",
         "Scan the code beside the mark; the answer is looked up online.",
     ),
-    "no_code": Text("照片中没有找到二维码。", "No code was found in the photo."),
-    "photo_unreadable": Text("这个文件不能作为图片打开。", "This file cannot be opened as an image."),
+    "no_code": Text(
+        "照片中没有找到二维码。请靠近、对准、照亮后重拍，或输入旁边的编号。",
+        "No code was found in the photo. Take it nearer, sharp and in good light, or type the number beside the code.",
+    ),
+    "photo_unreadable": Text(
+        "这个文件不能作为图片打开。HEIC 照片请截图后再选，或输入编号。",
+        "This file cannot be opened as an image. Of a HEIC photo choose a screenshot, or type the number.",
+    ),
     "photo_too_large": Text("图片过大，请选择较小的照片。", "The image is too large; choose a smaller photo."),
     "several": Text("图中有 {n} 个二维码，逐一列出：", "There are {n} codes in the picture, one by one:"),
     "online_wins": Text(
@@ -184,6 +190,10 @@ SCAN: dict[str, Text] = {
     "status_lists": Text("{n} 个，最早有效至 {exp}", "{n}, the first until {exp}"),
     "refresh": Text("更新离线数据", "Update the offline data"),
     "refreshed": Text("已更新。", "Updated."),
+    "not_kept": Text(
+        "浏览器未能保存（空间不足或不允许）：离线数据关闭本页后即失去。",
+        "The browser could not keep them (no room, or not allowed): the offline data is gone when this page is closed.",
+    ),
     "refresh_failed": Text("未能更新（{code}），继续使用已有数据。", "Not updated ({code}); what is here is kept."),
     "refresh_refused": Text(
         "服务器给出的列表未通过验证（{code}），已拒绝，继续使用已有数据。",

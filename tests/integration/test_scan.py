@@ -136,8 +136,8 @@ def browser(playwright: Playwright, chromium: str) -> Iterator[Browser]:
 
 
 @contextmanager
-def a_page(browser: Browser, lists: Lists, language: str = "zh", **how: Any) -> Iterator[Page]:
-    """The scanner in a browser of its own; it fails the test with an error, a cookie, or a request to anybody else."""
+def a_page(browser: Browser, lists: Lists, language: str = "zh", script: str = "", **how: Any) -> Iterator[Page]:
+    """The scanner in a browser of its own, after a `script`; an error, a cookie, a request to others fails the test."""
     context = browser.new_context(locale="zh-CN", viewport={"width": 360, "height": 740}, **how)
     wrong: list[str] = []
     own = urlsplit(lists.url).netloc
@@ -146,6 +146,8 @@ def a_page(browser: Browser, lists: Lists, language: str = "zh", **how: Any) -> 
         if not url.startswith(("data:", "blob:")) and urlsplit(url).netloc != own:
             wrong.append(url)
 
+    if script:
+        context.add_init_script(script)
     context.on("request", lambda request: check(request.url))
     page = context.new_page()
     page.on("pageerror", lambda error: wrong.append(str(error)))
@@ -397,6 +399,22 @@ def test_without_a_camera_photo_and_typing_work(browser: Browser, lists: Lists, 
         settled(page, Code.SUSPENDED)
         typed(page, lists.code("TEST-REVOKED-0001"))
         settled(page, Code.REVOKED)
+
+
+def test_what_a_weak_browser_lacks_is_said_and_the_rest_works(browser: Browser, lists: Lists, tmp_path: Path) -> None:
+    in_name_only = """
+      globalThis.BarcodeDetector = class {
+        static async getSupportedFormats () { return ['qr_code'] }
+        async detect () { throw new Error('Barcode detection service unavailable.') }
+      }
+      IDBObjectStore.prototype.put = () => { throw new DOMException('', 'QuotaExceededError') }"""
+    drawn(lists.code("TEST-SUSPENDED-01")).save(tmp_path / "photo.png")
+    agent = "Mozilla/5.0 (Linux; Android 12) AppleWebKit/537.36 Chrome/100 Mobile AlipayClient/10.5"
+    with a_page(browser, lists, script=in_name_only, user_agent=agent, service_workers="block") as page:
+        expect(page.locator("#told")).to_have_text(SCAN["in_app"].zh)
+        expect(page.locator("#refreshed")).to_have_text(SCAN["not_kept"].zh)
+        page.locator("#photo").set_input_files(tmp_path / "photo.png")
+        settled(page, Code.SUSPENDED)
 
 
 # --- for everybody --------------------------------------------------------------------------------------------

@@ -36,8 +36,8 @@ async function start () {
   stored = await load()
   if (parts.offline) offline = { ...await import('./verdict.js'), ...await import('./held.js'), ...await import('./refresh.js') }
   held = offline ? await offline.opened(stored, location.host, clock()) : null
-  if (/MicroMessenger|AlipayClient/i.test(navigator.userAgent)) say('in_app')
   if (!offline) say('no_offline')
+  if (/MicroMessenger|AlipayClient/i.test(navigator.userAgent)) say('in_app') // it says the other as well
   showLists()
   navigator.serviceWorker?.register('/scan/worker.js', { scope: '/scan' }).catch(() => {}) // it works without, online
   addEventListener('appinstalled', () => reader().catch(() => {}))
@@ -95,8 +95,10 @@ async function photo () {
       return say('photo_unreadable')
     }
     if (picture.width * picture.height > MOST_PIXELS) return say('photo_too_large')
-    const texts = [...new Set(await read(picture))]
+    const found = await read(picture).catch(() => null)
     picture.close()
+    if (!found) return say('no_reader')
+    const texts = [...new Set(found)]
     if (!texts.length) return say('no_code')
     await judge(texts.slice(0, MOST_CODES))
   } finally {
@@ -202,8 +204,8 @@ async function update (byHand) {
     const fresh = await offline.refresh(stored, clock())
     stored = fresh
     held = await offline.opened(stored, location.host, clock())
-    await save(fresh)
-    if (byHand || fresh.refusals.length) said(fresh.refusals.length ? 'refresh_refused' : 'refreshed', { code: fresh.refusals[0] })
+    if (!await save(fresh)) said('not_kept')
+    else if (byHand || fresh.refusals.length) said(fresh.refusals.length ? 'refresh_refused' : 'refreshed', { code: fresh.refusals[0] })
   } catch (refused) {
     if (!refused.code) throw refused
     const ofTheNetwork = /^(no_network|http_|too_large)/.test(refused.code)

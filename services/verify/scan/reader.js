@@ -4,7 +4,18 @@ const SHRUNK = 2400 // pixels a side that are looked at
 
 /** A function from a picture (bitmap, video, canvas) to the texts of its codes; null where nothing here can read any. */
 export async function makeReader (parts) {
-  return await native() ?? (parts.wasm ? await zxing(parts) : null)
+  const own = await native()
+  if (!own) return parts.wasm ? zxing(parts) : null
+  let other = null
+  return async (picture) => {
+    try {
+      if (!other) return await own(picture)
+    } catch (error) {
+      if (!parts.wasm) throw error
+      other = await zxing(parts) // the browser's own is there in name only, as on telephones without its maker's services
+    }
+    return other(picture)
+  }
 }
 
 async function native () {
@@ -13,7 +24,7 @@ async function native () {
     const detector = new globalThis.BarcodeDetector({ formats: ['qr_code'] })
     return async (picture) => (await detector.detect(picture)).map((code) => code.rawValue)
   } catch {
-    return null // not there, or there in name only
+    return null
   }
 }
 

@@ -2,6 +2,7 @@
 
 const NAME = 'certmark-scan'
 const RECORD = 'held'
+const PATIENCE_MS = 3000 // some browsers' storage never answers
 let memory = {}
 
 export async function load () {
@@ -29,6 +30,7 @@ async function inStore (mode, ask) {
     opening.onupgradeneeded = () => opening.result.createObjectStore(NAME)
     opening.onsuccess = () => resolve(opening.result)
     opening.onerror = () => reject(opening.error)
+    setTimeout(reject, PATIENCE_MS, new Error('no answer'))
   })
   try {
     return await new Promise((resolve, reject) => {
