@@ -20,7 +20,8 @@ MOST = 500_000
 TOLD = "districts.json"
 """File beside the counts in which the counting process tells the node's pages what its table is."""
 
-_DISTRICT = re.compile(r"[1-9][0-9]{5}", re.ASCII)
+_DISTRICT = re.compile(r"([1-9][0-9]{5})([0-9]{3}){0,2}", re.ASCII)
+"""Of a district; of a street or town in it (nine digits), of a neighbourhood or village (twelve)."""
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -80,7 +81,7 @@ class Districts:
 
     @classmethod
     def in_file(cls, path: Path | None) -> "Districts":
-        """The table of a CSV file with the columns `network` (CIDR) and `district` (six digits of GB/T 2260).
+        """The table of a CSV file with the columns `network` (CIDR) and `district` (six digits of GB/T 2260, or finer).
 
         Raises:
             NotConfigured: the file cannot be read, or a row is not of that form; the text names the row.
@@ -109,10 +110,11 @@ def _row(path: Path, number: int, row: dict[str, str]) -> tuple[ipaddress.IPv4Ne
     if number > MOST:
         raise NotConfigured(f"{where}: a table has at most {MOST} rows")
     network, district = (row["network"] or "").strip(), (row["district"] or "").strip()
-    if not _DISTRICT.fullmatch(district):
-        raise NotConfigured(f"{where}: {district!r} is no six-digit code of GB/T 2260")
+    named = _DISTRICT.fullmatch(district)
+    if named is None:
+        raise NotConfigured(f"{where}: {district!r} is no six-digit code of GB/T 2260, nor one of a place within it")
     try:
-        return ipaddress.ip_network(network), district
+        return ipaddress.ip_network(network), named[1]  # counts stay as coarse as a district
     except ValueError:
         raise NotConfigured(f"{where}: {network!r} is no network such as 192.0.2.0/24") from None
 

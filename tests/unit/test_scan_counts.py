@@ -37,6 +37,16 @@ def read_back(folder: Path) -> dict[tuple[date, str], int]:
     return found
 
 
+def test_a_table_of_streets_counts_by_district(tmp_path: Path) -> None:
+    table = tmp_path / "streets.csv"
+    table.write_text("network,district\n192.0.2.0/25,310115004\n192.0.2.128/25,310115004001\n2001:db8::/32,310104\n")
+    assert Districts.in_file(table).of(HERE) == "310115"
+    assert Districts.in_file(table).described(table).districts == 2
+    table.write_text("network,district\n192.0.2.0/24,3101150\n")
+    with pytest.raises(NotConfigured, match="line 2"):
+        Districts.in_file(table)
+
+
 # --- counting ---------------------------------------------------------------------------------------------------
 
 
