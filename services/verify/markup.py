@@ -8,7 +8,8 @@ from services.verify.wording import Language
 
 CHINESE = re.compile("[\u3400-\u9fff]")
 _TO_ESCAPE = re.compile("[&<>'\"]")
-_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}(?: [0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?")
+_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}(?: [0-9]{2}:[0-9]{2}(?!:))?")
+"""With the minute; a time to the second is too long to be kept in one line where letters are large."""
 
 
 def plain(text: str) -> str:

@@ -526,12 +526,15 @@ def test_without_colour_each_family_has_its_word_and_shape(
 
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_letters_of_twice_the_size_fit(served: Served, browser: Browser, language: str) -> None:
-    context = browser.new_context(viewport={"width": 640, "height": 900})
+    context = browser.new_context(viewport={"width": 360, "height": 740})  # a small telephone, set to large letters
     page = context.new_page()
     for url in (*(case_of(served, name)[0] for name in FAMILIES.values()), *(served.fresh + path for path in BESIDE)):
         page.goto(in_language(url, language))
         page.evaluate("document.documentElement.style.fontSize = '200%'")
-        assert page.evaluate("document.documentElement.scrollWidth") <= 640, url
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360, url
+        if page.locator(".v").count():
+            share = page.evaluate("document.querySelector('h1').clientWidth / document.querySelector('.v').clientWidth")
+            assert share > 0.7, f"{url}: the headline is squeezed beside its sign"
         cut = page.evaluate(
             "[...document.querySelectorAll('main *')].filter(e => e.scrollWidth > e.clientWidth + 1 "
             "&& getComputedStyle(e).overflowX === 'hidden').length"
