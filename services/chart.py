@@ -91,16 +91,17 @@ def bar_chart(bars: Sequence[Bar], title: str, about: str, *, name: str = "chart
     `title` and `about` are what is read aloud in its place; `name` tells the charts of one page apart.
     """
     most = max((bar.count for bar in bars), default=0) or 1
-    room = _WIDTH - _LABEL - _NUMBER
+    left = max([_LABEL, *(_wide(bar.name) + 8 for bar in bars)])
+    room = _WIDTH - left - _NUMBER
     height = len(bars) * (_BAR + _GAP) + _GAP
-    parts = [_opening(_WIDTH, height, title, about, name), _upright(_LABEL, height)]
+    parts = [_opening(_WIDTH, height, title, about, name), _upright(left, height)]
     for place, bar in enumerate(bars):
         top = _GAP + place * (_BAR + _GAP)
         long = max(_SMALLEST, round(room * bar.count / most)) if bar.count else 0
         parts += [
-            _text(_LABEL - 8, top + 17, bar.name, anchor="end"),
-            _rect(_LABEL, top, long, _BAR, bar.look),
-            _text(_LABEL + long + 8, top + 17, f"{bar.count:,}"),
+            _text(left - 8, top + 17, bar.name, anchor="end"),
+            _rect(left, top, long, _BAR, bar.look),
+            _text(left + long + 8, top + 17, f"{bar.count:,}"),
         ]
     return _closed(parts)
 
@@ -263,6 +264,11 @@ def _text(x: float, y: float, text: str, *, anchor: str = "", look: str = "") ->
     how = Markup(' text-anchor="{}"').format(anchor) if anchor else Markup("")
     how += Markup(' class="{}"').format(look) if look else Markup("")
     return Markup('<text x="{}" y="{}"{}>{}</text>').format(_plain(x), _plain(y), how, text)
+
+
+def _wide(text: str) -> int:
+    """About how wide a text is: Chinese characters are nearly twice as wide as letters."""
+    return sum(14 if char > "\u2e7f" else _DIGIT for char in text)
 
 
 def _plain(number: float) -> str:

@@ -11,6 +11,7 @@ import orjson
 from services.domain.certificate import Certificate, from_state
 from services.domain.errors import CertmarkError
 from services.domain.identifiers import normalised
+from services.domain.scheme import Words
 from services.domain.standing import standing_under
 from services.events.client import Service
 from services.postgres import Cursor
@@ -27,6 +28,8 @@ class Own:
     """A certificate of a source, and how it stands today by the register."""
 
     certificate: Certificate
+    scheme: Words
+    """What the scheme is called now."""
     standing: str
     seq: int
 
@@ -87,7 +90,12 @@ def _standing(cur: Cursor, found: Sequence[tuple[Certificate, int]], day: date) 
     parents = (
         {key: from_state(orjson.loads(row.state)) for key, row in store.records_of(cur, keys).items()} if keys else {}
     )
-    return [Own(c, standing_under(c, parents.get(f"{_KEY}{c.parent_no}"), day).value, seq) for c, seq in found]
+    rows = store.records_of(cur, {f"scheme/{certificate.scheme}" for certificate, _ in found})
+    names = {key: orjson.loads(row.state)["versions"][-1]["name"] for key, row in rows.items()}
+    return [
+        Own(c, names[f"scheme/{c.scheme}"], standing_under(c, parents.get(f"{_KEY}{c.parent_no}"), day).value, seq)
+        for c, seq in found
+    ]
 
 
 def shown_to_the_public(url: str, numbers: Sequence[str], frame: Frame) -> Mapping[str, Shown]:

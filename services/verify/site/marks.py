@@ -107,7 +107,7 @@ def about(directory: Directory, scheme: str, day: date, frame: Frame) -> About:
         means=plain("means"),
         means_not=plain("not"),
         looks=plain("look"),
-        number=rules["number_hint"][language] if rules["number_hint"] else "",
+        number=_begun(rules["number_hint"][language]) if rules["number_hint"] else "",
         who=SITE["who_declaration" if rules["declaration"] else "who_certificate"][language],
         mark=_authorizer(directory, rules, language),
         bodies="" if rules["declaration"] else SITE["bodies_today"][language].format(count=len(issuing)),
@@ -115,10 +115,16 @@ def about(directory: Directory, scheme: str, day: date, frame: Frame) -> About:
         validity=SITE["months"][language].format(months=months) if months else SITE["no_limit"][language],
         aliases=LABELS["and"][language].join(rules["aliases"]),
         families=LABELS["and"][language].join(rules["families"]),
-        coverage=f"{SITE['is_complete' if coverage['complete'] else 'is_incomplete'][language]}"
-        f"{LABELS['colon'][language]}{coverage[language]}",
+        coverage=SITE["is_complete" if coverage["complete"] else "is_incomplete"][language]
+        + LABELS["stop"][language]
+        + (" " if language == "en" else "")
+        + coverage[language],
         version=SITE["version_from"][language].format(version=rules["version"], day=rules["effective_at"]),
     )
+
+
+def _begun(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _authorizer(directory: Directory, rules: SchemeRules, language: Language) -> str:
