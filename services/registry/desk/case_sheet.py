@@ -37,7 +37,7 @@ def of_case(
             [
                 (
                     case.case_no,
-                    finding.row,
+                    (found.listing.get("row") if found else None) or finding.row,
                     finding.seller,
                     (found.certificate_no if found else None) or "",
                     " ".join(found.told.get("rules") or ()) if found else "",

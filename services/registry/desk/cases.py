@@ -427,7 +427,7 @@ def beside(evidence: Evidence) -> list[tuple[str, str, str, bool]]:
             continue
         known = {normalised(str(value)) for each in said for value in (each if isinstance(each, list) else [each])}
         differs = bool(one) and bool(known) and normalised(str(one)) not in known
-        rows.append((name, _words(one), " / ".join(_words(value) for value in said), differs))
+        rows.append((name, _words(one), " / ".join(dict.fromkeys(_words(value) for value in said)), differs))
     rows += [(name, _words(value), "", False) for name, value in claimed.items() if value]
     rows += [(name, "", _words(value), False) for name, value in registered.items() if value]
     return rows
