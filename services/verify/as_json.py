@@ -117,8 +117,11 @@ def _shown(state: CertificateState, seq: int, recorded_at: datetime, digest: str
     # Whether it speaks of a product, or of an organisation's service or system and of no product at all.
     shown["about"] = "product" if shown["product"] else "organisation"
     shown["marks"] = [{"mark_no": mark["mark_no"], "mark": mark["mark"]} for mark in state["marks"]]
-    shown["seq"], shown["recorded_at"], shown["digest"] = seq, instant_text(recorded_at), digest
+    shown["seq"], shown["recorded_at"], shown["digest"] = seq, _instant(recorded_at), digest
     return shown
+
+
+_instant = lru_cache(maxsize=1024)(instant_text)  # the records of one batch share theirs
 
 
 def _mark(mark: Mark, standing: Standing | None) -> dict[str, Any]:

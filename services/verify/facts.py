@@ -1,9 +1,8 @@
 """What is counted of a certificate: a short row beside its record, from which SQL tells its standing on any day."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,8 +23,7 @@ _SHANGHAI = "31"
 OUTSIDE = "outside"
 _ENDS = (Status.SUSPENDED, Status.REVOKED, Status.CANCELLED)
 
-_LETTER = {one: chr(ord("a") + place) for place, one in enumerate(PRECEDENCE)}
-_STANDING = {letter: one for one, letter in _LETTER.items()}
+_STANDING = {chr(ord("a") + place): one for place, one in enumerate(PRECEDENCE)}
 """A letter for each standing, in their order of precedence: the worse of two is the smaller letter."""
 
 _WIDTH = 9
@@ -48,8 +46,8 @@ class Fact(NamedTuple):
     endings: tuple[tuple[str, str, str], ...]
 
 
-def fact_of(state: CertificateState, course: Course, standings: Iterable[tuple[date, Standing]]) -> Fact:
-    """`standings` is its own standing on every day on which it may change, the earliest first."""
+def fact_of(state: CertificateState, course: Course, turns: str) -> Fact:
+    """`turns` are those of the certificate by itself (`turns.standing_turns`)."""
     region = state["holder"]["region"] or ""
     return Fact(
         state["scheme"],
@@ -57,7 +55,7 @@ def fact_of(state: CertificateState, course: Course, standings: Iterable[tuple[d
         region if region.startswith(_SHANGHAI) or not region else OUTSIDE,
         state["first_issued_on"][:7],
         state["parent_no"],
-        "".join(_turns(standings)),
+        turns,
         tuple(
             [
                 (interval.since.isoformat(), interval.status.value, interval.reason or "")
@@ -66,15 +64,6 @@ def fact_of(state: CertificateState, course: Course, standings: Iterable[tuple[d
             ]
         ),
     )
-
-
-def _turns(standings: Iterable[tuple[date, Standing]]) -> Iterator[str]:
-    before = ""
-    for day, one in standings:
-        letter = _LETTER[one]
-        if letter != before:
-            yield day.isoformat().replace("-", "") + letter
-        before = letter
 
 
 def add_facts(cur: sqlite3.Cursor, facts: Sequence[tuple[int, Fact]]) -> None:

@@ -13,7 +13,7 @@ from services.verify.filed import Filed, checksum, quick_checksum
 from services.verify.name_index import last_day_in_force, names_of
 from services.verify.packed import pack
 from services.verify.register import UNREADABLE
-from services.verify.turns import turns_text
+from services.verify.turns import standing_turns, turns_text
 from services.verify.unit_codes import CodesPart, codes_in_record
 
 
@@ -34,7 +34,7 @@ def filed(record: SealedRecord, value: bytes, opened: Sealed) -> Filed:
 def _certificate(record: SealedRecord, value: bytes, opened: Sealed) -> Filed:
     state = cast(CertificateState, record.state)
     course = course_of(state)
-    judged = judged_days(course, record.under_review)
+    timeline = turns_text(judged_days(course, record.under_review))
     marks, product = state["marks"], state["product"]
     items = [*(product["items"] if product else ()), *[item for mark in marks for item in mark["products"]]]
     parties = [state["holder"], state["manufacturer"], state["factory"]]
@@ -50,10 +50,10 @@ def _certificate(record: SealedRecord, value: bytes, opened: Sealed) -> Filed:
         value,
         opened,
         until=last_day_in_force(course).toordinal(),
-        timeline=turns_text(judged) if alone else None,
+        timeline=timeline if alone else None,
         shown=stored_certificate(state, record.seq, record.recorded_at, record.digest) if alone else None,
         found_by=orjson.dumps(found_by).decode(),
-        fact=fact_of(state, course, [(day, one.standing) for day, one in judged]),
+        fact=fact_of(state, course, standing_turns(timeline)),
     )
 
 

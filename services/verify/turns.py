@@ -35,6 +35,17 @@ def turns_text(judged: Iterable[tuple[date, Judgement]]) -> bytes:
     return "\n".join(lines).encode()
 
 
+def standing_turns(turns: bytes) -> str:
+    """Of the lines those with another standing than before: each day as eight digits, and the standing's letter."""
+    found, before = [], ""
+    for line in turns.decode().split("\n"):
+        standing = line[_DAY + 1]
+        if standing != before:
+            found.append(line[:4] + line[5:7] + line[8:_DAY] + standing)
+        before = standing
+    return "".join(found)
+
+
 def said_on(turns: bytes, day: bytes) -> bytes:
     """What the lines say for a day (`2026-11-26`), for `judgement`; there is one for the first of all days."""
     for line in reversed(turns.split(b"\n")):

@@ -35,6 +35,7 @@ from services.verify.register import Register
 from services.verify.site.districts import BEYOND, DISTRICTS
 from services.verify.site.figures import Counting, Figures, NotCountedYet, count, last_months
 from services.verify.site.stats import SECTIONS, Table, as_csv
+from services.verify.turns import standing_turns, turns_text
 from services.verify.wording import STATUS_WORD
 from tests.sealed_register import NOW, STATE, ListLog, SealedRegister, demonstration, demonstration_certificates
 
@@ -75,7 +76,7 @@ def fact(certificate: Certificate) -> Fact:
     """As the projector makes it."""
     state = to_state(certificate)
     course = course_of(state)
-    return fact_of(state, course, [(day, one.standing) for day, one in judged_days(course, under_review=False)])
+    return fact_of(state, course, standing_turns(turns_text(judged_days(course, under_review=False))))
 
 
 @pytest.fixture
