@@ -85,22 +85,27 @@ def last_day_in_force(certificate: Certificate | Course) -> date:
 
 
 def make(cur: sqlite3.Cursor, places: Mapping[str, str]) -> None:
-    """Fill the tables for all records at once; `places` are where a kind's names stand in a record's `found_by`."""
+    """Fill the tables for all records at once; `places` are where a kind's names stand in a record's `found_by`.
+
+    What is told of each name is put in order once: names then get their numbers in that order, and what bears them
+    is found and written along it.
+    """
     for kind, place in places.items():
+        cur.execute("CREATE TEMP TABLE told (folded TEXT, until INTEGER, certificate TEXT)")
         cur.execute(
-            "INSERT INTO name (kind, folded) SELECT DISTINCT ?, one.value FROM record, json_each(found_by, ?) one"
-            " ORDER BY 2",
-            (kind, place),
+            "INSERT INTO told SELECT one.value, until, substr(record.key, 13) FROM record, json_each(found_by, ?) one"
+            " ORDER BY 1, 2 DESC, 3",
+            (place,),
         )
+        cur.execute("INSERT INTO name (kind, folded) SELECT DISTINCT ?, folded FROM told", (kind,))
         known = cur.connection.execute("SELECT id, folded FROM name WHERE kind = ? ORDER BY id", (kind,))
         cur.executemany(_ADD[kind], ((name, pairs(text)) for name, text in known))
-    told = " UNION ALL ".join(
-        "SELECT (SELECT id FROM name WHERE kind = ? AND folded = one.value), until, substr(record.key, 13)"
-        " FROM record, json_each(found_by, ?) one"
-        for _ in places
-    )
-    values = [value for pair in places.items() for value in pair]
-    cur.execute(f"INSERT INTO named {told} ORDER BY 1, 2 DESC, 3", values)
+        cur.execute(
+            "INSERT INTO named SELECT (SELECT id FROM name WHERE kind = ? AND folded = told.folded), until, certificate"
+            " FROM told",
+            (kind,),
+        )
+        cur.execute("DROP TABLE told")
 
 
 def add(cur: sqlite3.Cursor, names: Iterable[tuple[str, str]], until: int, certificate: str) -> None:

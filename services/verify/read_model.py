@@ -147,6 +147,7 @@ class ReadModel:
         self._link = str(folder / LINK)
         self._target = ""
         self._connection: sqlite3.Connection | None = None
+        self._cursor: sqlite3.Cursor | None = None  # of the hot path, which else made one for each look-up
         self._data_version = -1
         self._meta: Meta | None = None
         self._heads: dict[int, bytes] = {}
@@ -266,12 +267,11 @@ class ReadModel:
 
     def quick(self, number: str) -> tuple[bytes, bytes] | None:
         """(timeline, shown) of a certificate in its canonical number: the bytes of the hot path."""
-        connection = self._connection
-        if connection is None:
+        if self._cursor is None:
             raise Unreadable("no file in service")
         key = f"certificate/{number}"
         try:
-            row = connection.execute(_QUICK, (key,)).fetchone()
+            row = self._cursor.execute(_QUICK, (key,)).fetchone()
         except sqlite3.DatabaseError as error:
             raise _told(self._folder, error) from None
         if row is None:
@@ -363,7 +363,8 @@ class ReadModel:
             self._ending.cancel()
         if self._connection is not None:
             self._connection.close()
-        self._connection, self._target, self._meta, self._heads, self._ending = None, "", None, {}, None
+        self._connection, self._cursor, self._target, self._meta = None, None, "", None
+        self._heads, self._ending = {}, None
 
     def _target_now(self) -> str:
         try:
@@ -384,7 +385,8 @@ class ReadModel:
             _read_meta(connection)
         except sqlite3.Error as error:
             raise Unreadable(f"the file cannot be opened: {error}") from None
-        self._connection, self._target, self._data_version = connection, target, -1
+        self._connection, self._cursor = connection, connection.cursor()
+        self._target, self._data_version = target, -1
 
 
 @contextmanager
