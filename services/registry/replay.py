@@ -13,6 +13,7 @@ from services.domain.errors import CHAIN_REFUSALS, CertmarkError, Refusal
 from services.domain.fold import CAUSES, Told
 from services.domain.identifiers import civil_day
 from services.domain.said import Moment
+from services.domain.scheme import scheme_from_state, scheme_state
 from services.domain.world import Value
 from services.events.envelope import Event, open_envelope, read_event
 from services.postgres import Connection, Cursor, snapshot, stream
@@ -27,6 +28,7 @@ from services.registry.told import ToldRow, said_of, told_one
 HELD = 20_000
 """Certificates that stay in memory; of any other the state is read back that was compared before."""
 
+_SCHEME = "certmark.scheme.published.v1"
 _CHAIN_CODES = frozenset(f"refused:{refusal.slug}" for refusal in CHAIN_REFUSALS)
 
 
@@ -150,7 +152,14 @@ def _words(values: Sequence[object]) -> str:
 
 def _state_difference(entry: Entry, state: str | None) -> _Sides | None:
     computed = _hash(state) if state is not None else None
-    return ("state", entry.state_digest, computed) if computed != entry.state_digest else None
+    if computed == entry.state_digest or (entry.type == _SCHEME and _whole(entry.state) == _whole(state)):
+        return None
+    return "state", entry.state_digest, computed
+
+
+def _whole(state: str | None) -> object:
+    """A scheme's state with the rules that came after it was written, each as where nobody names it."""
+    return scheme_state(scheme_from_state(orjson.loads(state))) if state is not None else None
 
 
 def _hash(text: str) -> str:

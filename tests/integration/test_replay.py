@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from random import Random
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ from services.domain.certificate import Certificate, CertificateState, from_stat
 from services.domain.errors import MadeByAnotherVersion
 from services.domain.identifiers import instant_text
 from services.embedded import EmbeddedPostgres
+from services.events.canonical import canonical_text
 from services.events.drafts import Signer
 from services.events.envelope import open_envelope
 from services.events.event_types import EVENT_TYPES
@@ -23,8 +25,10 @@ from services.events.keys import new_key
 from services.events.log import Topics
 from services.migrate import migrate
 from services.postgres import Connection, connect, execute_values, transaction
+from services.registry.batch import leaf_of
 from services.registry.form import check_form
 from services.registry.replay import Replayed, replay
+from services.registry.store import ENTRY, Entry
 from services.registry.worker import Worker
 from tests.conftest import a_database
 from tests.lives import AUTHORITY, BODY, DECLARANT, OTHER, Saying, Writer, beginnings
@@ -212,6 +216,27 @@ def test_every_type_of_event_is_in_it(register: Register) -> None:
 
 def test_every_entry_comes_out_as_it_is_written_down(register: Register) -> None:
     assert differences(register) == Replayed(register.head().size, None)
+
+
+def test_a_scheme_that_was_published_before_a_rule_was_thought_of_comes_out_the_same(register: Register) -> None:
+    def write(entry: Entry) -> None:
+        with transaction(register.connection) as cur:
+            told = (entry.state, entry.state_digest, leaf_of(entry), entry.seq)
+            cur.execute("UPDATE entries SET state = %s, state_digest = %s, leaf = %s WHERE seq = %s", told)
+
+    with transaction(register.connection) as cur:
+        cur.execute(f"SELECT {ENTRY} FROM entries WHERE type LIKE '%scheme.published%' AND state IS NOT NULL LIMIT 1")
+        entry = Entry(*(cur.fetchone() or ()))
+    assert entry.state is not None
+    state = json.loads(entry.state)
+    versions = [{name: one[name] for name in one if name != "reapply_suspended"} for one in state["versions"]]
+    text = canonical_text(state | {"versions": versions}, floats=False)
+    assert text != entry.state
+    write(replace(entry, state=text, state_digest=sha256(text.encode()).hexdigest()))
+    try:
+        assert differences(register).difference is None
+    finally:
+        write(entry)
 
 
 def test_a_database_of_another_form_is_told_apart(register: Register, monkeypatch: pytest.MonkeyPatch) -> None:
