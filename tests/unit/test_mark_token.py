@@ -23,6 +23,7 @@ from services.marks.token import (
     decimal,
     from_decimal,
     mark_kid,
+    mark_url,
     open_token,
     protected_header,
     short_model,
@@ -134,6 +135,7 @@ def test_noise_is_unreadable_and_nothing_else_escapes(noise: bytes) -> None:
         "8700006131010001616d",  # the number 1 as text
         "871bffffffffffffffff000101000161 6d",  # a day beyond the calendar
         "871950ed1bffffffffffffffff01010001616d",
+        "871950ed1a003d090001010001616d",  # valid for four million days, past the year 9999
         "87000001010061316161",  # an index that is text
         "8700000101000161ff",  # not UTF-8
         "",
@@ -223,12 +225,27 @@ def test_numbers_that_are_not_canonical_digits_travel_as_text() -> None:
         assert verify_token(open_token(sign_token(claims, PATH, key)), PATH, ring(key)) == claims
 
 
+def test_the_number_of_the_item_travels_where_there_is_one() -> None:
+    key = seed_key()
+    for number in (0, 7, 2**32 - 1):
+        claims = replace(CLAIMS, item_no=number)
+        assert verify_token(open_token(sign_token(claims, PATH, key)), PATH, ring(key)) == claims
+
+
+def test_the_address_in_a_code_is_in_lower_case() -> None:
+    assert mark_url("https://v.example", PATH, VECTOR) == f"https://v.example/01/{GTIN}?m={decimal(VECTOR)}"
+    for base in ("HTTPS://V.EXAMPLE", "https://V.example"):
+        with pytest.raises(ValueError):
+            mark_url(base, PATH, VECTOR)
+
+
 def test_what_does_not_fit_is_refused_when_signing() -> None:
     key = seed_key()
     for claims in (
         replace(CLAIMS, model="x" * 25),
         replace(CLAIMS, valid_days=-1),
         replace(CLAIMS, index=2**32),
+        replace(CLAIMS, item_no=-1),
         replace(CLAIMS, mark_no="M" * 64, certificate_no="C" * 64),
         replace(CLAIMS, issued_on=date(1969, 12, 31)),
     ):
