@@ -108,10 +108,11 @@ def test_an_independent_cose_library_reads_a_list(alg: str) -> None:
     assert cbor2.loads(whole.value[0]) == {1: number, 4: mark_kid(key.public), 16: "application/statuslist+cwt"}
 
 
-def test_what_was_signed_is_read_back() -> None:
+@pytest.mark.parametrize("told", [{}, {"aggregation_uri": None}, {"voided": None}, {"ttl": 1}])
+def test_what_was_signed_is_read_back(told: dict[str, Any]) -> None:
     key = new_key()
-    content = believed(sign_list(a_list(), key), a_signer(key))
-    assert content == a_list()
+    content = believed(sign_list(a_list(**told), key), a_signer(key))
+    assert content == a_list(**told)
     assert content.status(7) == Status.SUSPENDED
     assert content.status(8) == Status.VALID
     with pytest.raises(ListTooShort):
