@@ -269,7 +269,11 @@ def test_a_slow_receiver_holds_up_nobody_else(register: Register, receiver: Rece
     with contextlib.ExitStack() as stack:
         answered = threading.Event()
         stack.callback(answered.set)
-        slow = stack.enter_context(Receiver(answers=[lambda handler: answered.wait(30)]))
+
+        def thinks(_handler: BaseHTTPRequestHandler) -> None:
+            answered.wait(30)
+
+        slow = stack.enter_context(Receiver(answers=[thinks]))
         hooked(register, slow)
         hooked(register, receiver)
         register.issue()
