@@ -1,11 +1,10 @@
 """Fixtures that every layer shares: real servers once a run, and a place of its own in them for each test."""
 
 import shutil
-import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -15,6 +14,7 @@ import pytest
 from psycopg2.errors import InsufficientPrivilege
 from xdist.scheduler import LoadFileScheduling
 
+from deploy.kafka import broker
 from deploy.kafka.broker import Broker
 from services.embedded import EmbeddedPostgres
 from services.events.log import Topics
@@ -117,8 +117,8 @@ def postgres_server(short_folder: Path) -> Iterator[EmbeddedPostgres]:
 @pytest.fixture(scope="session")
 def kafka_broker(short_folder: Path) -> Iterator[Broker]:
     """One real Kafka broker for the run. Tests take a `topic_prefix` of their own, and leave this one running."""
-    with Broker(KAFKA_LIBS, short_folder / "kafka") as broker:
-        yield broker
+    with Broker(KAFKA_LIBS, short_folder / "kafka") as running:
+        yield running
 
 
 @pytest.fixture
@@ -185,13 +185,7 @@ def settings_for(tmp_path: Path, topic_prefix: str, free_ports: Callable[[int], 
 @pytest.fixture(scope="session")
 def free_ports() -> Callable[[int], list[int]]:
     """`free_ports(3)`: different ports of 127.0.0.1 that nothing listens on at this moment."""
-
-    def drawn(count: int) -> list[int]:
-        with ExitStack() as held:
-            sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-            return [s.getsockname()[1] for s in sockets]
-
-    return drawn
+    return broker.free_ports
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@
 import argparse
 import base64
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -16,7 +17,7 @@ import sys
 import time
 import uuid
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -26,7 +27,24 @@ from services import confined
 READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 20.0
 HEAP = "-Xmx512m"
+PORTS = range(12_000, 32_000)
 _STARTED = b"Kafka Server started"
+
+
+def free_ports(count: int) -> list[int]:
+    """Different ports of 127.0.0.1 that nothing listens on at this moment.
+
+    They lie below those from which Linux gives connections their own end: one of these could be taken before the
+    server begins, or while it is away, even by who tries to reach it.
+    """
+    drawn: list[int] = []
+    with ExitStack() as held:  # open together, or the same one could be drawn twice
+        while len(drawn) < count:
+            port = PORTS.start + secrets.randbelow(len(PORTS))
+            with suppress(OSError):
+                held.enter_context(socket.create_server(("127.0.0.1", port)))
+                drawn.append(port)
+    return drawn
 
 
 class BrokerFailed(Exception):
@@ -131,9 +149,7 @@ class Broker:
         kept = [int(number) for number in note.read_text(encoding="ascii").split()] if note.exists() else []
         if len(kept) == 3 and port is None:
             return kept
-        with ExitStack() as held:  # held open together, or the same one could be drawn twice
-            sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
-            drawn = [s.getsockname()[1] for s in sockets]
+        drawn = free_ports(3)
         chosen = [port or drawn[0], *drawn[1:]]
         note.write_text(" ".join(map(str, chosen)) + "\n", encoding="ascii")
         return chosen

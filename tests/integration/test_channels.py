@@ -14,13 +14,14 @@ from urllib.parse import quote
 import pytest
 from click.testing import CliRunner
 
+from deploy.kafka.broker import free_ports
 from services.cli import main
 from services.domain.certificate import Certificate
 from services.events.keys import new_key
 from services.marks.status_list import Status
 from services.verify.offline import OfflineAnswer
 from services.verify.wording import ANSWERS, LABELS, Code, Family, Note, wording
-from tests.integration.test_pages import a_register, fill, free_port, serve, special_certificates, wait_for
+from tests.integration.test_pages import a_register, fill, serve, special_certificates, wait_for
 from tests.sealed_register import SealedRegister, body_state, demonstration
 from tests.unit import test_offline as offline
 
@@ -45,7 +46,7 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[bool, Node]
             register.publish_certificate(certificate, under_review=extra)
         register.publish("body/CNCA-R-2019-7999", body_state(GONE))
         register.heartbeat()
-        data, port = tmp_path_factory.mktemp("node"), free_port()
+        data, port = tmp_path_factory.mktemp("node"), free_ports(1)[0]
         fill(data, register)
         started.append(serve(data, port))
         found[stale] = Node(f"http://127.0.0.1:{port}", register)

@@ -3,7 +3,6 @@
 import gzip
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 
+from deploy.kafka.broker import free_ports
 from services.domain.certificate import Certificate, Status, StatusInterval
 from services.domain.identifiers import civil_day
 from services.marks.token import MarkPath, decimal, mark_url, sign_token
@@ -59,7 +59,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     fill(fresh_data, register)
     look_up_often(fresh_data)
     fill(stale_data, old)
-    ports = [free_port(), free_port()]
+    ports = free_ports(2)
     nodes = [serve(data, port) for data, port in zip((fresh_data, stale_data), ports, strict=True)]
     try:
         urls = [f"http://127.0.0.1:{port}" for port in ports]
@@ -134,12 +134,6 @@ def fill(data: Path, register: SealedRegister) -> None:
     while projector.step():
         pass
     projector.close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def serve(data: Path, port: int) -> subprocess.Popen[bytes]:
@@ -432,7 +426,7 @@ def test_the_front_page_leads_to_verdicts(served: Served, browser: Browser, lang
 
 
 def test_an_error_page_needs_no_data(browser: Browser, tmp_path: Path) -> None:
-    port = free_port()
+    (port,) = free_ports(1)
     node = serve(tmp_path, port)
     try:
         wait_for(f"http://127.0.0.1:{port}")

@@ -16,6 +16,7 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
+from deploy.kafka.broker import free_ports
 from services import base64url
 from services.domain.body import Purpose
 from services.domain.unit_code import public_hash
@@ -34,7 +35,6 @@ from tests.integration.test_pages import (
     COPIED,
     a_register,
     fill,
-    free_port,
     look_up_often,
     serve,
     wait_for,
@@ -98,7 +98,7 @@ class Lists:
 
 @pytest.fixture(scope="module")
 def lists(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lists]:
-    data, port = tmp_path_factory.mktemp("scan"), free_port()
+    data, port = tmp_path_factory.mktemp("scan"), free_ports(1)[0]
     began = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
     register, status_key = a_register(datetime.now(UTC) - timedelta(seconds=5)), new_key()
     made = Lists(f"http://127.0.0.1:{port}", register, Roots(), status_key, began)
