@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import flask_smorest
 import marshmallow as ma
 from apispec import BasePlugin
-from flask import Flask, Request, Response, g, render_template, request
+from flask import Flask, Request, Response, g, json, request
 from flask_smorest import Api
 from webargs.flaskparser import FlaskParser
 from werkzeug.datastructures import MIMEAccept
@@ -16,9 +16,9 @@ from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.http import parse_accept_header
 from werkzeug.utils import cached_property
 
-from services import problems, telemetry
+from services import api_docs, problems, telemetry
 from services.asgi import TOO_SLOW
-from services.domain.errors import BadRequest, every_error
+from services.domain.errors import BadRequest
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -111,6 +111,16 @@ class StatusSchema(ma.Schema):
 class _Api(Api):  # type: ignore[misc]  # flask-smorest has no type information
     ERROR_SCHEMA = ProblemSchema
 
+    def __init__(self, app: Flask, **options: Any) -> None:
+        super().__init__(app, **options)
+        self.text = cache(lambda: json.dumps(api_docs.document_in(self.spec.to_dict(), api_docs.both)))
+
+    def _openapi_json(self) -> Response:
+        return unchanging(Response(self.text(), content_type="application/json"))
+
+    def _register_pagination_header(self) -> None:
+        """Lists here say `next` in their body, and have no such header."""
+
     def _register_responses(self) -> None:
         """Document errors with the type that they are sent with."""
         self.DEFAULT_RESPONSE_CONTENT_TYPE = problems.MEDIA_TYPE
@@ -153,13 +163,18 @@ def answers(schema: type[ma.Schema] | dict[str, Any], description: str, status: 
 
 
 def service_app(
-    name: str, title: str, *, ready: Callable[[], str | None], error_types: Sequence[str] = (problems.MEDIA_TYPE,)
+    name: str,
+    title: str,
+    *,
+    ready: Callable[[], str | None],
+    navigation: Sequence[api_docs.Link] = (),
+    error_types: Sequence[str] = (problems.MEDIA_TYPE,),
 ) -> tuple[Flask, Api]:
     """A Flask application with what every service answers to.
 
     `name` is the service's one word in logs and metrics; `ready` gives None, or why the service cannot
-    work at present; `error_types` are the media types that its errors may have. Register blueprints on the
-    returned Api, so that they enter the OpenAPI document.
+    work at present; `navigation` is where its documentation leads to; `error_types` are the media types that its errors
+    may have. Register blueprints on the returned Api, so that they enter the OpenAPI document.
     """
     app = Flask(f"services.{name}", static_folder=None)
     app.request_class = _Request
@@ -175,7 +190,7 @@ def service_app(
     app.json.sort_keys = False  # type: ignore[attr-defined]
     api = _Api(app, spec_kwargs={"extra_plugins": [_Contents(*error_types)]})
     problems.install(app)  # after Api, whose own handler for HTTP errors it replaces
-    api.register_blueprint(_service_pages(title, ready, api))
+    api.register_blueprint(_service_pages(title, ready, api, navigation))
     _measure(app, name)
 
     @app.before_request
@@ -214,9 +229,12 @@ def _drain() -> None:
         left -= len(read)
 
 
-def _service_pages(title: str, ready: Callable[[], str | None], api: Api) -> Blueprint:
-    templates = Path(__file__).parent / "templates"
-    pages = Blueprint("service", __name__, description="Health, figures and documentation", template_folder=templates)
+def _service_pages(
+    title: str, ready: Callable[[], str | None], api: Api, navigation: Sequence[api_docs.Link]
+) -> Blueprint:
+    pages = Blueprint(
+        "service", __name__, description="Health, figures and documentation", template_folder=api_docs.TEMPLATES
+    )
 
     @pages.get("/healthz")
     @pages.doc(summary="Does the process run?", responses=answers(StatusSchema, "It does"))
@@ -242,12 +260,29 @@ def _service_pages(title: str, ready: Callable[[], str | None], api: Api) -> Blu
     def metrics() -> Response:
         return Response(telemetry.figures(), content_type=telemetry.FIGURES_TYPE)
 
+    page = cache(lambda language: api_docs.page(title, api.spec.to_dict(), navigation, language))
+
     @pages.get("/docs")
-    @pages.doc(summary="This documentation", responses={200: {"description": "HTML", "content": {"text/html": {}}}})
+    @pages.doc(
+        summary="This documentation",
+        parameters=[{"name": "lang", "in": "query", "schema": {"type": "string", "enum": list(api_docs.HTML_LANG)}}],
+        responses={200: {"description": "HTML", "content": {"text/html": {}}}},
+    )
     def docs() -> Response:
-        return Response(_documentation(title, api.spec.to_dict()), content_type="text/html; charset=utf-8")
+        response = Response(page(api_docs.language_wanted()), content_type="text/html; charset=utf-8")
+        response.headers["Content-Security-Policy"] = api_docs.CONTENT_SECURITY_POLICY
+        response.vary.add("Accept-Language")
+        return unchanging(response)
 
     return pages
+
+
+def unchanging(response: Response) -> Response:
+    """What changes with the program alone may be kept by who asks again with its tag."""
+    response.add_etag(weak=True)
+    response.headers["Cache-Control"] = "no-cache"
+    response.make_conditional(request)
+    return response
 
 
 def _measure(app: Flask, name: str) -> None:
@@ -266,35 +301,3 @@ def _measure(app: Flask, name: str) -> None:
         if stopwatch is not None:
             seconds.labels(name, endpoint).observe(stopwatch.seconds)
         return response
-
-
-def _documentation(title: str, document: dict[str, Any]) -> str:
-    operations = [
-        {**operation, "method": method.upper(), "path": path, "parameters": _parameters(document, item, operation)}
-        for path, item in document["paths"].items()
-        for method, operation in item.items()
-        if method in ("get", "post", "put", "patch", "delete")
-    ]
-    operations.sort(key=lambda found: ("service" in found.get("tags", []), found["path"]))
-    return render_template(
-        "service_docs.html",
-        title=title,
-        operations=operations,
-        schemas=document.get("components", {}).get("schemas", {}),
-        errors=every_error(),
-        resolve=lambda part: _resolve(document, part),
-    )
-
-
-def _parameters(document: dict[str, Any], item: dict[str, Any], operation: dict[str, Any]) -> list[dict[str, Any]]:
-    return [_resolve(document, part) for part in [*item.get("parameters", []), *operation.get("parameters", [])]]
-
-
-def _resolve(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
-    """The part itself, or what its reference into the same document names."""
-    while "$ref" in part:
-        found: Any = document
-        for step in part["$ref"].removeprefix("#/").split("/"):
-            found = found[step]
-        part = found
-    return part

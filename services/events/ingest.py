@@ -12,6 +12,7 @@ from typing import Any
 from flask import Flask, Response, request
 
 from services import asgi, telemetry
+from services.api_docs import Link
 from services.domain.advice import problem
 from services.domain.errors import (
     BadRequest,
@@ -22,7 +23,7 @@ from services.domain.errors import (
     TooManyRequests,
     UnknownKey,
 )
-from services.events import strict_json
+from services.events import published, strict_json
 from services.events.envelope import (
     MAX_ENVELOPE,
     Event,
@@ -150,10 +151,19 @@ def create_server() -> asgi.Front:
 def app_for(settings: Settings) -> Flask:
     compile_all()
     ingest = Ingest(settings)
-    app, api = service_app("events", "certmark events", ready=lambda: ingest.follower.why_not_ready)
+    app, api = service_app(
+        "events",
+        "certmark events",
+        ready=lambda: ingest.follower.why_not_ready,
+        navigation=[
+            Link(f"{settings.public_url}/", {"zh": "首页", "en": "Front page"}),
+            Link("/docs", {"zh": "接口文档", "en": "API"}),
+        ],
+    )
     app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST
     app.extensions["certmark-ingest"] = ingest
     api.register_blueprint(_routes(ingest))
+    api.register_blueprint(published.blueprint())
     ingest.follower.start()
     return app
 

@@ -11,9 +11,11 @@ from flask.views import MethodView
 from werkzeug.wrappers import Request
 
 from services import asgi, telemetry
+from services.api_docs import Link
 from services.domain.errors import BadRequest, CertmarkError, Fault, NotFound, every_error
 from services.domain.identifiers import certificate_number, civil_day, instant_text
 from services.events.published import add_published
+from services.events.published import blueprint as schemas
 from services.postgres import Connection, Cursor, DatabaseUnavailable, connect, database_url, transaction
 from services.registry import (
     acceptance,
@@ -90,8 +92,11 @@ def create_app() -> Flask:
     telemetry.log_as_json("registry")
     settings = settings_from()
     database = Database(settings)
-    app, api = service_app("registry", "certmark registry", ready=database.why_not_ready)
+    app, api = service_app(
+        "registry", "certmark registry", ready=database.why_not_ready, navigation=_navigation(settings)
+    )
     add_published(api)
+    api.register_blueprint(schemas())
     api.register_blueprint(_blueprint(database))
     api.register_blueprint(published.blueprint(settings))
     api.register_blueprint(indicators.blueprint(database.read))
@@ -108,6 +113,15 @@ def create_app() -> Flask:
     api.register_blueprint(checks.blueprint(database.read, gate, settings))
     app.extensions["certmark-larger"] = _larger(gate, Desk(settings, database.read))
     return app
+
+
+def _navigation(settings: Settings) -> list[Link]:
+    return [
+        Link(f"{settings.public_url}/", {"zh": "首页", "en": "Front page"}),
+        Link("/console/", {"zh": "机构工作台", "en": "A body's console"}),
+        Link("/desk/", {"zh": "监管工作台", "en": "Inspectors' desk"}),
+        Link("/docs", {"zh": "接口文档", "en": "API"}),
+    ]
 
 
 def _larger(gate: Gate, at_desk: Desk) -> Callable[[dict[str, Any]], int]:

@@ -8,10 +8,11 @@ from flask import Flask, Response, request
 from flask_smorest import Api
 
 from services import telemetry
+from services.api_docs import Link
 from services.domain.consequence import Act
 from services.domain.errors import BadRequest, TooLarge
 from services.domain.identifiers import gtin14, normalised
-from services.events.published import add_published
+from services.events import published
 from services.problems import MEDIA_TYPE
 from services.settings import Settings, settings_from
 from services.verify import listings, lists, pages, proof, receipt, scan_page
@@ -47,7 +48,7 @@ from services.verify.search_routes import HitsSchema, add_search
 from services.verify.site import routes as site
 from services.verify.typed import typed_or_answered
 from services.verify.warm import WarmPath
-from services.verify.wording import LANGUAGES, Code
+from services.verify.wording import LABELS, LANGUAGES, Code
 from services.web import SECURITY_HEADERS, Blueprint, service_app
 
 # --- the application --------------------------------------------------------------------------------------------
@@ -61,13 +62,20 @@ def create_app() -> Flask:
 
 def app_for(settings: Settings, clock: Callable[[], datetime]) -> Flask:
     node = Node(settings, clock)
-    app, api = service_app("verify", "certmark verify", ready=node.why_not_ready, error_types=(MEDIA_TYPE, HTML))
+    app, api = service_app(
+        "verify",
+        "certmark verify",
+        ready=node.why_not_ready,
+        navigation=[Link(path, {"zh": LABELS[name].zh, "en": LABELS[name].en}) for path, name in pages.NAVIGATION],
+        error_types=(MEDIA_TYPE, HTML),
+    )
     app.extensions["certmark-verify"] = node
-    add_published(api, ["State"])
+    published.add_published(api, ["State"])
     api.spec.components.schema("Certificate", SHOWN)
     app.url_map.strict_slashes = False  # people type one at the end
     _add_routes(api, node)
     api.register_blueprint(site.blueprint(node))
+    api.register_blueprint(published.blueprint())
     api.register_blueprint(proof.blueprint(node))
     api.register_blueprint(receipt.blueprint(node))
     app.before_request(node.admit)
@@ -201,7 +209,7 @@ def _add_routes(api: Api, node: Node) -> None:
 
     @public.get("/products/<uscc>/<path:model>")
     @public.doc(
-        summary="The same for people; JSON by `Accept`",
+        summary="One holder's product by its model, as a page; JSON by `Accept`",
         parameters=[_LANG],
         responses={200: {"description": "A page", "content": {HTML: {}, JSON: {"schema": ProductSchema}}}},
     )

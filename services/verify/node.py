@@ -32,7 +32,7 @@ from services.verify.wording import HTML_LANG, LANGUAGES, SILENT, Code, Language
 
 HTML, JSON, LINKSET = "text/html", "application/json", "application/linkset+json"
 HSTS = ("Strict-Transport-Security", "max-age=31536000")
-MACHINE = ("/v1/", "/qr/", "/status/", "/.well-known/", "/healthz", "/readyz", "/metrics")
+MACHINE = ("/v1/", "/schemas", "/qr/", "/status/", "/.well-known/", "/healthz", "/readyz", "/metrics")
 """Addresses that programs ask: their problems stay problem documents, whatever is said to be accepted."""
 _OPERATORS = ("/healthz", "/readyz", "/metrics")
 RETRY_S = 10

@@ -83,7 +83,7 @@ def add_search(public: Blueprint, node: Node) -> None:
 
     @public.get("/search")
     @public.arguments(SearchQuery, location="query")
-    @public.doc(summary="The same for people", responses={200: {"description": "A page", "content": {"text/html": {}}}})
+    @public.doc(summary="A search as a page", responses={200: {"description": "A page", "content": {"text/html": {}}}})
     def results(arguments: dict[str, Any]) -> Response:
         by = By(arguments["by"]) if arguments["by"] else None
         return as_page(node, found(node, arguments["q"], by, arguments["after"]), by)

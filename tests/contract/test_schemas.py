@@ -5,6 +5,7 @@ import functools
 import importlib.util
 import json
 import operator
+import re
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -119,8 +120,12 @@ def test_a_schema_is_valid_2020_12_and_stands_on_its_own(name: str) -> None:
     jsonschema.Draft202012Validator.check_schema(schema)
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert schema["$id"] == f"urn:certmark:schema:{Path(name).name.removesuffix('.json')}"
-    assert schema["title"]
     assert schema["examples"]
+    for part in _parts(schema):
+        for word in {"title", "description"} & part.keys():
+            if isinstance(part[word], str):
+                assert re.search("[\u4e00-\u9fff]", part[f"{word}_zh"]), part
+    assert {"title", "title_zh", "description", "description_zh"} <= schema.keys()
     for reference in _values(schema, "$ref"):
         assert reference.removeprefix("#/$defs/") in schema["$defs"]
 

@@ -52,6 +52,8 @@ PROMISED = {
     ("GET", "/readyz"),
     ("GET", "/metrics"),
     ("GET", "/docs"),
+    ("GET", "/schemas"),
+    ("GET", "/schemas/{name}"),
 }
 
 

@@ -28,7 +28,7 @@ def registry(register: Register) -> Iterator[Api]:
         "digest": [digest],
         "kid": [register.keys[BODY].public.kid],
         "after": ["latest", "0"],
-        "name": ["certificates-valid", "suspensions", "surveillance-overdue-share"],
+        "name": ["certificates-valid", "suspensions", "surveillance-overdue-share", "state.v1"],
         "by": ["region"],
     }
     with pytest.MonkeyPatch.context() as patch:

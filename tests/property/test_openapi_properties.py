@@ -36,7 +36,7 @@ def test_a_verify_node_answers_as_its_document_says(tmp_path_factory: pytest.Tem
         "serial": ["1"],
         "qualifiers": ["10/A1"],
         "kid": [register.seal.public.kid],
-        "name": ["ccc"],
+        "name": ["ccc", "state.v1"],
         "approval_no": ["CNCA-R-2019-7901"],
     }
     asked = api_of(service.app, known)
