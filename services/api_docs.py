@@ -25,7 +25,7 @@ _METHODS = ("get", "post", "put", "patch", "delete")
 _STYLE = (TEMPLATES / "service_docs.css").read_text(encoding="utf-8").strip()
 CONTENT_SECURITY_POLICY = (
     f"default-src 'none'; style-src 'sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'; "
-    "img-src data:; base-uri 'none'; frame-ancestors 'none'"
+    "base-uri 'none'; frame-ancestors 'none'"
 )
 
 

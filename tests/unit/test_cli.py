@@ -4,6 +4,8 @@ import errno
 import json
 import re
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,20 @@ def test_trouble_with_a_file_is_a_sentence(error: OSError, said: str, monkeypatc
     monkeypatch.setattr("services.up.run", fails)
     told = run("up")
     assert (told.exit_code, told.stderr.strip()) == (1, f"file-trouble 无法使用本机的文件或文件夹: {said}")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is always full")
+def test_a_full_standard_output_is_a_sentence() -> None:
+    with Path("/dev/full").open("w") as full:
+        said = subprocess.run(
+            [sys.executable, "-m", "services.cli", "keys", "show", "nobody", "--json"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert said.returncode == 2
+    assert said.stderr.startswith("not-configured ")
 
 
 def test_a_key_is_made_once_and_only_its_owner_reads_it(data: Path) -> None:
@@ -93,13 +109,13 @@ def test_drafts_of_one_chain_follow_each_other(data: Path) -> None:
     assert events[2].previous == events[0].digest
 
 
-@pytest.mark.parametrize("form", ["object", "array", "indented"])
+@pytest.mark.parametrize("form", ["object", "array", "indented", "behind a byte order mark"])
 def test_drafts_may_be_an_object_or_an_array(data: Path, tmp_path: Path, form: str) -> None:
     run("keys", "new", BODY)
     draft = {"type": "certificate.cancelled", "subject": "2023990703000117", "data": {"reason": "C03"}}
     text = json.dumps([draft] if form == "array" else draft, indent=2 if form == "indented" else None)
     file = tmp_path / "drafts.json"
-    file.write_text(text, encoding="utf-8")
+    file.write_text(text, encoding="utf-8-sig" if form == "behind a byte order mark" else "utf-8")
     assert run("sign", "--first", "--as", BODY, str(file)).exit_code == 0
 
 

@@ -67,6 +67,7 @@ def client(shared: Service) -> FlaskClient:
         ("image/png", "text/html"),
         ("application/json", "application/json"),
         ("application/json, */*;q=0.1", "application/json"),
+        ("application/json; charset=utf-8", "application/json"),
         ("application/linkset+json", "application/linkset+json"),
     ],
 )
