@@ -137,6 +137,11 @@ def test_nobody_knows_a_secret_that_its_work_does_not_need(compose: dict[str, An
         assert not [told for told in service["environment"] if "PASSWORD" in told and not told.endswith("_FILE")], name
 
 
+def test_no_containers_log_fills_the_disk(compose: dict[str, Any]) -> None:
+    for name, service in compose["services"].items():
+        assert {"max-size", "max-file"} <= service["logging"]["options"].keys(), name
+
+
 def test_what_leaves_the_brokers_container_is_encrypted_and_has_a_name(compose: dict[str, Any]) -> None:
     for name in OWN:
         environment = compose["services"][name]["environment"]
