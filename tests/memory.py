@@ -44,9 +44,9 @@ class _Register(Register):
         self._lost = {uscc: set(numbers) for uscc, numbers in other._lost.items()}
 
     def lost_by(self, uscc: str) -> Set[str]:
-        disqualified = {n for n in self._memory.numbers() if self._was_disqualified(self._memory.certificate(n).body)}
-        held = {number for number in disqualified if self._memory.certificate(number).holder.uscc == uscc}
-        return super().lost_by(uscc) | held
+        certificates = [self._memory.certificate(number) for number in self._memory.numbers()]
+        ended = {c.certificate_no for c in certificates if c.holder.uscc == uscc and self._all_ends(f"body/{c.body}")}
+        return super().lost_by(uscc) | ended
 
     def told(self, subject: str) -> list[Told]:
         return self._memory.told.get(subject, [])

@@ -69,6 +69,10 @@ ADVICE: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "unknown-scheme": ("核对制度代号和日期", "check the scheme's id and the date"),
         "scheme-rule": ("按说明改正，作为新事件发送", "correct it as the detail says, and send it as a new event"),
+        "missing-field": (
+            "补上 pointer 所指的内容，作为新事件发送",
+            "fill in what the pointer names, and send it as a new event",
+        ),
         "transition-not-allowed": (
             "哪个状态允许哪些事件见 docs/lifecycle.md；撤销和注销不可再变更",
             "docs/lifecycle.md tells which event a status allows; revoked and cancelled are final",

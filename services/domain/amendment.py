@@ -44,19 +44,25 @@ def amended(certificate: Certificate, data: EventData, moment: Moment, digest: s
         for at, change_ in enumerate(changes):
             after = _with_part(after, change_, items, f"/data/items/{at}")
         after = _with_items(after, items.all)
-    begun = StatusInterval(Status.ACTIVE, effective_at, None, None, None, digest)
-    after = replace(after, parts=(*after.parts, *_entered(certificate, after, begun)))
-    after = replace(after, parts=after.covered(after.parts))
+    after = replace(after, parts=_parts(certificate, after, effective_at, digest))
     if after == certificate:
         raise NothingToChange("the amendment changes nothing", pointer="/data")
     return after
 
 
-def _entered(before: Certificate, after: Certificate, begun: StatusInterval) -> list[Part]:
-    """Rows for the models that the amendment adds: what was made before is not what the certificate covered."""
-    held = frozenset(before.product.items if before.product else ())
-    items = after.product.items if after.product else ()
-    return [Part(PartKind.ITEM, item.model, item.gtin, (begun,)) for item in items if item not in held]
+def _parts(before: Certificate, after: Certificate, day: date, digest: str) -> tuple[Part, ...]:
+    """The rows of parts after an amendment: each model that it adds or takes out has one, which tells from when till
+    when goods of it were what the certificate covered."""
+    rows = {(part.kind, part.name, part.gtin): part.statuses for part in before.parts}
+    held, items = ((c.product.items if c.product else ()) for c in (before, after))
+    was_there, is_there = frozenset(held), frozenset(items)
+    for item in (*(one for one in held if one not in is_there), *(one for one in items if one not in was_there)):
+        row = (PartKind.ITEM, item.model, item.gtin)
+        added = item in is_there
+        first = () if added else (StatusInterval(Status.ACTIVE, before.statuses[0].since, None, None, None, digest),)
+        change = StatusInterval(Status.ACTIVE if added else Status.CANCELLED, day, None, None, None, digest)
+        rows[row] = (*rows.get(row, first), change)
+    return after.covered([Part(*row, statuses) for row, statuses in rows.items()])
 
 
 def widens(before: Certificate, after: Certificate) -> bool:

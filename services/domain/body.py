@@ -1,7 +1,7 @@
 """Who may speak: authorities, certification bodies, alliances, and the keys that they sign with."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import TypedDict
 
@@ -134,17 +134,32 @@ def body_status_on(body: BodyState, day: date) -> BodyStatus | None:
     return BodyStatus(begun[-1]) if begun else None
 
 
-def lost_approval_by(body: BodyState, day: date) -> date | None:
-    """The day on which a body was last disqualified, as far as a day has come; None where it never was."""
-    text = day.isoformat()
-    lost = [s["from"] for s in body["statuses"] if s["status"] == BodyStatus.DISQUALIFIED and s["from"] <= text]
-    return date.fromisoformat(lost[-1]) if lost else None
+def lost_approval_by(body: BodyState, scheme: str, day: date) -> date | None:
+    """The first day on which a body was last without approval for a scheme, as far as a day has come; None where it
+    never was: disqualified, its approval run out, or the scheme out of its scope. A suspension loses nothing."""
+    return max((lost for lost in approval_ends(body, scheme) if lost <= day), default=None)
+
+
+def approval_ends(body: BodyState, scheme: str) -> frozenset[date]:
+    """The days on which a body's approval for a scheme ends, each the first without it."""
+    last_days = [body["approved_until"], *(s["until"] for s in body["schemes"] if s["scheme"] == scheme)]
+    ends = {date.fromisoformat(last) + timedelta(days=1) for last in last_days if last}
+    ends |= {date.fromisoformat(s["from"]) for s in body["statuses"] if s["status"] == BodyStatus.DISQUALIFIED}
+    return frozenset(end for end in ends if not _has_approval(body, scheme, end))
+
+
+def _has_approval(body: BodyState, scheme: str, day: date) -> bool:
+    return body_status_on(body, day) in (BodyStatus.APPROVED, BodyStatus.SUSPENDED) and _in_scope(body, scheme, day)
 
 
 def is_competent(body: BodyState, scheme: str, day: date) -> bool:
     """Whether a body may issue under a scheme on a day (approval, status and scope together)."""
+    return body_status_on(body, day) is BodyStatus.APPROVED and _in_scope(body, scheme, day)
+
+
+def _in_scope(body: BodyState, scheme: str, day: date) -> bool:
     text = day.isoformat()
-    return body_status_on(body, day) is BodyStatus.APPROVED and any(
+    return any(
         s["scheme"] == scheme and s["from"] <= text and (s["until"] is None or text <= s["until"])
         for s in body["schemes"]
     )

@@ -83,6 +83,11 @@ class Part:
     gtin: str | None
     statuses: tuple[StatusInterval, ...]
 
+    @property
+    def left(self) -> bool:
+        """Whether it is a model that was taken out of the scope: what was made before that was certified."""
+        return bool(self.statuses) and self.statuses[-1].status is Status.CANCELLED
+
 
 @dataclass(frozen=True, slots=True)
 class Period:
@@ -219,14 +224,14 @@ class Certificate:
         return next((p for p in self.parts if p.kind is kind and p.name == name and gtin in (None, p.gtin)), None)
 
     def covered(self, parts: Collection[Part]) -> tuple[Part, ...]:
-        """Those that still are parts: what an amendment took out of the scope has no status of its own any more."""
+        """Those that still are parts, and the models that an amendment took out: what was made before was certified."""
         if not parts:
             return ()
         items = self.product.items if self.product else ()
         held: set[tuple[PartKind, Json, str | None]] = {(PartKind.BASIS, basis.standard, None) for basis in self.basis}
         held |= {(PartKind.SITE, site.get("address"), None) for site in self.sites if isinstance(site, dict)}
         held |= {(PartKind.ITEM, item.model, gtin) for item in items for gtin in (None, item.gtin)}
-        return tuple([part for part in parts if (part.kind, part.name, part.gtin) in held])
+        return tuple([part for part in parts if part.left or (part.kind, part.name, part.gtin) in held])
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ from enum import StrEnum
 from functools import cache
 from types import MappingProxyType
 
-from services.domain.certificate import Certificate, Mark, StatusInterval
+from services.domain.certificate import Certificate, Mark, Part, StatusInterval
 from services.domain.errors import BadRequest
 from services.domain.scheme import Judgement, SchemeRules, Words
-from services.domain.standing import Standing, own_mark_standing, standing
+from services.domain.standing import Standing, own_mark_standing, part_standing, standing
 
 
 class Act(StrEnum):
@@ -497,10 +497,11 @@ def permits(
     rules: SchemeRules,
     standing_on: Callable[[date], Standing],
     turns: Iterable[date] | None = None,
+    part: Part | None = None,
 ) -> Permit:
     """Whether the act is allowed on a day, for goods made and shipped on the days given, as far as they are known.
 
-    `standing_on` judges the certificate, the part of it or the mark that is asked about, its parent included. It may
+    `standing_on` judges the certificate, the `part` of it or the mark that is asked about, its parent included. It may
     change on the days of `turns` only (`turning_days` of the certificate and `mark` where none are given). What leaves
     the factory is judged by the day of shipment: `shipped_on`, or the day asked. What the scheme says otherwise
     (`consequence`) comes before the general rule, but makes no goods certified that left the factory uncertified.
@@ -521,8 +522,13 @@ def permits(
     said = (rules["consequence"] or {}).get(act, {}).get(now)
     if said is not None and (said["allowed"] == Allowed.NO or order not in _BY_THEIR_DATES):
         return _by_scheme(said, rules, now)
-    is_marks = mark is not None and own_mark_standing(mark, counts) is now and standing(certificate, counts) is not now
-    return Permit(rule.allowed, rule.id, CLAUSES[rule.clause], now, _filled(rule.reason, counts, now, is_marks))
+    whose = "certificate"
+    if standing(certificate, counts) is not now:
+        if mark is not None and own_mark_standing(mark, counts) is now:
+            whose = "mark"
+        elif part is not None and part_standing(certificate, part, counts) is now:
+            whose = "part"
+    return Permit(rule.allowed, rule.id, CLAUSES[rule.clause], now, _filled(rule.reason, counts, now, whose))
 
 
 @cache  # of a few hundred questions
@@ -624,11 +630,20 @@ def _starts(statuses: Iterable[StatusInterval]) -> Iterable[date]:
     return (interval.since for interval in statuses)
 
 
-def _filled(reason: Words, day: date, now: Standing, is_marks: bool) -> Words:
-    """A reason with its names filled in: of the certificate, or of the mark's authorization."""
-    it = _words("标志授权", "the mark's authorisation") if is_marks else _words("证书", "the certificate")
-    over = _words("终止", "ended") if is_marks else _words("注销或更换", "cancelled or replaced")
-    words = over if is_marks and now is Standing.CANCELLED else STANDING_WORDS[now]
+_NAMES: Mapping[str, tuple[Words, Words]] = MappingProxyType(
+    {
+        "certificate": (_words("证书", "the certificate"), _words("注销或更换", "cancelled or replaced")),
+        "mark": (_words("标志授权", "the mark's authorisation"), _words("终止", "ended")),
+        "part": (_words("该型号的认证", "the certification of this model"), _words("终止", "ended")),
+    }
+)
+"""Whose standing the answer rests on: what it is called, and what its end without fault is called."""
+
+
+def _filled(reason: Words, day: date, now: Standing, whose: str) -> Words:
+    """A reason with its names filled in."""
+    it, over = _NAMES[whose]
+    words = over if whose != "certificate" and now is Standing.CANCELLED else STANDING_WORDS[now]
     return _words(
         reason["zh"].format(day=day, it=it["zh"], over=over["zh"], standing=words["zh"]),
         reason["en"].format(day=day, it=it["en"], It=it["en"].capitalize(), over=over["en"], standing=words["en"]),

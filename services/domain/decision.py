@@ -12,11 +12,12 @@ from services.domain import administration, notices
 from services.domain.amendment import widens
 from services.domain.body import AllianceState, BodyState, KeyState, in_backfill, is_competent, is_member
 from services.domain.catalogue import CatalogueState, class_of, modes_on
-from services.domain.certificate import Certificate
+from services.domain.certificate import Certificate, to_state
 from services.domain.errors import (
     BadCorrection,
     BadDates,
     Malformed,
+    MissingField,
     NotCompetent,
     NothingToChange,
     NotResponsible,
@@ -38,7 +39,8 @@ from services.domain.fold import (
     rules_told,
 )
 from services.domain.identifiers import certificate_number
-from services.domain.lifecycle import apply
+from services.domain.issuance import missing_of
+from services.domain.lifecycle import apply, latest_surveillance
 from services.domain.said import Moment, Said
 from services.domain.scheme import SchemeRules, scheme_from_state
 from services.domain.transition import check_ahead
@@ -71,10 +73,12 @@ def _issue(said: Said, world: World, moment: Moment) -> Changes:
     scheme, rules = scheme_on(world, said.data["scheme"], day)
     if rules["declaration"] is not declaration:
         raise SchemeRule(f"{scheme.id} is {'self-declared' if rules['declaration'] else 'certified'}", pointer="/type")
+    moment = _in_history(moment, world.body(said.source_id), day)
     _check_number(number, said, rules)
     _check_catalogue(said, world, rules, moment)
     _check_parent(said, world)
     certificate = apply(None, said, rules, moment)
+    _check_surveillance(None, certificate, said, rules, moment)
     if declaration:
         if certificate.holder.uscc != said.source_id:
             raise NotResponsible(f"{said.source} declares for another holder", pointer="/data/holder/uscc")
@@ -108,8 +112,8 @@ def _check_catalogue(said: Said, world: World, rules: SchemeRules, moment: Momen
     if product_class is None:
         raise SchemeRule("this scheme requires the product's class", pointer="/data/product/class")
     day = date.fromisoformat(said.data.get("issued_on") or said.data["effective_at"])
-    listed, body = class_of(catalogue, product_class), world.body(said.source_id)
-    if listed and listed["removed_on"] and not (body and in_backfill(body, day, moment.today)):
+    listed = class_of(catalogue, product_class)
+    if listed and listed["removed_on"] and not moment.history:
         raise SchemeRule(
             f"class {product_class} left the catalogue on {listed['removed_on']}", pointer="/data/product/class"
         )
@@ -169,11 +173,21 @@ def _change(said: Said, world: World, moment: Moment) -> Changes:
 
 
 def _amend(said: Said, world: World, moment: Moment) -> Changes:
-    """As `_change`; what widens the certificate is an issue of what is added, and needs competence as an issue does."""
+    """As `_change`; what widens the certificate is an issue of what is added, and needs competence as an issue does.
+
+    What the scheme requires of a certificate is not taken away again.
+    """
     certificate = _responsible_for(said, world)
     changes = _changed(certificate, said, world, moment)
-    if widens(certificate, cast(Certificate, changes[f"certificate/{certificate.certificate_no}"])):
-        _check_competence(said, world, moment, certificate.scheme, date.fromisoformat(said.data["effective_at"]))
+    after, day = cast(Certificate, changes[f"certificate/{certificate.certificate_no}"]), said.data["effective_at"]
+    if widens(certificate, after):
+        _check_competence(said, world, moment, certificate.scheme, date.fromisoformat(day))
+    required = scheme_on(world, certificate.scheme, date.fromisoformat(day))[1]["required"]
+    if required:
+        before, now = (missing_of(cast(Mapping[str, object], to_state(one)), required) for one in (certificate, after))
+        for name in now:
+            if name not in before:
+                raise MissingField(f"{certificate.scheme} requires {name}", pointer="/data")
     return changes
 
 
@@ -188,11 +202,36 @@ def _resume(said: Said, world: World, moment: Moment) -> Changes:
 def _changed(certificate: Certificate, said: Said, world: World, moment: Moment) -> Changes:
     effective_at = date.fromisoformat(said.data["effective_at"])
     _, rules = scheme_on(world, certificate.scheme, effective_at)
-    if said.data.get("determined_on"):
-        body = world.body(certificate.body) if certificate.body else None
-        history = body is not None and in_backfill(body, effective_at, moment.today)
-        moment = replace(moment, history=history, calendars=world.calendars())
-    return {f"certificate/{certificate.certificate_no}": apply(certificate, said, rules, moment)}
+    moment = _in_history(moment, world.body(certificate.body) if certificate.body else None, effective_at)
+    after = apply(certificate, said, rules, replace(moment, calendars=world.calendars()))
+    _check_surveillance(certificate, after, said, rules, moment)
+    return {f"certificate/{certificate.certificate_no}": after}
+
+
+def _in_history(moment: Moment, body: BodyState | None, day: date) -> Moment:
+    """The moment, with whether an open backfill of the body admits that day."""
+    return replace(moment, history=True) if body and in_backfill(body, day, moment.today) else moment
+
+
+_SURVEILLANCE_DUE = {
+    "certmark.certificate.surveillance_passed.v1": "/data/next_due",
+    "certmark.certificate.amended.v1": "/data/fields/surveillance_due",
+}
+
+
+def _check_surveillance(
+    before: Certificate | None, after: Certificate, said: Said, rules: SchemeRules, moment: Moment
+) -> None:
+    """No surveillance is put off for longer than the scheme's interval (domain rules §2.3)."""
+    due = after.surveillance_due
+    if rules["surveillance_months"] is None or (before is not None and due == before.surveillance_due):
+        return
+    latest = latest_surveillance(before, after, said.type, rules, moment.today)
+    if latest is not None and (due is None or due > latest):
+        raise SchemeRule(
+            f"the next surveillance of {after.certificate_no} is due by {latest}, not {due or 'never'}",
+            pointer=_SURVEILLANCE_DUE.get(said.type, "/data/surveillance_due"),
+        )
 
 
 def _transfer(said: Said, world: World, moment: Moment) -> Changes:

@@ -239,6 +239,12 @@ class SchemeRule(Refusal):
     zh = "认证制度的规则不允许"
 
 
+class MissingField(Refusal):
+    slug = "missing-field"
+    title = "Something that the scheme requires is left out"
+    zh = "缺少认证制度要求的内容"
+
+
 class TransitionNotAllowed(Refusal):
     slug = "transition-not-allowed"
     title = "The present status does not allow this event"

@@ -267,9 +267,12 @@ def _joined(before: Certificate | None, after: Certificate | None, day: date, di
     ]
     rows = {(p.kind, p.name, p.gtin): p.statuses for p in after.parts}
     named = {(p.kind, p.name, p.gtin): p.statuses for p in before.parts}
+    names = tuple(dict.fromkeys((*named, *rows)))
+    covered = {(p.kind, p.name, p.gtin) for p in after.covered([Part(*name, ()) for name in names])}
     parts = []
-    for name in dict.fromkeys((*named, *rows)):
-        part = Part(*name, _spliced(named.get(name, ()), rows.get(name, ()), day, digest, Status.ACTIVE))
+    for name in names:
+        absent = Status.ACTIVE if name in covered else Status.CANCELLED
+        part = Part(*name, _spliced(named.get(name, ()), rows.get(name, ()), day, digest, absent))
         if part.statuses:
             parts.append(part)
     statuses = _spliced(before.statuses, after.statuses, day, digest)

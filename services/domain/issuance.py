@@ -1,6 +1,6 @@
 """The beginning: a certificate or declaration from the data of its first event."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import cast
@@ -18,6 +18,7 @@ from services.domain.certificate import (
 from services.domain.clocks import check_editions
 from services.domain.errors import (
     BadDates,
+    MissingField,
     SchemeRule,
 )
 from services.domain.identifiers import add_months, certificate_number
@@ -38,7 +39,8 @@ def issued(number: str, said: Said, rules: SchemeRules, moment: Moment, *, decla
     """A new certificate, or declaration, from the data of its first event.
 
     Raises:
-        BadDates, SchemeRule: the dates contradict each other, or a field that the scheme requires is missing.
+        BadDates, SchemeRule: the dates contradict each other, or the scheme's rules.
+        MissingField: a field that the scheme requires is missing.
     """
     data = said.data
     effective_at = date.fromisoformat(data["effective_at"])
@@ -54,7 +56,8 @@ def issued(number: str, said: Said, rules: SchemeRules, moment: Moment, *, decla
     if issued_on > moment.today:
         raise BadDates(f"issued on {issued_on}, after today {moment.today}", pointer="/data/issued_on")
     check_approver(said, rules)
-    _check_scheme(data, rules, valid_from, valid_until)
+    _check_content(data, rules, moment)
+    _check_validity(rules, valid_from, valid_until)
     basis = bases_of(data.get("basis") or [])
     check_editions(basis, issued_on, rules)
     interval = StatusInterval(Status.ACTIVE, effective_at, None, None, None, said.digest)
@@ -117,18 +120,32 @@ def check_approver(said: Said, rules: SchemeRules) -> None:
         raise SchemeRule("who drafts does not approve: approver and signatory differ", pointer="/data/approver")
 
 
-def _check_scheme(data: EventData, rules: SchemeRules, valid_from: date, valid_until: date | None) -> None:
-    required = {
-        "product": ("product",),
-        "service": ("service_scope",),
-        "system": ("service_scope",),
-    }[rules["class"]]
-    for name in (*required, *rules["required"]):
-        if not cast(Mapping[str, object], data).get(name):
-            raise SchemeRule(f"this scheme requires {name}", pointer=f"/data/{name}")
-    product = data.get("product")
-    if rules["class"] == "product" and product is not None and not product["items"]:
-        raise SchemeRule("a product certificate names its models", pointer="/data/product/items")
+_OF_CLASS = {"product": "product", "service": "service_scope", "system": "service_scope"}
+"""What a certificate of a class is about: without it there is none, whatever the scheme says."""
+
+
+def _check_content(data: EventData, rules: SchemeRules, moment: Moment) -> None:
+    """History is loaded as it was kept (domain rules §2.2 say what is required of a certificate today)."""
+    said = cast(Mapping[str, object], data)
+    missing = missing_of(said, [_OF_CLASS[rules["class"]], *(() if moment.history else rules["required"])])
+    if missing:
+        raise MissingField(f"{data['scheme']} requires {missing[0]}", pointer=f"/data/{missing[0]}")
+    if rules["class"] != "product" and data.get("product") and not moment.history:
+        raise SchemeRule(f"a {rules['class']} certificate names no product", pointer="/data/product")
+
+
+def missing_of(said: Mapping[str, object], required: Iterable[str]) -> list[str]:
+    """Which of the members, each a path of names such as `holder/address`, are left out or empty."""
+    return [path for path in required if _at(said, path) in (None, "", [], {})]
+
+
+def _at(said: object, path: str) -> object:
+    for name in path.split("/"):
+        said = said.get(name) if isinstance(said, Mapping) else None
+    return said
+
+
+def _check_validity(rules: SchemeRules, valid_from: date, valid_until: date | None) -> None:
     months = rules["validity_months"]
     if months is not None and (valid_until is None or valid_until > add_months(valid_from, months) - timedelta(days=1)):
         raise SchemeRule(

@@ -34,7 +34,15 @@ from services.domain.said import (
     day_of,
 )
 from services.domain.scheme import SchemeRules
-from services.domain.transition import AFTER_EXPIRY, ALLOWED, Verb, check_ahead, check_reason, status_interval
+from services.domain.transition import (
+    AFTER_EXPIRY,
+    ALLOWED,
+    Verb,
+    check_ahead,
+    check_determined,
+    check_reason,
+    status_interval,
+)
 
 
 def apply(certificate: Certificate | None, said: Said, rules: SchemeRules, moment: Moment) -> Certificate:
@@ -76,12 +84,14 @@ def change(certificate: Certificate, verb: Verb, said: Said, rules: SchemeRules,
     """
     effective_at = date.fromisoformat(said.data["effective_at"])
     check_ahead(effective_at, moment)
+    begun, announced = _announced_end(certificate.statuses, effective_at)
+    if announced and verb not in BEFORE_THE_END:
+        begun, announced = certificate.statuses, ()
+    now = begun[-1].status
     parts = verb in (Verb.SUSPEND, Verb.RESUME) and bool(said.data.get("items"))
-    status = certificate.status if parts else ALLOWED.get((certificate.status, verb))
-    if status is None or (parts and (certificate.status, Verb.AMEND) not in ALLOWED):
-        raise TransitionNotAllowed(
-            f"{verb} of {certificate.certificate_no}, which is {certificate.status}", pointer="/type"
-        )
+    status = now if parts else ALLOWED.get((now, verb))
+    if status is None or (parts and (now, Verb.AMEND) not in ALLOWED):
+        raise TransitionNotAllowed(f"{verb} of {certificate.certificate_no}, which is {now}", pointer="/type")
     expired = certificate.valid_until is not None and certificate.valid_until < effective_at
     if expired and verb not in AFTER_EXPIRY:
         raise TransitionNotAllowed(
@@ -98,15 +108,33 @@ def change(certificate: Certificate, verb: Verb, said: Said, rules: SchemeRules,
             return _transferred(certificate, said)
         case Verb.RECEIVE:
             return _received(certificate, said, rules)
+    if not moment.history:
+        check_determined(verb, said.data, rules)
     if parts:
         return _parts_changed(certificate, verb, said, rules, moment)
-    interval = status_interval(certificate, certificate.statuses, verb, status, said, rules, moment)
+    interval = status_interval(certificate, begun, verb, status, said, rules, moment)
     if certificate.declaration and verb is Verb.CANCEL:
         pass  # who withdraws a declaration of its own owes nobody a code
     else:
         check_reason(verb, said.data)
-    after = replace(certificate, statuses=(*certificate.statuses, interval))
+    if verb is Verb.REVOKE:  # the graver end: the one that was announced never comes to be
+        return replace(certificate, statuses=(*begun, interval), superseded_by=None)
+    after = replace(certificate, statuses=(*begun, interval, *announced))
     return replace(after, superseded_by=certificate_number(said.data["by"])) if verb is Verb.SUPERSEDE else after
+
+
+BEFORE_THE_END = (Verb.REVOKE, Verb.SUSPEND, Verb.RESUME, Verb.AMEND, Verb.PASS_SURVEILLANCE)
+"""What a certificate still takes until an end that was announced comes: of its class, or by its body."""
+
+
+def _announced_end(
+    statuses: tuple[StatusInterval, ...], day: date
+) -> tuple[tuple[StatusInterval, ...], tuple[StatusInterval, ...]]:
+    """The intervals before an end without fault that has been announced and has not come by a day, and that end."""
+    place = len(statuses)
+    while place > 1 and statuses[place - 1].status is Status.CANCELLED and statuses[place - 1].since > day:
+        place -= 1
+    return statuses[:place], statuses[place:]
 
 
 def _parts_changed(certificate: Certificate, verb: Verb, said: Said, rules: SchemeRules, moment: Moment) -> Certificate:
@@ -249,3 +277,22 @@ def next_surveillance(certificate: Certificate, passed: date, rules: SchemeRules
     if was_due is not None and was_due < passed < served:
         return served
     return first_surveillance(since, rules, served + timedelta(days=1))
+
+
+def latest_surveillance(
+    before: Certificate | None, after: Certificate, event_type: str, rules: SchemeRules, today: date
+) -> date | None:
+    """The last day for which an event may set the next surveillance; None where the scheme asks for none.
+
+    That of its interval after the last one that was passed, or the anniversary of `valid_from` where that is later. An
+    amendment puts none off: what was mistyped is corrected.
+    """
+    months = rules["surveillance_months"]
+    if months is None:
+        return None
+    if before is None or after.valid_from != before.valid_from:
+        return first_surveillance(after.valid_from, rules, today)
+    if len(after.surveillances) > len(before.surveillances):
+        passed = after.surveillances[-1]
+        return max(add_months(passed, months), next_surveillance(before, passed, rules) or passed)
+    return before.surveillance_due

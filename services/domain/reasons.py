@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+ASKED_FOR = "S08"
+"""The one that nobody determines: the holder asks for it."""
+
 REASONS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "S01": (

@@ -68,7 +68,8 @@ def standing_under(certificate: Certificate, parent: Certificate | None, day: da
 def part_standing(certificate: Certificate, part: Part | None, day: date) -> Standing:
     """A scope item, site or basis module falls with its certificate, and may be suspended by itself.
 
-    One whose first interval is active entered by an amendment: before that day it was not covered.
+    One whose first interval is active entered by an amendment: before that day it was not covered. One that an
+    amendment took out stands as cancelled from then on (domain rules §2.3: 缩小 ends that part).
     """
     whole = standing(certificate, day)
     if part is None or not part.statuses:
@@ -78,7 +79,7 @@ def part_standing(certificate: Certificate, part: Part | None, day: date) -> Sta
         return worse(whole, Standing.NOT_YET_VALID) if part.statuses[0].status is Status.ACTIVE else whole
     if interval.status is Status.ACTIVE:
         return whole
-    return worse(whole, Standing.SUSPENDED)
+    return worse(whole, Standing.CANCELLED if interval.status is Status.CANCELLED else Standing.SUSPENDED)
 
 
 def mark_standing(certificate: Certificate, mark: Mark, day: date) -> Standing:

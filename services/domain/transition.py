@@ -13,11 +13,12 @@ from services.domain.certificate import (
 from services.domain.clocks import check_within
 from services.domain.errors import (
     BadDates,
+    MissingField,
     SchemeRule,
     UnknownReason,
 )
 from services.domain.identifiers import add_months
-from services.domain.reasons import REASONS
+from services.domain.reasons import ASKED_FOR, REASONS
 from services.domain.said import (
     EventData,
     Moment,
@@ -124,6 +125,17 @@ def check_reason(verb: Verb, data: EventData) -> None:
     if letter is not None and (reason is None or reason not in REASONS or not reason.startswith(letter)):
         known = ", ".join(code for code in REASONS if code.startswith(letter))
         raise UnknownReason(f"{reason!r} is no reason to be {verb}", pointer="/data/reason", hint=f"one of {known}")
+
+
+def check_determined(verb: Verb, data: EventData, rules: SchemeRules) -> None:
+    """Where a clock runs from the day on which the fault was determined, that day is named; a holder's own request has
+    none."""
+    clock = {Verb.SUSPEND: rules["suspend_within"], Verb.REVOKE: rules["revoke_within"]}.get(verb)
+    if clock is not None and not data.get("determined_on") and data.get("reason") != ASKED_FOR:
+        raise MissingField(
+            f"{verb} within {clock['days']} days of its determination, which is not named",
+            pointer="/data/determined_on",
+        )
 
 
 def suspension_limit(rules: SchemeRules, reason: str | None) -> int | None:

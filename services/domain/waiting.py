@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import date
 
-from services.domain.body import BodyState, in_backfill, lost_approval_by
+from services.domain.body import BodyState, lost_approval_by
 from services.domain.certificate import Certificate, Status, StatusInterval
 from services.domain.errors import SchemeRule
 from services.domain.identifiers import add_months
@@ -23,8 +23,7 @@ def check_waiting(certificate: Certificate, world: World, rules: SchemeRules, mo
         SchemeRule: it has to wait; the detail names the certificate that was lost and the first day that is allowed.
     """
     uscc, day = certificate.holder.uscc, certificate.issued_on
-    body = world.body(certificate.body) if certificate.body else None
-    if uscc is None or not _makes_wait(rules) or (body and in_backfill(body, day, moment.today)):
+    if uscc is None or not _makes_wait(rules) or moment.history:
         return
     bars = []
     for number in world.lost_by(uscc):
@@ -61,10 +60,10 @@ def waits(lost: Certificate, body: BodyState | None, rules: SchemeRules, day: da
     fault, open_ = rules["reapply_suspended"], _not_lifted(lost, day)
     if fault and open_ and open_.reason in fault["reasons"]:
         yield f"was suspended ({open_.reason})", open_.since, fault["months"]
-    gone = lost_approval_by(body, day) if body else None
+    gone = lost_approval_by(body, lost.scheme, day) if body else None
     # Of what another body has received since, the body is that one.
     if rules["reapply_body_lost_months"] and gone and standing(lost, gone) in (Standing.VALID, Standing.SUSPENDED):
-        yield "lost its body, which was disqualified", gone, rules["reapply_body_lost_months"]
+        yield "lost its body, whose approval ended", gone, rules["reapply_body_lost_months"]
 
 
 def _not_lifted(lost: Certificate, day: date) -> StatusInterval | None:

@@ -37,8 +37,8 @@ class World(Protocol):
         """The certificate that holds this mark number."""
 
     def lost_by(self, uscc: str) -> Collection[str]:
-        """The numbers of this holder's certificates that were ever revoked or suspended, or whose body was ever
-        disqualified, whatever came of it."""
+        """The numbers of this holder's certificates that were ever revoked or suspended, or whose body's approval has
+        an end, whatever came of it."""
 
     def body(self, approval_no: str) -> BodyState | None: ...
     def alliance(self, alliance_id: str) -> AllianceState | None: ...

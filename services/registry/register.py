@@ -2,12 +2,13 @@
 
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence, Set
+from datetime import date
 from functools import lru_cache
 from typing import Any, cast
 
 import orjson
 
-from services.domain.body import AuthorityState, BodyStatus, Key, KeyState, key_from_state
+from services.domain.body import AuthorityState, Key, KeyState, approval_ends, key_from_state
 from services.domain.calendar import Calendars
 from services.domain.certificate import Certificate, CertificateState, Status, from_state
 from services.domain.fold import ANNULLED, CORRECTED, Told
@@ -53,7 +54,7 @@ class Register(Administration):
         self._lost: dict[str, set[str]] = {}
         self.new_lost: set[tuple[str, str]] = set()
         self.lost_bodies: set[str] = set()
-        """Sources that this batch has disqualified: their certificates are not among the lost before it is saved."""
+        """Sources whose approval was given an end: their certificates are not among the lost before that is saved."""
         """(credit code, number) of what this batch found revoked or suspended: where the next are looked for."""
         self.quarantined: set[str] = set()
         """Digests in quarantine that events of this batch resolve."""
@@ -171,21 +172,28 @@ class Register(Administration):
             self._mark_owners.update(new)
             uscc = value.holder.uscc
             if uscc is not None and (
-                any(interval.status in _LOST for interval in value.statuses) or self._was_disqualified(value.body)
+                any(interval.status in _LOST for interval in value.statuses)
+                or self._approval_ends(value.body, value.scheme)
             ):
                 self._lost.setdefault(uscc, set()).add(number)
                 self.new_lost.add((uscc, number))
-        was_disqualified = key.startswith("body/") and self._was_disqualified(key.removeprefix("body/"))
+        ended = self._all_ends(key)
         self._values[key] = value
-        if key.startswith("body/") and not was_disqualified and self._was_disqualified(key.removeprefix("body/")):
+        if self._all_ends(key) - ended:
             self.lost_bodies.add(f"urn:certmark:{key.replace('/', ':')}")
         if key.startswith("calendar/"):
             self._calendars = None
         return new
 
-    def _was_disqualified(self, approval_no: str | None) -> bool:
+    def _approval_ends(self, approval_no: str | None, scheme: str) -> frozenset[date]:
         body = self.body(approval_no) if approval_no else None
-        return body is not None and any(one["status"] == BodyStatus.DISQUALIFIED for one in body["statuses"])
+        return approval_ends(body, scheme) if body else frozenset()
+
+    def _all_ends(self, key: str) -> set[tuple[str, date]]:
+        """Of a body, by its record's key: each scheme with the days on which its approval for that ends."""
+        body = self.body(key.removeprefix("body/")) if key.startswith("body/") else None
+        schemes = {competence["scheme"] for competence in body["schemes"]} if body else set()
+        return {(scheme, end) for scheme in schemes if body for end in approval_ends(body, scheme)}
 
     @property
     def established(self) -> bool:

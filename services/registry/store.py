@@ -531,7 +531,7 @@ def save_marks(cur: Cursor, owners: Iterable[tuple[str, str]]) -> None:
 
 
 def save_lost(cur: Cursor, revoked: Collection[tuple[str, str]]) -> None:
-    """(credit code, certificate number) of what was revoked or suspended, or is a disqualified body's."""
+    """(credit code, certificate number) of what was revoked or suspended, or whose body's approval has an end."""
     if revoked:
         execute_values(
             cur, "INSERT INTO losing_holders (uscc, certificate_no) VALUES %s ON CONFLICT DO NOTHING", list(revoked)
@@ -539,7 +539,7 @@ def save_lost(cur: Cursor, revoked: Collection[tuple[str, str]]) -> None:
 
 
 def save_lost_of(cur: Cursor, sources: Collection[str]) -> None:
-    """The holders of every certificate that these bodies answer for: once for each body that is disqualified."""
+    """The holders of every certificate that these bodies answer for: once for each end that an approval gets."""
     if sources:
         cur.execute(
             "INSERT INTO losing_holders SELECT uscc, certificate_no FROM"

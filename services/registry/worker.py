@@ -48,7 +48,6 @@ CLOCK_TOLD = 600.0
 """By how much the clock may stand before what was recorded last, and seconds until that is told again: everything is
 recorded, and judged, as of that last moment until the clock has come to it."""
 
-_DISQUALIFIED = "certmark.body.disqualified.v1"
 _BRINGS_KEYS = ("certmark.key.added.v1", "certmark.authority.established.v1")
 
 
@@ -377,12 +376,8 @@ class Worker:
 
 def _may_end_a_batch(record: Prepared) -> bool:
     """Whether what lies behind may have to be read again: then the helper is not sent beyond it, only to wait there."""
-    return record.event is None or record.event.type in (
-        RESOLVED,
-        _DISQUALIFIED,
-        *CAUSES,
-        *_BRINGS_KEYS,
-    )
+    kind = record.event.type if record.event else None
+    return kind is None or kind.startswith("certmark.body.") or kind in (RESOLVED, *CAUSES, *_BRINGS_KEYS)
 
 
 def _may_bring_a_mark(event: Event) -> bool:

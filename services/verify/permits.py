@@ -61,6 +61,7 @@ class Subject:
             for part in self.certificate.parts
             if part.kind is PartKind.ITEM
             and part.name in models
+            and not part.left
             and part_standing(self.certificate, part, day) is not whole
         ]
 
@@ -215,6 +216,7 @@ def permit_for(subject: Subject, deed: Deed, rules: SchemeRules) -> Permit:
         rules,
         subject.standing_on,
         subject.turns,
+        subject.part,
     )
     return _except(permit, subject.suspended_parts(deed.at))
 
@@ -284,12 +286,13 @@ def _recall_reason(recall: RecallState) -> Words:
 
 
 def _named(certificate: Certificate, gtin: str | None, model: str | None) -> Item | None:
-    """The item with this GTIN, or this model in whatever width, case and spacing."""
+    """The item with this GTIN, or this model in whatever width, case and spacing; one that was taken out, too."""
     wanted = normalised(model) if model is not None else None
+    left = [Item(part.name, part.gtin) for part in certificate.parts if part.left]
     return next(
         (
             item
-            for item in _items(certificate)
+            for item in (*_items(certificate), *left)
             if gtin in (None, item.gtin) and wanted in (None, normalised(item.model))
         ),
         None,

@@ -48,7 +48,7 @@ def certificate_rows(answer: Answer, certificate: Certificate, frame: Frame) -> 
     suspended = [
         Line(part.name + (f" (GTIN {part.gtin})" if part.gtin else ""))
         for part in certificate.parts
-        if part_standing(certificate, part, answer.day) is not standing(certificate, answer.day)
+        if not part.left and part_standing(certificate, part, answer.day) is not standing(certificate, answer.day)
     ]
     if suspended:
         yield FactRow(label("suspended_parts"), items=_first(suspended, certificate, language))

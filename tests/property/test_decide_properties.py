@@ -71,7 +71,8 @@ def a_first_event(scheme: str = "plain", **data: Any) -> dict[str, Any]:
     if scheme == "declared":
         return given | data
     sites = [{"address": address} for address in SITES]
-    return given | {"approver": "7901-0007", "service_scope": "生产", "sites": sites} | data
+    given |= {"approver": "7901-0007", "service_scope": "生产", "sites": sites}
+    return given | ({"product": None} if scheme == "system" else {}) | data
 
 
 def a_busy_register() -> Memory:

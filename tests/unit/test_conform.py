@@ -58,7 +58,7 @@ FOUND: Mapping[str, frozenset[str] | set[str]] = {
     "sequence as decimal": {"form/sequence"},
     "previous without prefix": {"form/previous", *(BEHAVIOUR - LONE - TURNED_AWAY)},
     "signatory by name": {"form/signatory"},
-    "decimals": {"form/data", "content/numbers"},
+    "decimals": {"form/data", "content/numbers", "content/null"},
     "question marks": {"form/data", "content/texts", "content/numbers", "content/null"},
     "an empty member of its own": {"form/schema"},
     "day in UTC": {"form/data", "clock/midnight", "clock/west"},

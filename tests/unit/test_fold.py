@@ -1,5 +1,6 @@
 """Histories that are folded anew: what an annulment, a correction, a later rule or a leaving class makes of them."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, cast
@@ -142,6 +143,19 @@ def disqualify(memory: Memory, body: str, since: int) -> str:
     return told(memory, "body.disqualified", body.rpartition(":")[2], AUTHORITY, **said)
 
 
+def out_of_scope(memory: Memory, body: str, since: int) -> None:
+    scope = [{"scheme": "life-plain", "from": "2016-01-01"}]
+    told(memory, "body.scope_changed", body.rpartition(":")[2], effective_at=day(since), schemes=scope)
+
+
+def run_out(memory: Memory, body: str, since: int) -> None:
+    number, scope = body.rpartition(":")[2], [{"scheme": s, "from": "2016-01-01"} for s in SCHEMES]
+    told(memory, "body.suspended", number, effective_at=day(-90), instrument="决定")
+    said = {"effective_at": day(-80), "until": day(since - 1), "name": "示范机构"}
+    told(memory, "body.approved", number, schemes=scope, **said)
+
+
+@pytest.mark.parametrize("lose", [disqualify, out_of_scope, run_out])
 @pytest.mark.parametrize(
     ("lost", "issued", "decision"),
     [
@@ -152,12 +166,18 @@ def disqualify(memory: Memory, body: str, since: int) -> str:
         (3, 0, "accepted"),  # announced, and not come yet
     ],
 )
-def test_whose_body_was_disqualified_waits_for_the_schemes_months(
-    memory: Memory, lost: int, issued: int, decision: str
+def test_whose_body_lost_its_approval_waits_for_the_schemes_months(
+    memory: Memory, lose: Callable[[Memory, str, int], object], lost: int, issued: int, decision: str
 ) -> None:
     issue(memory, "NO-2", **SYSTEM)
-    disqualify(memory, BODY, lost)
+    lose(memory, BODY, lost)
     assert issued_anew(memory, issued) == decision
+
+
+def test_a_suspended_body_loses_nobodys_certificate(memory: Memory) -> None:
+    issue(memory, "NO-2", **SYSTEM)
+    told(memory, "body.suspended", BODY.rpartition(":")[2], effective_at=day(-5), instrument="决定")
+    assert issued_anew(memory, 0) == "accepted"
 
 
 @pytest.mark.parametrize(
@@ -475,7 +495,7 @@ def test_a_model_without_gtin_is_all_that_is_covered_under_it(memory: Memory) ->
     assert parts(memory) == {TWO_GTINS[0]: "suspended", TWO_GTINS[1]: "active"}
     gone = [{"op": "removed", "model": "A1", "gtin": TWO_GTINS[1]}]
     told(memory, "certificate.amended", NUMBER, BODY, effective_at=day(0), items=gone)
-    assert parts(memory) == {TWO_GTINS[0]: "suspended"}
+    assert parts(memory) == {TWO_GTINS[0]: "suspended", TWO_GTINS[1]: "cancelled"}
 
 
 def test_a_part_is_not_suspended_twice_by_one_event(memory: Memory) -> None:

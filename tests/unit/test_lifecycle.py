@@ -22,6 +22,7 @@ from services.domain.certificate import (
 from services.domain.decision import HANDLERS
 from services.domain.errors import (
     BadDates,
+    MissingField,
     NothingToChange,
     Refusal,
     SchemeRule,
@@ -378,8 +379,8 @@ def test_history_that_is_loaded_late_owes_no_surveillance_yet(today: str, due: s
         ({"valid_until": None}, SchemeRule),
         ({"first_issued_on": "2024-03-07"}, BadDates),
         ({"issued_on": "2026-11-02", "valid_from": "2026-11-02"}, BadDates),  # issued tomorrow
-        ({"product": None}, SchemeRule),
-        ({"basis": []}, SchemeRule),
+        ({"product": None}, MissingField),
+        ({"basis": []}, MissingField),
     ],
 )
 def test_a_first_event_that_the_scheme_does_not_allow_is_refused(data: dict[str, object], error: type[Refusal]) -> None:

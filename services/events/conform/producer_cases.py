@@ -74,6 +74,8 @@ _ISSUED: dict[str, Any] = {
     "basis": [{"standard": "GB/T 19001", "edition": "2016"}],
     "holder": _HOLDER,
     "service_scope": "符合性测试",
+    "sites": [{"address": _HOLDER["address"]}],
+    "headcount": 12,
     "issued_on": "2026-11-20",
     "valid_from": "2026-11-20",
     "valid_until": "2029-11-19",
@@ -88,7 +90,7 @@ def issued(subject: str = _NUMBER, **data: Any) -> Report:
 
 
 def suspended(subject: str = _NUMBER, **data: Any) -> Report:
-    usual = {"effective_at": "2026-11-20", "reason": "S03", "until": "2026-12-31"}
+    usual = {"effective_at": "2026-11-20", "determined_on": "2026-11-19", "reason": "S03", "until": "2026-12-31"}
     return Report("certmark.certificate.suspended.v1", subject, usual | data)
 
 

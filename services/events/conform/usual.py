@@ -20,18 +20,28 @@ _ISSUED: dict[str, Any] = {
     "valid_until": "+300d",
     "approver": "CF-0001",
 }
-_SERVICE = {"basis": [{"standard": "GB/T 19001", "edition": "2016"}], "service_scope": "符合性测试"}
+_SERVICE = {
+    "basis": [{"standard": "GB/T 19001", "edition": "2016"}],
+    "service_scope": "符合性测试",
+    "sites": [{"address": HOLDER["address"]}],
+    "headcount": 12,
+}
 _PRODUCT = {
     "basis": [{"standard": "符合性测试标准", "edition": "1"}],
     "manufacturer": HOLDER,
     "factory": HOLDER,
-    "product": {"name": "符合性测试产品", "class": CLASS, "items": ITEMS},
+    "product": {"name": "符合性测试产品", "class": CLASS, "trademark": "无", "items": ITEMS},
 }
+_OF_SCHEME = {
+    "organic": {"organic": {"conversion": False, "bases": [{"name": "符合性测试基地"}]}},
+    "organic-conversion": {"organic": {"conversion": True, "bases": [{"name": "符合性测试基地"}]}},
+}
+"""What only certificates of a scheme must hold."""
 USUAL: dict[str, dict[str, Any]] = {
     "certificate.amended": {"effective_at": "today", "fields": {"certification_mode": "获证后监督"}},
-    "certificate.suspended": {"effective_at": "today", "reason": "S03", "until": "+30d"},
+    "certificate.suspended": {"effective_at": "today", "determined_on": "today", "reason": "S03", "until": "+30d"},
     "certificate.resumed": {"effective_at": "today", "verified_on": "today"},
-    "certificate.revoked": {"effective_at": "today", "reason": "R10"},
+    "certificate.revoked": {"effective_at": "today", "determined_on": "today", "reason": "R10"},
     "certificate.cancelled": {"effective_at": "today", "reason": "C04"},
     "certificate.surveillance_passed": {"effective_at": "today"},
     "certificate.renewed": {
@@ -70,7 +80,9 @@ USUAL: dict[str, dict[str, Any]] = {
         "scheme": "ccc-sdoc",
         "basis": [{"standard": "符合性测试标准", "edition": "1"}],
         "holder": {**HOLDER, "uscc": "{uscc}"},
-        "product": {"name": "符合性测试产品", "class": DECLARED_CLASS, "items": ITEMS},
+        "manufacturer": HOLDER,
+        "factory": HOLDER,
+        "product": {"name": "符合性测试产品", "class": DECLARED_CLASS, "trademark": "无", "items": ITEMS},
         "issued_on": "today",
         "valid_from": "today",
     },
@@ -121,5 +133,5 @@ PRODUCTS = (
 def usual(short_type: str, scheme: str) -> dict[str, Any]:
     """The usual data of a type; that of a certificate depends on its scheme."""
     if short_type == "certificate.issued":
-        return _ISSUED | (_SERVICE if scheme in SERVICES else _PRODUCT)
+        return _ISSUED | (_SERVICE if scheme in SERVICES else _PRODUCT) | _OF_SCHEME.get(scheme, {})
     return USUAL[short_type]

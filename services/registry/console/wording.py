@@ -372,6 +372,7 @@ TO_DO: dict[str, Text] = {
     "unknown-scheme": Text(
         "核对日期：该日没有生效的制度版本。", "Check the date: no version of the scheme was in force."
     ),
+    "missing-field": Text("补上“位置”所指的内容。", "Fill in the member named."),
     "scheme-rule": Text("按“位置”和“具体情况”改正。", "Correct the member named, as is said in this case."),
     "transition-not-allowed": Text(
         "核对事件的先后和证书目前的状态；撤销和注销不可再变更。",
