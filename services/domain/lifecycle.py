@@ -39,7 +39,6 @@ from services.domain.transition import (
     ALLOWED,
     Verb,
     check_ahead,
-    check_determined,
     check_reason,
     status_interval,
 )
@@ -108,8 +107,6 @@ def change(certificate: Certificate, verb: Verb, said: Said, rules: SchemeRules,
             return _transferred(certificate, said)
         case Verb.RECEIVE:
             return _received(certificate, said, rules)
-    if not moment.history:
-        check_determined(verb, said.data, rules)
     if parts:
         return _parts_changed(certificate, verb, said, rules, moment)
     interval = status_interval(certificate, begun, verb, status, said, rules, moment)

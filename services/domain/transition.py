@@ -13,7 +13,6 @@ from services.domain.certificate import (
 from services.domain.clocks import check_within
 from services.domain.errors import (
     BadDates,
-    MissingField,
     SchemeRule,
     UnknownReason,
 )
@@ -100,12 +99,13 @@ def status_interval(
     verified_on = day_of(data.get("verified_on"))
     if verified_on is not None and verified_on > effective_at:
         raise BadDates("resumed before it was verified that the cause is gone", pointer="/data/verified_on")
-    if determined_on is not None:
-        if determined_on > effective_at:
-            raise BadDates("determined after it took effect", pointer="/data/determined_on")
-        within = {Verb.SUSPEND: rules["suspend_within"], Verb.REVOKE: rules["revoke_within"]}.get(verb)
-        if not moment.history:
-            check_within(determined_on, effective_at, within, moment.calendars)
+    within = {Verb.SUSPEND: rules["suspend_within"], Verb.REVOKE: rules["revoke_within"]}.get(verb)
+    if determined_on is None and within is not None and reason != ASKED_FOR:
+        determined_on = effective_at  # who does not say when it knew has said that it knew on that day
+    if determined_on is not None and determined_on > effective_at:
+        raise BadDates("determined after it took effect", pointer="/data/determined_on")
+    if not moment.history:
+        check_within(determined_on, effective_at, within, moment.calendars)
     if verb is Verb.SUSPEND:
         if until is None or until < effective_at:
             raise BadDates("a suspension ends on a day after it began", pointer="/data/until")
@@ -125,17 +125,6 @@ def check_reason(verb: Verb, data: EventData) -> None:
     if letter is not None and (reason is None or reason not in REASONS or not reason.startswith(letter)):
         known = ", ".join(code for code in REASONS if code.startswith(letter))
         raise UnknownReason(f"{reason!r} is no reason to be {verb}", pointer="/data/reason", hint=f"one of {known}")
-
-
-def check_determined(verb: Verb, data: EventData, rules: SchemeRules) -> None:
-    """Where a clock runs from the day on which the fault was determined, that day is named; a holder's own request has
-    none."""
-    clock = {Verb.SUSPEND: rules["suspend_within"], Verb.REVOKE: rules["revoke_within"]}.get(verb)
-    if clock is not None and not data.get("determined_on") and data.get("reason") != ASKED_FOR:
-        raise MissingField(
-            f"{verb} within {clock['days']} days of its determination, which is not named",
-            pointer="/data/determined_on",
-        )
 
 
 def suspension_limit(rules: SchemeRules, reason: str | None) -> int | None:

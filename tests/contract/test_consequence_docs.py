@@ -1,15 +1,18 @@
-"""docs/consequence.md and docs/clocks.md hold the tables that the program judges by, cell by cell."""
+"""The pages on consequence, clocks and lifecycle hold the tables that the program judges by, cell by cell."""
 
+import json
+import re
 from collections.abc import Iterator
-from pathlib import Path
 
 from services.domain.clocks import CAN_BE_OVERDUE, ClockKind
 from services.domain.clocks import RULES as CLOCK_RULES
 from services.domain.consequence import CLAUSES, RULES, WITHOUT, Act, Order, Reach, rule_for
 from services.domain.standing import Standing
 from services.verify.permits import COPIED, NO_SCHEME, RECALLED, WITHOUT_STANDING
+from tests.conftest import ROOT
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = ROOT / "docs"
+SPAN = re.compile(r"`([^`\n]+)`")
 
 
 def tables(page: str) -> Iterator[list[list[str]]]:
@@ -88,3 +91,12 @@ def test_the_clocks_are_the_programs() -> None:
     rows = table("clocks.md", "rule", "kind")
     assert [(row[0], row[1]) for row in rows] == [(CLOCK_RULES[kind], kind.value) for kind in ClockKind]
     assert [row[1] for row in rows if row[2] == "yes"] == list(CAN_BE_OVERDUE)
+
+
+def test_what_a_scheme_requires_is_the_shipped_schemes() -> None:
+    rows = table("lifecycle.md", "scheme", "required besides the schema")
+    told = {
+        name: sorted(SPAN.findall(f"`{required}`")) for names, required in rows for name in SPAN.findall(f"`{names}`")
+    }
+    shipped = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in (ROOT / "schemas/schemes").iterdir()}
+    assert told == {name: sorted(scheme["required"]) for name, scheme in shipped.items()}

@@ -248,6 +248,7 @@ def a_season_without_orders(year: Year) -> None:
     year.refuses("scheme-rule", "2026-02-02", A, "certificate.suspended", number, reason="S08", until="2027-02-02")
     year.says("2026-02-02", A, "certificate.suspended", number, reason="S08", until="2027-02-01")
     year.says("2026-09-01", A, "certificate.resumed", number, verified_on="2026-09-01")
+    assert year.memory.certificate(number).statuses[1].determined_on is None
     year.asks(number, "review P07", made_on="2026-08-20", shipped_on="2026-09-02")
 
 
@@ -257,15 +258,15 @@ def a_body_does_not_say_when_it_knew(year: Year) -> None:
     year.issued("2025-03-03", number, valid_until="2030-03-02")
     year.issued("2025-03-03", system, SYSTEMS, "qms", valid_until="2028-03-02", **SYSTEM)
     said = {"reason": "S03", "until": "2026-04-30"}
-    year.refuses("missing-field", "2026-02-19", A, "certificate.suspended", number, **said)
     year.refuses("scheme-rule", "2026-02-19", A, "certificate.suspended", number, determined_on="2026-02-13", **said)
     year.says("2026-02-18", A, "certificate.suspended", number, determined_on="2026-02-13", **said)
     # 14 February is a Saturday that is worked, 15 to 23 February are off, 28 February is worked again.
     late, in_time = "2026-02-28", "2026-02-27"
     year.refuses("scheme-rule", late, SYSTEMS, "certificate.suspended", system, determined_on="2026-02-13", **said)
     year.says(in_time, SYSTEMS, "certificate.suspended", system, determined_on="2026-02-13", **said)
-    year.refuses("missing-field", "2026-03-02", SYSTEMS, "certificate.revoked", system, reason="R08")
-    year.says("2026-03-02", SYSTEMS, "certificate.revoked", system, reason="R08", determined_on="2026-03-02")
+    year.says("2026-03-02", SYSTEMS, "certificate.revoked", system, reason="R08")
+    known = [interval.determined_on for interval in year.memory.certificate(system).statuses]
+    assert known == [None, date(2026, 2, 13), date(2026, 3, 2)], "who does not say when it knew has said it"
     year.asks(system, "no S03", act="display")
 
 

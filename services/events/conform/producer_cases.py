@@ -90,7 +90,7 @@ def issued(subject: str = _NUMBER, **data: Any) -> Report:
 
 
 def suspended(subject: str = _NUMBER, **data: Any) -> Report:
-    usual = {"effective_at": "2026-11-20", "determined_on": "2026-11-19", "reason": "S03", "until": "2026-12-31"}
+    usual = {"effective_at": "2026-11-20", "reason": "S03", "until": "2026-12-31"}
     return Report("certmark.certificate.suspended.v1", subject, usual | data)
 
 

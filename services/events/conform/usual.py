@@ -39,9 +39,9 @@ _OF_SCHEME = {
 """What only certificates of a scheme must hold."""
 USUAL: dict[str, dict[str, Any]] = {
     "certificate.amended": {"effective_at": "today", "fields": {"certification_mode": "获证后监督"}},
-    "certificate.suspended": {"effective_at": "today", "determined_on": "today", "reason": "S03", "until": "+30d"},
+    "certificate.suspended": {"effective_at": "today", "reason": "S03", "until": "+30d"},
     "certificate.resumed": {"effective_at": "today", "verified_on": "today"},
-    "certificate.revoked": {"effective_at": "today", "determined_on": "today", "reason": "R10"},
+    "certificate.revoked": {"effective_at": "today", "reason": "R10"},
     "certificate.cancelled": {"effective_at": "today", "reason": "C04"},
     "certificate.surveillance_passed": {"effective_at": "today"},
     "certificate.renewed": {
