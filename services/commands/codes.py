@@ -2,18 +2,20 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import click
 
 from services import auth
 from services.commands.identity import default_key, key_named, load_key_file, source_named
 from services.commands.terminal import NO, OUT, as_json, progress, say_json
-from services.domain.errors import BadRequest, NotConfigured
-from services.domain.identifiers import civil_day
+from services.domain.errors import BadRequest, NotConfigured, NotFound
+from services.domain.identifiers import certificate_number, civil_day
 from services.domain.unit_code import VOIDED, Form, set_digest
 from services.events import client, code_sets, drafts
 from services.settings import Settings, settings_from
@@ -125,7 +127,8 @@ def codes_tokens(file: Path, out: Path, json_: bool, **told: Any) -> None:
 
 
 @codes.command("void")
-@click.argument("code")
+@click.argument("codes_", nargs=-1, metavar="[CODE]...")
+@click.option("--file", type=_FILE, help="A code a line; - is standard input.")
 @_AS
 @click.option("--certificate", required=True, metavar="NO")
 @click.option("--mark", "mark_no", required=True, metavar="MARK_NO")
@@ -139,24 +142,72 @@ def codes_tokens(file: Path, out: Path, json_: bool, **told: Any) -> None:
 @_REGISTRY
 @click.option("--seconds", default=60.0, show_default=True, help="How long to wait for the decision.")
 @as_json
-def codes_void(code: str, json_: bool, **told: Any) -> None:
-    """Let one unit's CODE count no more. The event names it by a hash; others of its run are not touched."""
+def codes_void(codes_: tuple[str, ...], file: Path | None, json_: bool, **told: Any) -> None:
+    """Let single units' codes count no more. Events name them by hashes; others of their run are not touched.
+
+    Each code that is not voided is told with the reason, and the exit code is 1. A run that was cut goes on where it
+    stopped: give the same command again.
+    """
+    if bool(codes_) is (file is not None):
+        raise BadRequest("name the codes, or a --file of them")
     settings, source = settings_from(), source_named(told["as_"])
+    wanted = list(dict.fromkeys(codes_)) if file is None else code_sets.codes_of_file(_bytes(file))
     with closing(_service(settings, source, told)) as registry:
-        data = {
-            "effective_at": told["effective_at"] or civil_day(datetime.now(UTC)).isoformat(),
-            "mark_no": told["mark_no"],
-            **code_sets.names_of(registry, told["mark_no"], code, told["gtin"]),
-            "reason": told["reason"],
-        }
-        digest = _announce(settings, source, "mark.code_voided", told["certificate"], data, told)
-    _say({"digest": digest, "decision": "accepted"}, json_)
+        names, strange = code_sets.names_of(registry, told["mark_no"], wanted, told["gtin"])
+        before = _voided(registry, told["certificate"], told["mark_no"])
+    common = {
+        "effective_at": told["effective_at"] or civil_day(datetime.now(UTC)).isoformat(),
+        "mark_no": told["mark_no"],
+        "reason": told["reason"],
+    }
+    new = [code for code in wanted if code in names and names[code]["code"] not in before]
+    said = [common | names[code] for code in new]
+    answers = _told(settings, source, "mark.code_voided", told["certificate"], said, told, json_)
+    refused: dict[str, dict[str, Any]] = {
+        code: {"code": why.code, "detail": why.detail} for code, why in strange.items()
+    }
+    refused |= {code: answer for code, answer in zip(new, answers, strict=True) if answer["decision"] != "accepted"}
+    done = {"voided": len(new) - sum(code in refused for code in new), "voided_before": len(names) - len(new)}
+    rows = [{"unit": code, **{name: why.get(name) for name in ("code", "detail")}} for code, why in refused.items()]
+    if json_:
+        say_json(done | {"refused": rows})
+    else:
+        _say(done | {"refused": len(rows)}, json_)
+        for row in rows:
+            OUT.print(f"{row['unit']}  {row['code']}: {row['detail']}", markup=False)
+    sys.exit(NO if rows else 0)
+
+
+def _voided(registry: client.Service, certificate: str, mark_no: str) -> set[str]:
+    """The hashes of the codes that are voided under a mark already."""
+    try:
+        marks = registry.get(f"/v1/certificates/{quote(certificate, safe='')}")["state"]["marks"]
+    except NotFound:
+        return set()  # the registry's refusal says so
+    return {one["code"] for mark in marks if mark["mark_no"] == certificate_number(mark_no) for one in mark["voided"]}
 
 
 def _announce(
     settings: Settings, source: str, event: str, subject: str, data: dict[str, Any], told: dict[str, Any]
 ) -> str:
     """Sign an event, send it and wait until it is accepted; its digest. Ends the program where it is not."""
+    (found,) = _told(settings, source, event, subject, [data], told, quiet=True)
+    if found["decision"] != "accepted":
+        raise client.Refused({name: found.get(name) or "" for name in ("code", "detail", "pointer", "hint")}, NO)
+    return str(found["digest"])
+
+
+def _told(
+    settings: Settings,
+    source: str,
+    event: str,
+    subject: str,
+    said: Sequence[dict[str, Any]],
+    told: dict[str, Any],
+    quiet: bool,
+) -> list[dict[str, Any]]:
+    """What became of each of several events about one subject, signed in their order: its digest, the decision and
+    what is said with it."""
     path = key_named(settings, told["key_file"]) if told["key_file"] else default_key(settings, source)
     key = load_key_file(path, "--key")
     registry = client.Service(told["registry"] or settings.service_url("registry"))
@@ -165,15 +216,17 @@ def _announce(
         signer = drafts.Signer(
             source, key, told["signatory"], lambda asked, about: client.head_of(registry, asked, about)
         )
-        jws = signer.sign({"type": event, "subject": subject, "data": data}, datetime.now(UTC))
-        (sent,) = publisher.publish([jws])
-        if not sent.stored:
-            raise client.Refused(sent.problem or {}, sent.status)
-        decision = client.await_decisions(registry, [sent.digest], told["seconds"]).get(sent.digest)
-    if (decision or {}).get("decision") == "accepted":
-        return sent.digest
-    found = decision or {"detail": "no decision yet: give the same command again", "code": "no-decision"}
-    raise client.Refused({name: found.get(name) or "" for name in ("code", "detail", "pointer", "hint")}, NO)
+        now = datetime.now(UTC)
+        signed = [signer.sign({"type": event, "subject": subject, "data": data}, now) for data in said]
+        with progress("sent", len(signed), quiet) as advance:
+            sent = publisher.publish(signed, advance)
+        stored = [one.digest for one in sent if one.stored]
+        with progress("decided", len(stored), quiet) as advance:
+            decided = client.await_decisions(registry, stored, told["seconds"], advance)
+    undecided = {"detail": "no decision yet: give the same command again", "code": "no-decision"}
+    return [
+        {"decision": None, "digest": one.digest} | (decided.get(one.digest) or one.problem or undecided) for one in sent
+    ]
 
 
 def _fetch(registry: client.Service, digest: str, count: int, out: Path, seconds: float, json_: bool) -> None:

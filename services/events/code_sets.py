@@ -1,6 +1,7 @@
 """What a body does with sets of unit codes: make them by chance, bring them to the registry, fetch their tokens."""
 
 import gzip
+import json
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -136,17 +137,32 @@ def token_file(service: Service, digest: str) -> Iterator[bytes]:
     yield raw
 
 
-def names_of(service: Service, mark_no: str, code: str, gtin: str | None) -> dict[str, str]:
-    """By what hashes an event names a code of this source: `code`, and `public_hash` of a serial.
+NAMED_AT_ONCE = 1_000
+"""Codes whose hashes are asked for in one request, as the registry takes them."""
 
-    Raises:
-        Refused: it is none of this source's under this mark.
-    """
-    asked: dict[str, Any] = {"mark_no": mark_no, "codes": [code]}
-    if gtin:
-        asked["gtin"] = gtin
-    said = service.post("/v1/code-hashes", asked)
-    names = {"code": str(said["items"][0])}
-    if public := said.get("public_hashes"):
-        names["public_hash"] = str(public[0])
-    return names
+
+def names_of(
+    service: Service, mark_no: str, codes: Sequence[str], gtin: str | None
+) -> tuple[dict[str, dict[str, str]], dict[str, Refused]]:
+    """By what hashes an event names each code of this source: `code`, and `public_hash` of a serial; and the codes
+    that are none of its own under this mark, each with the registry's words."""
+    names: dict[str, dict[str, str]] = {}
+    strange: dict[str, Refused] = {}
+    for first in range(0, len(codes), NAMED_AT_ONCE):
+        left = list(codes[first : first + NAMED_AT_ONCE])
+        while left:
+            try:
+                asked = json.dumps({"mark_no": mark_no, "codes": left, "gtin": gtin}).encode()
+                status, _, raw = service.request("POST", "/v1/code-hashes", asked, "application/json")
+                said = _answered(service, status, raw)
+            except Refused as refused:
+                place = refused.pointer.removeprefix("/codes/")
+                if not place.isdigit():
+                    raise
+                strange[left.pop(int(place))] = refused
+                continue
+            public = said["public_hashes"] or [""] * len(left)
+            for code, hash_, known_by in zip(left, said["items"], public, strict=True):
+                names[code] = {"code": hash_, **({"public_hash": known_by} if known_by else {})}
+            break
+    return names, strange

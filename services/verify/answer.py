@@ -240,7 +240,10 @@ def _of_unit(blank: Answer, place: Place, code: str, register: Register, directo
     items = certificate.product.items if certificate.product else ()
     gtin = blank.question.gtin
     item = next((item for item in items if item.model == unit.product and gtin in (None, item.gtin)), None)
-    judged = with_void(with_mark(judge(found, blank.day, item, by_number=False), mark, blank.day), unit, blank.day)
+    judged = with_mark(judge(found, blank.day, item, by_number=False), mark, blank.day)
+    if judged.code is Code.VALID and items and item is None:  # its model was taken out of the scope
+        judged = replace(judged, code=Code.OUT_OF_SCOPE)
+    judged = with_void(judged, unit, blank.day)
     return replace(_completed(blank, found, judged, directory, mark=mark, item=item), unit=unit)
 
 

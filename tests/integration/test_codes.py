@@ -266,10 +266,17 @@ def test_nothing_but_hashes_is_left_of_a_code(node: Node) -> None:
     assert feed.complete_to == feed.revision
 
 
-def test_a_suspended_certificate_answers_with_its_standing(node: Node) -> None:
+def test_a_code_answers_with_its_certificates_scope_and_standing(node: Node) -> None:
     codes = some_codes(5)
     number, _ = announced(node, codes)
     assert node.bring(lines(codes))[0] == 200
+    gone = {
+        "effective_at": TODAY.isoformat(),
+        "items": [{"op": "added", "model": "B1"}, {"op": "removed", "model": "A1"}],
+    }
+    amended = node.register.say(BODY, "certificate.amended", number, gone)["digest"]
+    assert node.answer(codes[0]).code is Code.OUT_OF_SCOPE
+    undo(node, amended)
     data = {"effective_at": TODAY.isoformat(), "reason": "S03", "until": ahead(60)}
     assert accepted(node.register.say(BODY, "certificate.suspended", number, data))
     answer = node.answer(codes[0])
@@ -506,23 +513,33 @@ def test_a_body_makes_brings_and_fetches_by_commands(node: Node, tmp_path: Path)
     assert [row["serial"] for row in rows] == serials
     out.unlink()
     assert certmark("codes", "tokens", str(file), *of_whom, "--out", str(out))["tokens"] == 30
-    void_one_by_command(node, tmp_path, of_whom, about[:4], serials[0])
+    void_by_command(node, tmp_path, of_whom, about[:4], serials[:3])
     assert CliRunner().invoke(main, ["codes", "new", "9", "--random", "3", "--out", str(tmp_path / "x")]).exit_code == 2
 
 
-def void_one_by_command(
-    node: Node, folder: Path, of_whom: tuple[str, ...], about: tuple[str, ...], serial: str
+def void_by_command(
+    node: Node, folder: Path, of_whom: tuple[str, ...], about: tuple[str, ...], serials: list[str]
 ) -> None:
-    """The event names the code as registry and scanners know it, without anybody's having to say how."""
+    """Events name the codes as registry and scanners know them, without anybody's having to say how; what was voided
+    before is passed over, and what cannot be is told."""
     key = folder / "body.pem"
     save_key(node.register.keys[BODY], key)
     settings = node.register.settings
     how = ("--gtin", GTIN, "--reason", "V01", "--key", str(key), "--to", settings.database_url or "")
+    words, environment = (*of_whom, *about, *how), {"CERTMARK_TOPIC_PREFIX": settings.topic_prefix}
     with node.register.deciding():
-        said = certmark("codes", "void", serial, *of_whom, *about, *how, CERTMARK_TOPIC_PREFIX=settings.topic_prefix)
-    assert said["decision"] == "accepted"
-    (voided,) = node.register.state(about[1])["marks"][0]["voided"]
-    assert voided["public_hash"] == public_hash(about[3], MarkPath.of_product(GTIN, serial).aad).hex()
+        said = certmark("codes", "void", serials[0], *words, **environment)
+        assert said == {"voided": 1, "voided_before": 0, "refused": []}
+        file = folder / "lost.txt"
+        file.write_text("\n".join((*serials, "NOBODYS-1")), encoding="ascii")
+        again = CliRunner().invoke(main, ["codes", "void", "--file", str(file), *words, "--json"], env=environment)
+    said = json.loads(again.output)
+    assert (again.exit_code, said["voided"], said["voided_before"]) == (1, len(serials) - 1, 1)
+    assert [(row["unit"], row["code"]) for row in said["refused"]] == [("NOBODYS-1", "no-such-code")]
+    voided = node.register.state(about[1])["marks"][0]["voided"]
+    assert {one["public_hash"] for one in voided} == {
+        public_hash(about[3], MarkPath.of_product(GTIN, serial).aad).hex() for serial in serials
+    }
 
 
 def sign_when_asked(node: Node) -> None:
