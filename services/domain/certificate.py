@@ -220,8 +220,10 @@ class Certificate:
         return next((mark for mark in self.marks if mark.mark_no == mark_no), None)
 
     def part(self, kind: PartKind, name: str, gtin: str | None = None) -> Part | None:
-        """The row of a part that has a status of its own."""
-        return next((p for p in self.parts if p.kind is kind and p.name == name and gtin in (None, p.gtin)), None)
+        """The row of a part that has a status of its own; of an item with a GTIN also one that names its model alone."""
+        rows = [p for p in self.parts if p.kind is kind and p.name == name]
+        alike = [p for p in rows if p.gtin == gtin] or [p for p in rows if p.gtin is None and not p.left]
+        return alike[0] if alike else None
 
     def covered(self, parts: Collection[Part]) -> tuple[Part, ...]:
         """Those that still are parts, and the models that an amendment took out: what was made before was certified."""

@@ -179,12 +179,17 @@ def _amend(said: Said, world: World, moment: Moment) -> Changes:
     """
     certificate = _responsible_for(said, world)
     changes = _changed(certificate, said, world, moment)
-    after, day = cast(Certificate, changes[f"certificate/{certificate.certificate_no}"]), said.data["effective_at"]
+    after = cast(Certificate, changes[f"certificate/{certificate.certificate_no}"])
+    day = date.fromisoformat(said.data["effective_at"])
     if widens(certificate, after):
-        _check_competence(said, world, moment, certificate.scheme, date.fromisoformat(day))
-    required = scheme_on(world, certificate.scheme, date.fromisoformat(day))[1]["required"]
-    if required:
-        before, now = (missing_of(cast(Mapping[str, object], to_state(one)), required) for one in (certificate, after))
+        _check_competence(said, world, moment, certificate.scheme, day)
+    moment = _in_history(moment, world.body(said.source_id), day)
+    _, rules = scheme_on(world, certificate.scheme, day)
+    if after.holder.uscc != certificate.holder.uscc:  # a new holder waits as if it were issued to it
+        check_waiting(replace(after, issued_on=day), world, rules, moment, pointer="/data/fields/holder/uscc")
+    if rules["required"] and not moment.history:
+        states = (cast(Mapping[str, object], to_state(one)) for one in (certificate, after))
+        before, now = (missing_of(state, rules["required"]) for state in states)
         for name in now:
             if name not in before:
                 raise MissingField(f"{certificate.scheme} requires {name}", pointer="/data")

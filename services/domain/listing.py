@@ -652,7 +652,7 @@ def _item_of(
     if not found.models:
         return None
     if listing.model and is_stated(listing.model):
-        item = found.item(listing.model)
+        item = found.item(listing.model) or _left_after(found, listing, day)
         if item is None:
             typed = looks_like(model_form(listing.model))
             if any(looks_like(model) == typed for model in found.models):
@@ -676,6 +676,14 @@ def _item_of(
             issues.append(Issue("L08", Verdict.LEAD, "out_of_scope", "early_model"))
             return None
     return item
+
+
+def _left_after(found: Registered, listing: Listing, day: date) -> Item | None:
+    """The model of the listing where it was taken out of the scope after these goods were made or shipped: they are
+    judged as those of a cancelled certificate."""
+    item = found.item_left(listing.model) if listing.model else None
+    known = [on for on in (listing.made_on, listing.shipped_on) if on is not None and on <= day]
+    return item if any(found.standing_on(on, item) is Standing.VALID for on in known) else None
 
 
 def _of_standing(

@@ -9,7 +9,7 @@ from services.domain.certificate import Certificate, CertificateState, Item, Mar
 from services.domain.consequence import turning_days
 from services.domain.identifiers import normalised
 from services.domain.listing_words import model_form, name_form, names_model, series_stem, without_tail
-from services.domain.standing import Standing, own_mark_standing, part_standing, standing_under, worse
+from services.domain.standing import Standing, model_standing, own_mark_standing, standing_under, worse
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,12 @@ class Registered:
             found = next((self.models[stem] for stem in self.stems if form.startswith(stem)), None)
         return found or self.item_in(form)
 
+    def item_left(self, model: str) -> Item | None:
+        """The item that an amendment took out of the scope, under a model as it is written in a field for it."""
+        form = model_form(model)
+        gone = (part for part in self.parts.values() if part.left)
+        return next((Item(part.name, part.gtin) for part in gone if model_form(part.name) == form), None)
+
     def item_in(self, text: str) -> Item | None:
         """The first registered model that a text names as a word of its own."""
         form = normalised(text)
@@ -64,7 +70,7 @@ class Registered:
         if found is None:
             part = self.parts.get((item.model, item.gtin)) if item else None
             whole = standing_under(self.certificate, self.parent, day)
-            found = self.known[key] = worse(whole, part_standing(self.certificate, part, day))
+            found = self.known[key] = worse(whole, model_standing(self.certificate, part, day))
             if len(self.known) > 4096:
                 self.known.clear()
         return found

@@ -82,6 +82,26 @@ def part_standing(certificate: Certificate, part: Part | None, day: date) -> Sta
     return worse(whole, Standing.CANCELLED if interval.status is Status.CANCELLED else Standing.SUSPENDED)
 
 
+def model_standing(certificate: Certificate, part: Part | None, day: date) -> Standing:
+    """A model's standing by whatever GTIN: by one row of it, and on days that this did not cover by another.
+
+    A body that adds a GTIN takes the item out and in again: what was made before was the same model.
+    """
+    found = part_standing(certificate, part, day)
+    if part is None or _covered_by(part, day):
+        return found
+    rows = [row for row in certificate.parts if row.kind is part.kind and row.name == part.name]
+    items = certificate.product.items if certificate.product else ()
+    if any(item.model == part.name and all(row.gtin != item.gtin for row in rows) for item in items):
+        return standing(certificate, day)
+    return max((part_standing(certificate, row, day) for row in rows), key=PRECEDENCE.index)
+
+
+def _covered_by(part: Part, day: date) -> bool:
+    interval = interval_on(part.statuses, day)
+    return interval.status is not Status.CANCELLED if interval else part.statuses[0].status is not Status.ACTIVE
+
+
 def mark_standing(certificate: Certificate, mark: Mark, day: date) -> Standing:
     """The worse of the mark's own standing and its certificate's, so that nothing has to cascade."""
     return worse(standing(certificate, day), own_mark_standing(mark, day))

@@ -13,7 +13,9 @@ from services.domain.standing import Standing, interval_on, standing
 from services.domain.world import World
 
 
-def check_waiting(certificate: Certificate, world: World, rules: SchemeRules, moment: Moment) -> None:
+def check_waiting(
+    certificate: Certificate, world: World, rules: SchemeRules, moment: Moment, pointer: str = "/data/holder/uscc"
+) -> None:
     """Whether the holder of a new certificate may have one of this scheme again already, from whatever body.
 
     Known by the holder's credit code; what was annulled does not count. History inside an open backfill is taken as it
@@ -27,13 +29,13 @@ def check_waiting(certificate: Certificate, world: World, rules: SchemeRules, mo
         return
     bars = []
     for number in world.lost_by(uscc):
-        lost = world.certificate(number)
+        lost = world.certificate(number) if number != certificate.certificate_no else None
         if lost is None or lost.scheme != certificate.scheme or lost.holder.uscc != uscc:
             continue
         for what, since, months in waits(lost, world.body(lost.body) if lost.body else None, rules, day):
             bars.append((add_months(since, months), f"{number} of this holder {what} on {since}"))
     if bars and day < (until := max(bars)[0]):
-        raise SchemeRule(f"{max(bars)[1]}: no new one before {until}", pointer="/data/holder/uscc")
+        raise SchemeRule(f"{max(bars)[1]}: no new one before {until}", pointer=pointer)
 
 
 def _makes_wait(rules: SchemeRules) -> bool:

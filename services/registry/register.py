@@ -25,6 +25,7 @@ from services.registry.told import ToldRow, said_of, told_of, told_one
 
 RESOLVED = "certmark.quarantine.resolved.v1"
 ISSUED = "certmark.certificate.issued.v1"
+AMENDED = "certmark.certificate.amended.v1"
 KEPT = 16 << 20
 """Characters of certificates' states that stay decoded between batches: the next events are often about the same."""
 
@@ -81,11 +82,12 @@ class Register(Administration):
     def load_lost(self, cur: Cursor, events: Sequence[Event]) -> None:
         """Which certificates of the holders that these events are about were ever lost (`World.lost_by`).
 
-        Issues; and corrections of issues, so after `load_told`.
+        Issues, amendments; and corrections of these, so after `load_told`.
         """
         holders = [event.data["holder"] for event in events if event.type == ISSUED]
         corrected = [event for event in events if event.type == CORRECTED]
         told: list[Mapping[str, Any]] = [event.data["fields"] for event in corrected]
+        told += [event.data for event in events if event.type == AMENDED]
         for subject in {subject_of(event) for event in corrected}:
             told += [cast(Mapping[str, Any], one.said.data) for one in self._told.get(subject, ())]
         told += [data["fields"] for data in told if isinstance(data.get("fields"), dict)]

@@ -10,7 +10,15 @@ from services.domain.errors import BadRequest
 from services.domain.identifiers import instant_text, normalised
 from services.domain.notice_states import RecallState
 from services.domain.scheme import SchemeRules, Words
-from services.domain.standing import Standing, own_mark_standing, part_standing, standing, standing_under, worse
+from services.domain.standing import (
+    Standing,
+    model_standing,
+    own_mark_standing,
+    part_standing,
+    standing,
+    standing_under,
+    worse,
+)
 from services.verify.answer import Answer, decide
 from services.verify.notices import Notices, goods_of, recall_scope
 from services.verify.recognise import of_certificate, of_gtin
@@ -37,13 +45,13 @@ class Subject:
     item: Item | None
     part: Part | None
     mark: Mark | None
+    by_model: bool = False
+    """Whether no GTIN tells which of the items of one model it is."""
 
     def standing_on(self, day: date) -> Standing:
         """The worst of all that the goods rest on."""
-        found = [
-            standing_under(self.certificate, self.parent, day),
-            part_standing(self.certificate, self.part, day),
-        ]
+        of_part = model_standing if self.by_model else part_standing
+        found = [standing_under(self.certificate, self.parent, day), of_part(self.certificate, self.part, day)]
         return worse(*found, own_mark_standing(self.mark, day)) if self.mark else worse(*found)
 
     @property
@@ -275,9 +283,11 @@ def _subject(answer: Answer, gtin: str | None, model: str | None) -> tuple[Code 
             return Code.OUT_OF_SCOPE, None
     elif code is Code.OUT_OF_SCOPE:
         return answer.code, None
-    part = _part(certificate, item) if item else None
+    part = certificate.part(PartKind.ITEM, item.model, item.gtin) if item else None
     parent = answer.found.parent if answer.found else None
-    return answer.code, Subject(certificate, parent, item, part, answer.mark)
+    return answer.code, Subject(
+        certificate, parent, item, part, answer.mark, by_model=gtin is None and model is not None
+    )
 
 
 def _recall_reason(recall: RecallState) -> Words:
@@ -294,17 +304,6 @@ def _named(certificate: Certificate, gtin: str | None, model: str | None) -> Ite
             item
             for item in (*_items(certificate), *left)
             if gtin in (None, item.gtin) and wanted in (None, normalised(item.model))
-        ),
-        None,
-    )
-
-
-def _part(certificate: Certificate, item: Item) -> Part | None:
-    return next(
-        (
-            part
-            for part in certificate.parts
-            if part.kind is PartKind.ITEM and part.name == item.model and part.gtin in (None, item.gtin)
         ),
         None,
     )

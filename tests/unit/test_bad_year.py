@@ -178,6 +178,16 @@ def a_model_is_taken_out_and_comes_back(year: Year) -> None:
     year.asks(number, "yes P16", model=A2["model"], at="2026-03-15", made_on="2025-12-01", shipped_on="2025-12-02")
 
 
+def a_model_gets_a_gtin(year: Year) -> None:
+    number, gtin = "2025010703000029", "06909900123007"
+    year.issued("2025-03-03", number, valid_until="2030-03-02")
+    items = [{"op": "removed", **A2}, {"op": "added", **A2, "gtin": gtin}]
+    year.says("2026-05-01", A, "certificate.amended", number, items=items)
+    year.asks(number, "yes P12", model=A2["model"], made_on="2026-02-01")
+    year.asks(number, "no P09", gtin=gtin, made_on="2026-02-01", shipped_on="2026-02-02")
+    year.asks(number, "yes P12", gtin=gtin, made_on="2026-05-01")
+
+
 def a_renewal_overlaps_the_end_of_the_old_period(year: Year) -> None:
     number = "2021010703000006"
     year.issued("2021-05-20", number, valid_until="2026-05-19")
@@ -450,6 +460,17 @@ def surveillance_is_put_off(year: Year) -> None:
     ]
 
 
+def a_barred_holder_takes_over_anothers(year: Year) -> None:
+    lost, other = "790625Q00030R0S", "790625Q00031R0S"
+    year.issued("2025-03-03", lost, SYSTEMS, "qms", valid_until="2028-03-02", **SYSTEM)
+    innocent = HOLDER | {"name": "上海示范乙实业有限公司", "uscc": "91310114MAXX00189M"}
+    year.issued("2025-03-03", other, SYSTEMS, "qms", valid_until="2028-03-02", **SYSTEM, holder=innocent)
+    year.says("2026-03-02", SYSTEMS, "certificate.revoked", lost, reason="R03")
+    becomes = {"fields": {"holder": HOLDER}}
+    year.refuses("scheme-rule", "2027-03-01", SYSTEMS, "certificate.amended", other, **becomes)
+    year.says("2027-03-02", SYSTEMS, "certificate.amended", other, **becomes)
+
+
 def a_certificate_says_too_little(year: Year) -> None:
     system = first_event("2026-03-02", "qms", valid_until="2029-03-01", **SYSTEM)
     for name in ("service_scope", "sites", "headcount"):
@@ -517,6 +538,7 @@ HISTORIES: tuple[Callable[[Year], None], ...] = (
     a_transfer_is_not_received_in_time,
     a_holder_is_renamed_and_then_split,
     a_model_is_taken_out_and_comes_back,
+    a_model_gets_a_gtin,
     a_renewal_overlaps_the_end_of_the_old_period,
     a_renewal_comes_too_late,
     the_date_of_issue_is_corrected_after_marks_were_printed,
@@ -533,6 +555,7 @@ HISTORIES: tuple[Callable[[Year], None], ...] = (
     an_edition_runs_out,
     a_member_leaves_the_alliance,
     surveillance_is_put_off,
+    a_barred_holder_takes_over_anothers,
     a_certificate_says_too_little,
     a_subcertificate_falls_with_its_parent,
     an_issue_was_forged,
