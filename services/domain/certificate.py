@@ -220,7 +220,7 @@ class Certificate:
         return next((mark for mark in self.marks if mark.mark_no == mark_no), None)
 
     def part(self, kind: PartKind, name: str, gtin: str | None = None) -> Part | None:
-        """The row of a part that has a status of its own; of an item with a GTIN also one that names its model alone."""
+        """The row of a part that has a status of its own; of an item with a GTIN also one that names only its model."""
         rows = [p for p in self.parts if p.kind is kind and p.name == name]
         alike = [p for p in rows if p.gtin == gtin] or [p for p in rows if p.gtin is None and not p.left]
         return alike[0] if alike else None
