@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack, closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import click
 
@@ -14,21 +14,29 @@ from services.settings import settings_from
 @click.command()
 @as_json
 def replay(json_: bool) -> None:
-    """Decide every entry of the register anew, from the first one on, and compare.
+    """Verify and decide every entry of the register anew, from the pinned first one on, and compare.
 
-    Ends with 1 at the first entry whose decision, state or leaf does not come out as it is written down. Nothing is
-    changed. Entries that come meanwhile are left for the next time.
+    Then what lies beside the entries, the log's records, and what was published. Ends with 1 at the first thing that
+    does not come out as it is written down. Nothing is changed. What comes meanwhile is left for the next time.
     """
+    from services.events.log import Topics, open_log
     from services.postgres import connect, database_url
+    from services.registry import compared
     from services.registry import replay as registry_replay
+    from services.registry.worker import pinned_genesis
 
+    settings = settings_from()
     with ExitStack() as open_:
-        connection = open_.enter_context(closing(connect(database_url(settings_from()))))
+        connection = open_.enter_context(closing(connect(database_url(settings))))
+        log = open_.enter_context(closing(open_log(settings)))
 
         def begin(size: int) -> Callable[[int], None]:
             return open_.enter_context(progress("entries decided anew", size, json_))
 
-        found = registry_replay.replay(connection, begin)
+        found = registry_replay.replay(connection, settings.genesis or pinned_genesis(settings), begin)
+        if found.difference is None:
+            unlike = compared.first_unlike_the_log(connection, log, Topics.under(settings.topic_prefix), begin)
+            found = replace(found, difference=unlike)
     good = found.difference is None
     if json_:
         say_json({"good": good} | asdict(found))
@@ -36,6 +44,7 @@ def replay(json_: bool) -> None:
         OUT.print(f"✓ {found.entries} 个条目与记载一致 entries come out as they are written down", markup=False)
     else:
         wrong = found.difference
-        OUT.print(f"✗ 条目 entry {wrong.seq}: {wrong.what}", markup=False)
+        place = "日志 log position" if wrong.what in compared.PLACES else "条目 entry"
+        OUT.print(f"✗ {place} {wrong.seq}: {wrong.what}", markup=False)
         OUT.print(f"  记载 stored    {wrong.stored}\n  算得 computed  {wrong.computed}", markup=False)
     sys.exit(0 if good else NO)

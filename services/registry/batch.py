@@ -100,6 +100,7 @@ class Batch:
         self.places: dict[str, Place] = {}
         self.resolved: list[tuple[str, str, bool]] = []
         self.duplicates = 0
+        self.draws = False
         self.status_index = head.status_index
         self.cause = head.cause
         """The digest of the event whose consequences come next: the batch ends with it."""
@@ -217,6 +218,7 @@ class Batch:
 
     def draw(self, cause: Told, jws: str, number: str, after: Certificate) -> None:
         """Enter what a cause brings about for one certificate. It touches no chain."""
+        self.draws = True
         key, state = f"certificate/{number}", canonical_state(after)
         self._touch(key, cause.said.digest, after, state, entered=True)
         self._append(
@@ -416,6 +418,9 @@ class Batch:
         saved: dict[str, StoredRecord] = {}
         for key, touched in self.touched.items():
             revision += 1
+            waits = key.removeprefix("certificate/") in under_review
+            if self.draws and (before := self.register.record(key)):
+                waits = before.under_review  # consequences let nothing in, and know of nothing that waits
             saved[key] = StoredRecord(
                 key=key,
                 revision=revision,
@@ -424,7 +429,7 @@ class Batch:
                 digest=touched.digest,
                 state=touched.state,
                 tokens=touched.tokens_text or orjson.dumps(touched.tokens).decode(),
-                under_review=key.removeprefix("certificate/") in under_review,
+                under_review=waits,
                 event=touched.event,
                 entered=touched.entered,
                 **self._columns(key),

@@ -12,6 +12,7 @@ from typing import Any
 from services import telemetry
 from services.domain.errors import CertmarkError, RegisterBehind
 from services.domain.identifiers import instant_text
+from services.events.envelope import MAX_ENVELOPE
 from services.events.keys import PrivateKey, load_key
 from services.events.log import Log, Record, Topics, open_log
 from services.events.record import history_text, open_sealed, seal_texts
@@ -22,6 +23,8 @@ from services.registry.store import Quarantined, StoredRecord
 from services.settings import Settings
 
 BATCH = 2000
+POISON = 100
+"""Quarantined records that one step copies: each may be as large as the log takes."""
 HEARTBEAT = 10.0
 """Seconds between heartbeats: how a reader tells «nothing has changed» from «nobody is there»."""
 
@@ -58,7 +61,7 @@ class Relay:
             published = max((r.revision for r in records), default=revision)
             if revision == 0:  # who follows from the first record on needs the keys before what they seal
                 records.sort(key=lambda record: not record.key.startswith("key/"))
-            poison = store.quarantine_after(cur, quarantined, BATCH)
+            poison = store.quarantine_after(cur, quarantined, POISON)
             alone = self._published(log, self._sealed(cur, records))
             revision = published
             if time.monotonic() >= self._heartbeat_due and revision > 0 and len(records) < BATCH:
@@ -199,7 +202,12 @@ def revision_of(record: Record) -> int:
 
 
 def dead_letter(quarantined: Quarantined) -> bytes:
-    """A quarantined record with the reason: its bytes as they came, in base64."""
+    """A quarantined record with the reason: its bytes as they came, in base64.
+
+    Of one larger than any envelope, which anybody can append who may append at all, only the position tells: in base64
+    it would be more than the log takes, and nothing else would be published any more.
+    """
+    value = quarantined.value if len(quarantined.value) <= MAX_ENVELOPE else None
     return json.dumps(
         {
             "position": quarantined.position,
@@ -209,7 +217,7 @@ def dead_letter(quarantined: Quarantined) -> bytes:
             "pointer": quarantined.pointer,
             "received_at": instant_text(quarantined.received_at),
             "recorded_at": instant_text(quarantined.recorded_at),
-            "value": base64.b64encode(quarantined.value).decode("ascii"),
+            "value": base64.b64encode(value).decode("ascii") if value is not None else None,
         },
         ensure_ascii=False,
     ).encode("utf-8")

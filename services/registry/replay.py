@@ -2,25 +2,29 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import cast
 
 import orjson
 
+from services.domain.body import key_from_state
 from services.domain.certificate import Certificate, CertificateState, from_state
-from services.domain.errors import CHAIN_REFUSALS, CertmarkError, Refusal
+from services.domain.errors import CertmarkError, Malformed, Refusal
 from services.domain.fold import CAUSES, Told
-from services.domain.identifiers import civil_day
+from services.domain.identifiers import civil_day, instant_text
 from services.domain.said import Moment
-from services.domain.scheme import scheme_from_state, scheme_state
 from services.domain.world import Value
-from services.events.envelope import Event, open_envelope, read_event
+from services.events.envelope import Envelope, Event, check_signature, check_source, open_envelope, read_event
+from services.events.event_types import check_data
+from services.events.keys import public_key
 from services.postgres import Connection, Cursor, snapshot, stream
 from services.registry import consequences, store
 from services.registry.administration import Administration
 from services.registry.batch import consequence_digest, effective_at_of, leaf_of
-from services.registry.register import subject_of
+from services.registry.compared import CHAIN_CODES, Difference, first_stray, whole_scheme
+from services.registry.register import public_key_of, subject_of
 from services.registry.room import canonical_state, decide_within
 from services.registry.store import Entry
 from services.registry.told import ToldRow, said_of, told_one
@@ -29,17 +33,6 @@ HELD = 20_000
 """Certificates that stay in memory; of any other the state is read back that was compared before."""
 
 _SCHEME = "certmark.scheme.published.v1"
-_CHAIN_CODES = frozenset(f"refused:{refusal.slug}" for refusal in CHAIN_REFUSALS)
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """The first entry that does not come out as it is written down: in `what`, and both sides of it."""
-
-    seq: int
-    what: str
-    stored: str | None
-    computed: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +43,14 @@ class Replayed:
     difference: Difference | None
 
 
-def replay(connection: Connection, begin: Callable[[int], Callable[[int], None]]) -> Replayed:
-    """Decide all entries of one snapshot anew, in order of seq.
+def replay(connection: Connection, genesis: str, begin: Callable[[int], Callable[[int], None]]) -> Replayed:
+    """Decide all entries of one snapshot anew, in order of seq, from the pinned first event on.
 
     `begin` is told how many there are and gives back what is called as they are done.
     """
     with snapshot(connection) as cur:
         size = store.head(cur).size
-        advance, world, done = begin(size), _World(cur), 0
+        advance, world, done = begin(size), _World(cur, genesis), 0
         for entry in _entries(cur, size):
             if entry.seq != done:
                 return Replayed(done, Difference(done, "seq", None if entry.seq > done else str(entry.seq), str(done)))
@@ -69,7 +62,7 @@ def replay(connection: Connection, begin: Callable[[int], Callable[[int], None]]
                 advance(100)
         if done != size:
             return Replayed(done, Difference(done, "seq", None, str(done)))
-        return Replayed(done, _stray_record(cur))
+        return Replayed(done, first_stray(cur, world.administrative))
 
 
 def _entries(cur: Cursor, size: int) -> Iterator[Entry]:
@@ -87,6 +80,9 @@ def _difference(entry: Entry, world: "_World") -> _Sides | None:
         return "leaf", _hash(entry.leaf), _hash(leaf)
     if entry.state is not None and _hash(entry.state) != entry.state_digest:
         return "state", entry.state_digest, _hash(entry.state)
+    if entry.recorded_at < world.recorded_at:
+        return "recorded_at", instant_text(entry.recorded_at), instant_text(world.recorded_at)
+    world.recorded_at = entry.recorded_at
     if entry.kind in ("token", "commitment"):
         # What a mark says of itself, whose signature is checked where it is read; or the hash of what is not public.
         return None
@@ -101,12 +97,19 @@ def _decided_anew(entry: Entry, jws: str, world: "_World") -> _Sides | None:
     event = _event(jws)
     if event is None or event.digest != entry.digest:
         return "digest", entry.digest, event.digest if event else None
+    found = _distrusted(entry, event, open_envelope(jws.encode()), world)
+    if found is not None:
+        return found
     told = (event.id, event.source, event.type, subject_of(event), event.sequence, effective_at_of(event.data))
     stored = (entry.event_id, entry.source, entry.type, entry.subject, entry.sequence, entry.effective_at)
     if told != stored:
         return "event", _words(stored), _words(told)
-    if entry.decision in _CHAIN_CODES:
+    if entry.decision in CHAIN_CODES:
         return None  # the place in its chain was judged, not what it says
+    before = world.chain(event.source, entry.subject)
+    if (event.sequence - 1, event.previous) != before:
+        return "chain", _words((event.sequence - 1, event.previous)), _words(before)
+    world.keep_chain(event.source, entry.subject, (event.sequence, event.digest))
     moment = Moment(entry.received_at or entry.recorded_at, civil_day(entry.recorded_at))
     said = said_of(event, entry.subject)
     changes: dict[str, tuple[Value, str]] = {}
@@ -123,6 +126,32 @@ def _decided_anew(entry: Entry, jws: str, world: "_World") -> _Sides | None:
     if decision == "accepted" and event.type in CAUSES:
         world.causes[event.digest] = Told(entry.seq, False, said, moment)
     return _state_difference(entry, next((text for _, text in changes.values()), None))
+
+
+def _distrusted(entry: Entry, event: Event, envelope: Envelope, world: "_World") -> _Sides | None:
+    """Why an entry's event is not to be believed: its key, as the entries before have it; its signature; its form."""
+    if entry.seq == 0:
+        if event.digest != world.genesis:
+            return "genesis", event.digest, world.genesis
+        key, owner = public_key(event.data["key"]), f"urn:certmark:authority:{event.subject}"
+    else:
+        state = world.key(envelope.kid)
+        if state is None:
+            return "key", envelope.kid, None
+        registered = key_from_state(state)
+        key, owner = public_key_of(state), registered.owner
+        # What has waited, or was put aside, was judged when it came: its key may have ended since.
+        late = entry.position is not None and entry.position < world.furthest
+        if not registered.purpose.speaks or not (late or registered.valid_at(entry.received_at or entry.recorded_at)):
+            return "key", envelope.kid, None
+    world.furthest = max(world.furthest, entry.position or 0)
+    try:
+        check_signature(envelope, key)
+        check_source(event, owner)
+        check_data(event)
+    except CertmarkError as error:
+        return "form" if isinstance(error, Malformed) else "signature", entry.digest, error.slug
+    return None
 
 
 def _drawn_anew(entry: Entry, jws: str, world: "_World") -> _Sides | None:
@@ -152,40 +181,25 @@ def _words(values: Sequence[object]) -> str:
 
 def _state_difference(entry: Entry, state: str | None) -> _Sides | None:
     computed = _hash(state) if state is not None else None
-    if computed == entry.state_digest or (entry.type == _SCHEME and _whole(entry.state) == _whole(state)):
+    if computed == entry.state_digest or (entry.type == _SCHEME and whole_scheme(entry.state) == whole_scheme(state)):
         return None
     return "state", entry.state_digest, computed
-
-
-def _whole(state: str | None) -> object:
-    """A scheme's state with the rules that came after it was written, each as where nobody names it."""
-    return scheme_state(scheme_from_state(orjson.loads(state))) if state is not None else None
 
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _stray_record(cur: Cursor) -> Difference | None:
-    """The first certificate whose record is not the state that the entry behind it left."""
-    cur.execute(
-        "SELECT e.seq, r.state, e.state FROM records r LEFT JOIN entries e ON e.seq = r.seq"
-        " WHERE r.key >= 'certificate/' AND r.key < 'certificate0' AND r.state IS DISTINCT FROM e.state"
-        " ORDER BY e.seq LIMIT 1"
-    )
-    row = cast("tuple[int | None, str, str | None] | None", cur.fetchone())
-    if row is None:
-        return None
-    seq, stored, left = row
-    return Difference(seq or 0, "record", _hash(stored), _hash(left) if left is not None else None)
-
-
 class _World(Administration):
     """The register before an entry, as the entries before it have left it. Implements `domain.world.World`."""
 
-    def __init__(self, cur: Cursor) -> None:
+    def __init__(self, cur: Cursor, genesis: str) -> None:
         super().__init__()
         self._cur = cur
+        self.genesis = genesis
+        self.recorded_at = datetime.fromtimestamp(0, UTC)
+        self.furthest = 0  # position of an event that has been met
+        self._chains: OrderedDict[tuple[str, str], tuple[int, str | None]] = OrderedDict()
         self._certificates: OrderedDict[str, Certificate] = OrderedDict()
         self.causes: dict[str, Told] = {}
         self.seq = 0
@@ -211,6 +225,21 @@ class _World(Administration):
                 found = from_state(cast(CertificateState, orjson.loads(state)))
                 self._hold(found)
         return found
+
+    @property
+    def administrative(self) -> Mapping[str, Value]:
+        """Everything but the certificates."""
+        return self._values
+
+    def chain(self, source: str, subject: str) -> tuple[int, str | None]:
+        """(sequence, digest) of the last event of a source about a subject."""
+        return self._chains.get((source, subject)) or store.chain_before(self._cur, source, subject, self.seq)
+
+    def keep_chain(self, source: str, subject: str, last: tuple[int, str]) -> None:
+        self._chains[source, subject] = last
+        self._chains.move_to_end((source, subject))
+        if len(self._chains) > HELD:
+            self._chains.popitem(last=False)
 
     def mark_owner(self, mark_no: str) -> str | None:
         number = store.mark_owners(self._cur, [mark_no]).get(mark_no)

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from services.domain.advice import hint_for
 from services.domain.calendar import Calendars, calendar_from_state
+from services.domain.errors import CHAIN_REFUSALS
 from services.postgres import Cursor, execute_values
 
 CHANNEL = "certmark_records"
@@ -349,6 +350,16 @@ def known_of(cur: Cursor, number: str, known_at: datetime | None) -> list[tuple[
 
 _OF_CERTIFICATES = "(kind = 'consequence' OR split_part(type, '.', 2) IN ('certificate', 'mark', 'declaration'))"
 """A certificate's number may look like another subject's name: which entries are about the certificate."""
+
+
+def chain_before(cur: Cursor, source: str, subject: str, seq: int) -> tuple[int, str | None]:
+    """(sequence, digest) of a source's last event about a subject before an entry; (0, None) where there is none."""
+    cur.execute(
+        "SELECT sequence, digest FROM entries WHERE subject = %s AND seq < %s AND source = %s AND kind = 'event'"
+        " AND decision <> ALL(%s::text[]) ORDER BY seq DESC LIMIT 1",
+        (subject, seq, source, [f"refused:{refusal.slug}" for refusal in CHAIN_REFUSALS]),
+    )
+    return cast("tuple[int, str | None] | None", cur.fetchone()) or (0, None)
 
 
 def state_before(cur: Cursor, number: str, seq: int) -> str | None:

@@ -5,7 +5,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import cast
@@ -284,14 +284,14 @@ class Worker:
         Up to the first event that has consequences, or that disqualifies a body, whose holders only the tables know, or
         until they have taken long: the position of the last is given back, as the batch ends there.
         """
-        affordable = self._affordable(cur, records)
-        if len(affordable) < len(records):
-            batch, last = self._decide(cur, head, affordable)
-            return batch, affordable[-1].record.position if last is None else last
         again = self._again(cur, records)
         events = [r.event for r in (*records, *again.values()) if r.event is not None]
         subjects = {subject_of(e) for e in events}
-        pending = store.pending_of(cur, subjects) if subjects else []
+        waiting = store.weight_of_pending(cur, subjects) if subjects else {}
+        if (count := _affordable(records, waiting)) < len(records):
+            batch, last = self._decide(cur, head, records[:count])
+            return batch, records[count - 1].record.position if last is None else last
+        pending = store.pending_of(cur, waiting) if waiting else []
         parked = [read_event(open_envelope(p.jws.encode())) for p in pending]
         told = [*events, *parked]
         mark_nos = {normalised(str(e.data["mark_no"])) for e in told if "mark_no" in e.data}
@@ -317,22 +317,6 @@ class Worker:
             if batch.cause or self.register.lost_bodies or time.monotonic() > ends:
                 return batch, record.record.position
         return batch, None
-
-    def _affordable(self, cur: Cursor, records: list[Prepared]) -> list[Prepared]:
-        """The records up to where too much would have to be loaded for them: what waits, and stories to be folded."""
-        subjects = {subject_of(r.event) for r in records if r.event is not None}
-        waiting = store.weight_of_pending(cur, subjects) if subjects else {}
-        told, weight = set[str](), 0
-        for count, record in enumerate(records):
-            subject = subject_of(record.event) if record.event is not None else ""
-            if record.event is None or subject in told:
-                continue
-            if subject in waiting or record.event.type in (CORRECTED, ANNULLED):
-                told.add(subject)
-                weight += waiting.get(subject, 0)
-                if count and (len(told) > STORIES or weight > WAITING):
-                    return records[:count]
-        return records
 
     def _again(self, cur: Cursor, records: list[Prepared]) -> dict[str, Prepared]:
         """What lies in quarantine under the digests that these records resolve, prepared with the keys of today."""
@@ -378,6 +362,20 @@ def _may_end_a_batch(record: Prepared) -> bool:
     """Whether what lies behind may have to be read again: then the helper is not sent beyond it, only to wait there."""
     kind = record.event.type if record.event else None
     return kind is None or kind.startswith("certmark.body.") or kind in (RESOLVED, *CAUSES, *_BRINGS_KEYS)
+
+
+def _affordable(records: Sequence[Prepared], waiting: Mapping[str, int]) -> int:
+    """How many of the records come before too much would have to be loaded: what waits, and stories to be folded."""
+    told, weight = set[str](), 0
+    for count, record in enumerate(records):
+        if record.event is None or (subject := subject_of(record.event)) in told:
+            continue
+        if subject in waiting or record.event.type in (CORRECTED, ANNULLED):
+            told.add(subject)
+            weight += waiting.get(subject, 0)
+            if count and (len(told) > STORIES or weight > WAITING):
+                return count
+    return len(records)
 
 
 def _may_bring_a_mark(event: Event) -> bool:

@@ -803,14 +803,15 @@ def _all(register: Register, topic: Any) -> list[Any]:
 
 
 def test_quarantined_records_are_copied_to_the_dead_letter_topic(register: Register) -> None:
-    register.append(b"rubbish")
+    register.append(b"x" * 800_000, b"rubbish")
     register.decide_all()
     relay = Relay(register.settings)
     catch_up(relay)
     relay.drop()
     topic = Topics.under(register.settings.topic_prefix).dead_letter
-    last = json.loads(_all(register, topic)[-1].value)
+    large, last = (json.loads(record.value) for record in _all(register, topic)[-2:])
     assert (last["code"], base64.b64decode(last["value"])) == ("not-an-envelope", b"rubbish")
+    assert (large["code"], large["value"]) == ("too-large", None), "in base64 the log would not take it"
 
 
 # --- settings -----------------------------------------------------------------------------------------------

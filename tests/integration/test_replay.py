@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -24,8 +24,9 @@ from services.events.event_types import EVENT_TYPES
 from services.events.keys import new_key
 from services.events.log import Topics
 from services.migrate import migrate
-from services.postgres import Connection, connect, execute_values, transaction
+from services.postgres import Connection, Cursor, connect, execute_values, transaction
 from services.registry.batch import leaf_of
+from services.registry.compared import Difference, first_stray, unaccounted
 from services.registry.form import check_form
 from services.registry.replay import Replayed, replay
 from services.registry.store import ENTRY, Entry
@@ -201,7 +202,7 @@ def in_disorder(register: Register) -> None:
 
 def differences(register: Register) -> Replayed:
     with closing(connect(register.settings.database_url)) as connection:
-        return replay(connection, lambda size: lambda done: None)
+        return replay(connection, register.settings.genesis, lambda size: lambda done: None)
 
 
 def test_every_type_of_event_is_in_it(register: Register) -> None:
@@ -328,10 +329,11 @@ TAMPERED = (
     ("digest", "UPDATE entries SET jws = (SELECT jws FROM entries WHERE seq = 0) WHERE seq = {seq}"),
     ("seq", "DELETE FROM entries WHERE seq = {seq}"),
     (
-        "record",
-        "UPDATE record_rows SET state = (SELECT replace(state, '示范公司', '另一公司') FROM records"
-        " WHERE key = 'certificate/{number}') WHERE key = 'certificate/{number}'",
+        "recorded_at",
+        "UPDATE entries SET recorded_at = '2001-01-01Z', leaf = regexp_replace(leaf, '\"recorded_at\":\"[^\"]*',"
+        ' \'"recorded_at":"2001-01-01T00:00:00.000Z\') WHERE seq = {seq}',
     ),
+    ("signature", "UPDATE entries SET jws = left(jws, -8) || 'AAAAAAAA' WHERE seq = {seq}"),
 )
 
 
@@ -339,7 +341,7 @@ TAMPERED = (
 def test_what_was_tampered_with_is_found(register: Register, what: str, statement: str) -> None:
     number, seq = register.rows(
         "SELECT subject, seq FROM entries WHERE type = 'certmark.certificate.issued.v1' AND decision = 'accepted'"
-        " AND seq = (SELECT seq FROM records WHERE key = 'certificate/' || subject) ORDER BY seq DESC LIMIT 1"
+        " AND seq = (SELECT seq FROM records WHERE key = 'certificate/' || subject) ORDER BY seq LIMIT 1"
     )[0]
     with tampered(register, seq, number, statement):
         found = differences(register)
@@ -350,26 +352,74 @@ def test_what_was_tampered_with_is_found(register: Register, what: str, statemen
 
 @contextmanager
 def tampered(register: Register, seq: int, number: str, statement: str) -> Iterator[None]:
-    """Something is changed behind the register's back, and put back as it was."""
-    kept = (("entries", f"seq = {seq}"), ("record_rows", f"key = 'certificate/{number}'"))
+    """An entry is changed behind the register's back, and put back as it was."""
     with transaction(register.connection) as cur:
-        for table, condition in kept:
-            cur.execute(f"CREATE TABLE kept_{table} AS SELECT * FROM {table} WHERE {condition}")
+        cur.execute(f"CREATE TABLE kept AS SELECT * FROM entries WHERE seq = {seq}")
         cur.execute(statement.format(seq=seq, number=number))
         assert cur.rowcount == 1
     try:
         yield
     finally:
         with transaction(register.connection) as cur:
-            for table, condition in kept:
-                cur.execute(f"DELETE FROM {table} WHERE {condition}")
-                cur.execute(f"INSERT INTO {table} SELECT * FROM kept_{table}")
-                cur.execute(f"DROP TABLE kept_{table}")
+            cur.execute(f"DELETE FROM entries WHERE seq = {seq}")
+            cur.execute("INSERT INTO entries SELECT * FROM kept")
+            cur.execute("DROP TABLE kept")
+
+
+BESIDE = (
+    ("record", "UPDATE record_rows SET state = '{}' WHERE key = (SELECT min(key) FROM records WHERE key ^@ 'cert')"),
+    ("record", "UPDATE record_rows SET state = replace(state, '示范', '另一') WHERE key = 'scheme/sample'"),
+    ("record", "DELETE FROM record_rows WHERE key = (SELECT max(key) FROM record_rows WHERE key ^@ 'key/')"),
+    ("mark", "UPDATE marks SET certificate_no = 'ANOTHER-1' WHERE mark_no = (SELECT min(mark_no) FROM marks)"),
+    ("head of chain", "UPDATE chains SET sequence = 9 WHERE subject = (SELECT min(subject) FROM chains)"),
+    ("token", "DELETE FROM entries WHERE seq = (SELECT max(seq) FROM entries WHERE kind = 'token')"),
+    (
+        "commitment",
+        "INSERT INTO entries (seq, kind, digest, subject, decision, recorded_at, leaf)"
+        " SELECT size, 'commitment', 'of a report that was taken away', 'R-1', 'accepted', now(), '' FROM head",
+    ),
+    (
+        "report",
+        "INSERT INTO complaints (no, secret_hash, received_at, received_on, due_on, content, commitment)"
+        " VALUES ('R-1', '', now(), now(), now(), 'another text', 'of the text that was sent')",
+    ),
+    ("log", "UPDATE entries SET received_at = received_at - interval '1 day' WHERE seq = 9"),
+    ("log", "DELETE FROM quarantine WHERE position = (SELECT max(position) FROM quarantine)"),
+    ("log", "DELETE FROM pending"),
+    ("log", "UPDATE entries SET position = position + 1 WHERE seq = 9"),
+)
+
+
+@pytest.mark.parametrize(("what", "statement"), BESIDE, ids=lambda value: str(value)[:40])
+def test_what_lies_beside_the_entries_and_was_tampered_with_is_found(
+    register: Register, what: str, statement: str
+) -> None:
+    values = {key: json.loads(state) for key, state in register.rows("SELECT key, state FROM records")}
+    values = {key: value for key, value in values.items() if not key.startswith("certificate/")}
+    events = Topics.under(register.settings.topic_prefix).events
+
+    def found(cur: Cursor) -> Difference | None:
+        return first_stray(cur, values) or unaccounted(cur, register.log, events, lambda done: None)
+
+    with suppress(_PutBack), transaction(register.connection) as cur:
+        assert found(cur) is None
+        cur.execute(statement)
+        assert cur.rowcount >= 1
+        difference = found(cur)
+        assert difference is not None
+        assert difference.what == what
+        raise _PutBack
+
+
+class _PutBack(Exception):
+    """Rolls back what was tampered with."""
 
 
 def test_the_command_says_so(register: Register, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CERTMARK_DATABASE_URL", register.settings.database_url)
     monkeypatch.setenv("CERTMARK_DATA", str(register.settings.data))
+    monkeypatch.setenv("CERTMARK_GENESIS", register.settings.genesis)
+    monkeypatch.setenv("CERTMARK_TOPIC_PREFIX", register.settings.topic_prefix)
     size = register.head().size
     good = CliRunner().invoke(main, ["replay", "--json"])
     assert (good.exit_code, json.loads(good.output)) == (0, {"good": True, "entries": size, "difference": None})

@@ -166,7 +166,10 @@ def test_the_commitment_is_an_entry_and_opens_to_the_report(site: Site) -> None:
     )
     assert (kind, digest, subject, jws, source) == ("commitment", stored.commitment, number, None, None)
     assert json.loads(leaf)["digest"] == stored.commitment
-    assert replay(site.register.connection, lambda size: lambda done: None).difference is None
+    assert (
+        replay(site.register.connection, site.register.settings.genesis, lambda size: lambda done: None).difference
+        is None
+    )
     before = site.register.head().size
     site.settle()
     assert site.register.head().size == before, "committed once"

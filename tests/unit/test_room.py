@@ -10,7 +10,7 @@ import pytest
 
 from services.events.keys import new_key
 from services.events.log import MAX_RECORD, Record
-from services.registry import batch, room
+from services.registry import batch, room, worker
 from services.registry.batch import AHEAD, Batch
 from services.registry.intake import Prepared
 from services.registry.relay import seal
@@ -129,3 +129,28 @@ def test_nobody_throws_doubt_on_a_certificate_that_is_not_his(source: str, *, do
     found = parked(REGISTER.fork(), source, 1)
     assert len(found.parked) == 1
     assert [record.under_review for record in found.records().values()] == [True] * doubt
+
+
+def test_what_waits_is_still_told_after_an_authority_s_event_has_reached_the_certificate() -> None:
+    memory = REGISTER.fork()
+    memory._keep(parked(memory, BODY, 1))
+    issued = memory.told["TT-1"][0].said.digest
+    annulled = {"effective_at": day(0), "digest": issued, "instrument": "判决"}
+    assert memory.say(AUTHORITY, "decision.annulled", issued, annulled).decision == "accepted"
+    record = memory.register.record("certificate/TT-1")
+    assert record is not None
+    assert (record.under_review, json.loads(record.state)["status"]) == (True, "revoked")
+
+
+@pytest.mark.parametrize(
+    ("waiting", "count"), [({}, 16), ({"TT-3": 1 << 20, "TT-5": 20 << 20}, 5), ({"TT-0": 99 << 20}, 1)]
+)
+def test_a_batch_takes_no_more_stories_than_fit_its_time(waiting: dict[str, int], count: int) -> None:
+    memory = REGISTER.fork()
+    said = {"of": "0" * 64, "fields": {"headcount": 7}}
+    events = [memory.event(BODY, "certificate.corrected", f"TT-{n}", said) for n in range(20)]
+    records = [
+        Prepared(Record(n, "test", b"jws", memory.now), "kid", event.digest, event, True, None)
+        for n, event in enumerate(events)
+    ]
+    assert worker._affordable(records, waiting) == count
