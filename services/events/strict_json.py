@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from typing import Any, NoReturn
 
 from services.domain.errors import BadNumber, BadText, DuplicateKey, NotJson, TooDeep
@@ -37,8 +38,8 @@ def loads(raw: bytes) -> dict[str, Any]:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        counted = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in counted.items() if count > 1)
         raise DuplicateKey(f"the member {twice[:64]!r} stands twice in one object")
     return members
 

@@ -3,14 +3,14 @@
 import contextlib
 import sys
 import time
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from services import telemetry
-from services.domain.errors import CertmarkError, Fault, LogTruncated, Malformed
+from services.domain.errors import BadEvent, CertmarkError, Fault, LogTruncated, Malformed
 from services.domain.identifiers import certificate_number, civil_day
 from services.events.complaint_record import Complaint, read_complaint
 from services.events.keys import PrivateKey, load_key
-from services.events.log import Log, Topics, open_log
+from services.events.log import Log, Record, Topics, open_log
 from services.postgres import Connection, Cursor, connect, database_url, transaction
 from services.registry import complaints_store as store
 from services.registry.desk import restricted
@@ -20,6 +20,8 @@ from services.settings import Settings
 BATCH = 100
 WAIT_S = 1.0
 FORGET_S = 3600.0
+CLOCKS_DIFFER = timedelta(days=1)
+"""How far a node's clock may be from the log's: by what a report says of its receipt it is forgotten, or never."""
 
 
 class Complaints:
@@ -70,7 +72,7 @@ class Complaints:
                 return 0  # another reader was faster
             for record in records:
                 if not restricted.is_deed(record.key):
-                    self._take(cur, record.position, record.value)
+                    self._take(cur, record)
             # A crash before this line reads the batch again.
             store.save_position(cur, records[-1].position + 1)
         return len(records)
@@ -94,14 +96,18 @@ class Complaints:
             telemetry.info("reports forgotten", reports=gone)
         return gone
 
-    def _take(self, cur: Cursor, position: int, value: bytes) -> None:
+    def _take(self, cur: Cursor, record: Record) -> None:
         try:
-            complaint = read_complaint(value)
+            complaint = read_complaint(record.value)
+            if abs(complaint.received_at - record.appended_at) > CLOCKS_DIFFER:
+                raise BadEvent("received at another time than it was appended", pointer="/received_at")
         except Malformed as error:
             _TAKEN.labels("malformed").inc()
-            telemetry.warning("a record of the restricted topic is no report", code=error.slug, position=position)
+            telemetry.warning(
+                "a record of the restricted topic is no report", code=error.slug, position=record.position
+            )
             return
-        saved = store.save(cur, complaint, value, complaint.region or _region(cur, complaint))
+        saved = store.save(cur, complaint, record.value, complaint.region or _region(cur, complaint))
         _TAKEN.labels("saved" if saved else "again").inc()
 
     def _move(self, position: int, first: int) -> None:

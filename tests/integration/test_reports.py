@@ -221,6 +221,20 @@ def test_no_log_line_tells_what_was_written(site: Site, caplog: pytest.LogCaptur
     assert not any(word in told for word in (*PERSONAL, secret))
 
 
+def test_what_names_another_time_than_the_logs_is_no_report_and_holds_nobody_up(site: Site) -> None:
+    number, _ = site.hand_in(site.form())
+    site.settle()
+    written = json.loads(site.stored(number).content or b"")
+    other = number[:-1] + ("2" if number[-1] != "2" else "3")
+    for instant in ("9999-12-31T23:59:59.999Z", "2001-01-01T00:00:00.000Z"):  # overflows at UTC+8; never kept
+        value = json.dumps(written | {"no": other, "received_at": instant}, ensure_ascii=False).encode()
+        site.register.log.append(Topics.under("treports").restricted, [("x", value)])
+    later, _ = site.hand_in(site.form())
+    site.settle()
+    assert site.stored(later).no == later
+    assert site.register.rows("SELECT count(*) FROM complaints WHERE no = %s", other) == [(0,)]
+
+
 def test_who_may_read_reports(site: Site) -> None:
     number, _ = site.hand_in(site.form())
     site.settle()
