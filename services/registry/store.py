@@ -373,6 +373,14 @@ def state_before(cur: Cursor, number: str, seq: int) -> str | None:
     return row[0] if row else None
 
 
+def lengths_of(cur: Cursor, subjects: Collection[str]) -> dict[str, int]:
+    """How many entries there are about each of these subjects; nothing where there is none."""
+    cur.execute(
+        "SELECT subject, count(*) FROM entries WHERE subject = ANY(%s::text[]) GROUP BY subject", (_array(subjects),)
+    )
+    return dict(cur.fetchall())
+
+
 def told_by_digest(cur: Cursor, digests: Collection[str]) -> list[tuple[Any, ...]]:
     """Accepted events by their digests; a row as in `told_about`, with the type behind it."""
     cur.execute(

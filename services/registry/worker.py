@@ -37,8 +37,11 @@ IDLE = 1.0
 AT_ONCE = 500
 """Commitments in one transaction."""
 
-STORIES, WAITING = 16, 16 << 20
-"""Certificates in a batch whose stories may have to be folded anew, and bytes of parked events loaded for it."""
+TOLD, WAITING = 20_000, 16 << 20
+"""Events in the stories that a batch may have to fold anew, and bytes of parked events, that are loaded for it."""
+
+STORIES = 16
+"""Certificates that an annulment reaches in one transaction: each story is folded anew."""
 
 AT_A_TIME = 2.0
 """Seconds after which a batch ends with the event that it has come to, long before its transaction is given up."""
@@ -288,7 +291,9 @@ class Worker:
         events = [r.event for r in (*records, *again.values()) if r.event is not None]
         subjects = {subject_of(e) for e in events}
         waiting = store.weight_of_pending(cur, subjects) if subjects else {}
-        if (count := _affordable(records, waiting)) < len(records):
+        folds = _may_fold(records, waiting)
+        lengths = store.lengths_of(cur, [subject for _, subject in folds]) if folds else {}
+        if (count := _affordable(folds, waiting, lengths, len(records))) < len(records):
             batch, last = self._decide(cur, head, records[:count])
             return batch, records[count - 1].record.position if last is None else last
         pending = store.pending_of(cur, waiting) if waiting else []
@@ -364,18 +369,28 @@ def _may_end_a_batch(record: Prepared) -> bool:
     return kind is None or kind.startswith("certmark.body.") or kind in (RESOLVED, *CAUSES, *_BRINGS_KEYS)
 
 
-def _affordable(records: Sequence[Prepared], waiting: Mapping[str, int]) -> int:
+def _may_fold(records: Sequence[Prepared], waiting: Mapping[str, int]) -> list[tuple[int, str]]:
+    """(place, subject) of the records for which a story may have to be folded anew: each subject once, at its first."""
+    found: dict[str, int] = {}
+    for place, record in enumerate(records):
+        if record.event is not None:
+            subject = subject_of(record.event)
+            if subject in waiting or record.event.type in (CORRECTED, ANNULLED):
+                found.setdefault(subject, place)
+    return [(place, subject) for subject, place in found.items()]
+
+
+def _affordable(
+    folds: Sequence[tuple[int, str]], waiting: Mapping[str, int], lengths: Mapping[str, int], records: int
+) -> int:
     """How many of the records come before too much would have to be loaded: what waits, and stories to be folded."""
-    told, weight = set[str](), 0
-    for count, record in enumerate(records):
-        if record.event is None or (subject := subject_of(record.event)) in told:
-            continue
-        if subject in waiting or record.event.type in (CORRECTED, ANNULLED):
-            told.add(subject)
-            weight += waiting.get(subject, 0)
-            if count and (len(told) > STORIES or weight > WAITING):
-                return count
-    return len(records)
+    events = weight = 0
+    for place, subject in folds:
+        events += lengths.get(subject, 0)
+        weight += waiting.get(subject, 0)
+        if place and (events > TOLD or weight > WAITING):
+            return place
+    return records
 
 
 def _may_bring_a_mark(event: Event) -> bool:

@@ -143,9 +143,10 @@ def test_what_waits_is_still_told_after_an_authority_s_event_has_reached_the_cer
 
 
 @pytest.mark.parametrize(
-    ("waiting", "count"), [({}, 16), ({"TT-3": 1 << 20, "TT-5": 20 << 20}, 5), ({"TT-0": 99 << 20}, 1)]
+    ("waiting", "length", "count"),
+    [({}, 10, 20), ({}, 4000, 5), ({"TT-3": 1 << 20, "TT-5": 20 << 20}, 10, 5), ({"TT-0": 99 << 20}, 10, 1)],
 )
-def test_a_batch_takes_no_more_stories_than_fit_its_time(waiting: dict[str, int], count: int) -> None:
+def test_a_batch_takes_no_more_stories_than_fit_its_time(waiting: dict[str, int], length: int, count: int) -> None:
     memory = REGISTER.fork()
     said = {"of": "0" * 64, "fields": {"headcount": 7}}
     events = [memory.event(BODY, "certificate.corrected", f"TT-{n}", said) for n in range(20)]
@@ -153,4 +154,6 @@ def test_a_batch_takes_no_more_stories_than_fit_its_time(waiting: dict[str, int]
         Prepared(Record(n, "test", b"jws", memory.now), "kid", event.digest, event, True, None)
         for n, event in enumerate(events)
     ]
-    assert worker._affordable(records, waiting) == count
+    folds = worker._may_fold(records, waiting)
+    assert folds == [(n, f"TT-{n}") for n in range(20)]
+    assert worker._affordable(folds, waiting, dict.fromkeys(dict(folds).values(), length), 20) == count
