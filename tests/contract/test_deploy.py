@@ -38,7 +38,7 @@ WITHOUT_HTTP = {
 ONCE = {"kafka-access", "migrate"}
 VERIFY = {"verify-projector", "verify-scans", "verify"}
 NAME_AT_THE_BROKER = {**dict.fromkeys(REGISTRY, "registry"), "events": "events", **dict.fromkeys(VERIFY, "verify")}
-SEALS = {"registry-worker", "registry-relay", "registry-webhooks", "registry"}
+SEALS = {"registry-relay", "registry-complaints", "registry-webhooks", "registry-checks", "registry"}
 SIGNS_MARKS = {"registry-worker", "registry-signer"}
 OWN = sorted(HTTP.keys() | WITHOUT_HTTP)
 
