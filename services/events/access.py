@@ -29,7 +29,9 @@ def rights_of(name: str, topics: Topics) -> list[tuple[Topic, tuple[ACLOperation
     """What a name may do: one of our own roles, or else a source of events, which may write them and nothing more."""
     match name:
         case "registry":
-            written = [(topic, _WRITE) for topic in (topics.state, topics.checkpoints, topics.dead_letter)]
+            # The restricted topic also takes what is done in cases (decision 0028), which the registry itself writes.
+            mine = (topics.state, topics.checkpoints, topics.dead_letter, topics.restricted)
+            written = [(topic, _WRITE) for topic in mine]
             read = [(topic, _READ) for topic in (topics.events, topics.state, topics.restricted)]
             return [*((topic, _KEEP) for topic in topics.all()), *written, *read]
         case "events":
