@@ -50,7 +50,6 @@ OURS = (
     "conform",
     "import",
     "pages",
-    "operations",
     "events",
     "cli",
     "open-data",

@@ -14,7 +14,6 @@ TOGETHER = ("cli", "conform", "consequence", "console", "desk", "import", "listi
 NOT_YET: tuple[str, ...] = (
     "connect",
     "events",
-    "operations",
     "pages",
     "performance",
 )
@@ -58,7 +57,7 @@ def shape(section: str) -> dict[str, object]:
         "depth": len(section) - len(section.lstrip("#")),
         "blocks": [(language, _without_words(language, body)) for language, body in FENCE.findall(section)],
         "code": Counter(SPAN.findall(prose)),
-        "links": Counter(re.sub(r"\.md#.*", ".md", "".join(link)).replace(CHINESE, ".md") for link in links),
+        "links": Counter(re.sub(r"#.*", "", "".join(link)).replace(CHINESE, ".md") for link in links),
         "rows": [line.replace(r"\|", "").count("|") for line in prose.splitlines() if line.startswith("|")],
     }
 
