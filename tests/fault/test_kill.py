@@ -89,7 +89,7 @@ def test_kill_each_process_under_load(system: tuple[System, Broker | None]) -> N
 
     def publish() -> list[Sent]:
         answered: list[Sent] = []
-        with closing(Publisher(running.events)) as publisher:
+        with closing(Publisher(running.events, patience=120)) as publisher:  # nothing is given up, however slow it goes
             for start in range(0, len(events), 50):
                 answered += publisher.publish(events[start : start + 50])
                 time.sleep(0.05)  # so that the load lasts as long as the killing
