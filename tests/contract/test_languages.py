@@ -17,7 +17,6 @@ NOT_YET: tuple[str, ...] = (
     "pages",
     "performance",
 )
-TOGETHER_NOT_YET: tuple[str, ...] = ("listings",)
 
 CHINESE = ".zh-CN.md"
 ENGLISH = sorted(
@@ -104,7 +103,7 @@ def test_a_chinese_page_is_in_chinese_and_leads_to_chinese_pages(page: Path) -> 
         assert target.endswith(CHINESE) or named == page or not other(named).exists(), target
 
 
-@pytest.mark.parametrize("name", [name for name in TOGETHER if name not in TOGETHER_NOT_YET])
+@pytest.mark.parametrize("name", TOGETHER)
 def test_a_page_in_both_languages_says_each_thing_twice(name: str) -> None:
     for section in sections(DOCS / f"{name}.md"):
         paragraphs = FENCE.sub("", section).split("\n\n")
