@@ -2,6 +2,8 @@
 
 import re
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,48 +30,161 @@ BEGIN = "<!-- reference: written by docs/reference.py, do not edit below -->"
 DOCS = Path(__file__).parent
 
 
+@dataclass(frozen=True)
+class Tongue:
+    """A language of the events page: which members of a schema hold it, and the words between them."""
+
+    ending: str
+    heading: str
+    about: str
+    stop: str
+    required: str
+    colon: str
+    comma: str
+    or_null: str
+    list_of: str
+    list_or_null: str
+    words: Mapping[str, str]
+
+    def of(self, schema: Mapping[str, Any], name: str) -> str:
+        return str(schema.get(name + self.ending, ""))
+
+    def named(self, name: str) -> str:
+        """A name out of a schema or the program in this language."""
+        return self.words[name] if self.words else name.replace("_", " ")
+
+
+ENGLISH = Tongue(
+    ending="",
+    heading="| member | form | |",
+    about="Subject: {subject}. From: {sources}. Schema: {schema}.",
+    stop=". ",
+    required="required",
+    colon=": ",
+    comma=", ",
+    or_null=" or null",
+    list_of="list of {}",
+    list_or_null="list of {}, or null",
+    words={},
+)
+CHINESE = Tongue(
+    ending="_zh",
+    heading="| 成员 | 形式 | |",
+    about="主体：{subject}。来源：{sources}。结构：{schema}。",
+    stop="。",
+    required="必填",
+    colon="：",
+    comma="、",
+    or_null=" 或 null",
+    list_of="{}的列表",
+    list_or_null="{}的列表，或 null",
+    words={
+        "alliance": "联盟",
+        "approval_no": "批准号",
+        "attribute": "属性",
+        "authority": "主管机关",
+        "batch": "批次",
+        "body": "认证机构",
+        "boolean": "true 或 false",
+        "by_standing": "各状态下的规定",
+        "calendar": "日历",
+        "catalogue": "目录",
+        "catalogue_class": "目录类别",
+        "certificate": "证书",
+        "clock": "期限",
+        "competence": "资质",
+        "date": "日期",
+        "declarant": "自我声明人",
+        "declaration": "自我声明",
+        "digest": "摘要",
+        "green": "绿色产品内容",
+        "gtin": "GTIN",
+        "identifier": "标识",
+        "instant": "时刻",
+        "integer": "整数",
+        "item": "型号",
+        "judgement": "规定",
+        "jwk": "公钥（JWK）",
+        "key": "密钥",
+        "module": "依据模块",
+        "note": "说明",
+        "number": "编号",
+        "object": "对象",
+        "organic": "有机产品内容",
+        "owner": "密钥所有者",
+        "part": "部分",
+        "party": "组织",
+        "product": "产品",
+        "product_class": "产品类别",
+        "public_code_hash": "公开的标志码散列",
+        "reason": "原因代码",
+        "recall": "召回",
+        "reference": "工号或文件号",
+        "region": "区划代码",
+        "scheme": "认证制度",
+        "site": "场所",
+        "string": "文本",
+        "text": "文本",
+        "unit_code_hash": "标志码散列",
+        "uscc": "统一社会信用代码",
+        "warning": "警示",
+        "words": "中英文文字",
+    },
+)
+
+
 def events_reference() -> str:
     """Every event type: its subject, who may say it, and its members."""
-    parts = [_event(kind) for kind in EVENT_TYPES.values()]
-    return "\n".join(parts)
+    return "\n".join(_event(kind, ENGLISH) for kind in EVENT_TYPES.values())
 
 
-def _event(kind: EventType) -> str:
+def events_reference_zh() -> str:
+    return "\n".join(_event(kind, CHINESE) for kind in EVENT_TYPES.values())
+
+
+def _event(kind: EventType, tongue: Tongue) -> str:
     short = kind.name.removeprefix("certmark.").removesuffix(".v1")
-    sources = ", ".join(HANDLERS[kind.name][0]) if kind.name in HANDLERS else ""
+    about = tongue.about.format(
+        subject=tongue.named(kind.subject.value),
+        sources=tongue.comma.join(tongue.named(source) for source in HANDLERS[kind.name][0]),
+        schema=f"[`schemas/events/{short}.v1.json`](../schemas/events/{short}.v1.json)",
+    )
     lines = [
         f"## `{short}`",
         "",
-        f"{kind.schema['title']}. Subject: {kind.subject}. From: {sources}. "
-        f"Schema: [`schemas/events/{short}.v1.json`](../schemas/events/{short}.v1.json).",
+        f"{tongue.of(kind.schema, 'title')}{tongue.stop}{about}",
         "",
-        *([kind.schema["description"], ""] if "description" in kind.schema else []),
-        "| member | form | |",
+        tongue.of(kind.schema, "description"),
+        "",
+        tongue.heading,
         "|---|---|---|",
     ]
     required = kind.schema.get("required", [])
     for name, part in kind.schema["properties"].items():
-        said = [*(["required"] if name in required else []), *([part["description"]] if "description" in part else [])]
-        lines.append(f"| `{name}` | {_form(part, kind.schema)} | {': '.join(said)} |")
+        said = [tongue.required if name in required else "", tongue.of(part, "description")]
+        lines.append(
+            f"| `{name}` | {_form(part, kind.schema, tongue)} | {tongue.colon.join(word for word in said if word)} |"
+        )
     return "\n".join([*lines, ""])
 
 
-def _form(part: dict[str, Any], whole: dict[str, Any]) -> str:
+def _form(part: dict[str, Any], whole: dict[str, Any], tongue: Tongue) -> str:
     if "anyOf" in part:
-        return _form(part["anyOf"][0], whole) + " or null"
+        return _form(part["anyOf"][0], whole, tongue) + tongue.or_null
     name = part.get("$ref", "").removeprefix("#/$defs/")
     part = resolved(part, whole)
     if "enum" in part:
-        return ", ".join(f"`{value}`" for value in part["enum"])
+        return tongue.comma.join(f"`{value}`" for value in part["enum"])
     if name and part.get("type") != "array":
-        return name.replace("_", " ")
+        return tongue.named(name)
     kinds = part["type"] if isinstance(part["type"], list) else [part["type"]]
+    null = tongue.or_null if "null" in kinds else ""
     if "array" in kinds:
-        item = _form(part["items"], whole) if "items" in part else "nothing"
-        return f"list of {item}" + (", or null" if "null" in kinds else "")
+        listed = tongue.list_or_null if null else tongue.list_of
+        return listed.format(_form(part["items"], whole, tongue))
     if "properties" in part:
-        return "{" + ", ".join(f"`{member}`" for member in part["properties"]) + "}"
-    return " or ".join(str(kind) for kind in kinds)
+        return "{" + ", ".join(f"`{member}`" for member in part["properties"]) + "}" + null
+    return tongue.named(next(kind for kind in kinds if kind != "null")) + null
 
 
 def cli_reference() -> str:
@@ -214,6 +329,7 @@ def _cell(text: str) -> str:
 
 PAGES = {
     "events.md": events_reference,
+    "events.zh-CN.md": events_reference_zh,
     "cli.md": cli_reference,
     "import.md": import_reference,
     "open-data.md": open_data_reference,

@@ -50,7 +50,6 @@ OURS = (
     "conform",
     "import",
     "pages",
-    "events",
     "cli",
     "open-data",
     "consequence",

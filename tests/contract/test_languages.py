@@ -13,7 +13,6 @@ TOGETHER = ("cli", "conform", "consequence", "console", "desk", "import", "listi
 
 NOT_YET: tuple[str, ...] = (
     "connect",
-    "events",
     "pages",
     "performance",
 )
