@@ -46,7 +46,6 @@ DOCS = ROOT / "docs"
 READMES = (ROOT / "README.md", ROOT / "README.zh-CN.md")
 PAGES = (*READMES, *sorted(DOCS.rglob("*.md")))
 OURS = (
-    "connect",
     "conform",
     "import",
     "pages",

@@ -12,7 +12,6 @@ TOGETHER = ("cli", "conform", "consequence", "console", "desk", "import", "listi
 """Pages that say each thing in both languages, one below the other."""
 
 NOT_YET: tuple[str, ...] = (
-    "connect",
     "pages",
     "performance",
 )
