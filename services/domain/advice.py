@@ -9,7 +9,7 @@ from services.domain.errors import CertmarkError
 ADVICE: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         # --- cannot be read ---
-        "malformed": ("对照 docs/connect.md 的信封一节", "compare with the envelope in docs/connect.md"),
+        "malformed": ("对照 docs/connect.zh-CN.md 的信封一节", "compare with the envelope in docs/connect.md"),
         "not-an-envelope": (
             "三段 base64url（不带 =）以点相连；头部含 alg、kid、typ",
             "three parts of base64url without =, joined by dots; the header has alg, kid and typ",
@@ -23,9 +23,9 @@ ADVICE: Mapping[str, tuple[str, str]] = MappingProxyType(
         "bad-number": ("大数改为文本，不写 NaN", "write large numbers as text, and no NaN"),
         "too-deep": ("最多嵌套 32 层", "at most 32 levels"),
         "bad-text": ("去掉孤立代理项和 U+0000", "leave out lone surrogates and U+0000"),
-        "unknown-type": ("全部类型见 docs/events.md", "docs/events.md lists every type"),
+        "unknown-type": ("全部类型见 docs/events.zh-CN.md", "docs/events.md lists every type"),
         "bad-event": (
-            "按 pointer 所指改正；各类型的成员见 docs/events.md",
+            "按 pointer 所指改正；各类型的成员见 docs/events.zh-CN.md",
             "correct what the pointer names; docs/events.md lists the members of each type",
         ),
         "bad-request": ("对照该服务的 /docs", "compare with /docs of the service"),
@@ -74,12 +74,12 @@ ADVICE: Mapping[str, tuple[str, str]] = MappingProxyType(
             "fill in what the pointer names, and send it as a new event",
         ),
         "transition-not-allowed": (
-            "哪个状态允许哪些事件见 docs/lifecycle.md；撤销和注销不可再变更",
+            "哪个状态允许哪些事件见 docs/lifecycle.zh-CN.md；撤销和注销不可再变更",
             "docs/lifecycle.md tells which event a status allows; revoked and cancelled are final",
         ),
         "quantity-exceeded": ("申请新的授权，或减少数量", "a new authorization, or fewer codes"),
         "codes-taken": ("重新生成这一组码", "make the set anew"),
-        "unknown-reason": ("原因代码见 docs/events.md", "docs/events.md lists the reasons"),
+        "unknown-reason": ("原因代码见 docs/events.zh-CN.md", "docs/events.md lists the reasons"),
         "bad-dates": (
             "核对日期：不早于上一次状态变更，至多提前30天",
             "check the dates: not before the last change of status, at most 30 days ahead",

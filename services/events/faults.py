@@ -178,7 +178,7 @@ FAULTS: Mapping[str, Words] = MappingProxyType(
         "bad-form": Words(
             "不符合事件的格式",
             "does not have the form that the event asks for",
-            "见 docs/events.md 中该事件的成员",
+            "见 docs/events.zh-CN.md 中该事件的成员",
             "see the event's members in docs/events.md",
         ),
         # --- rows that do not fit together ------------------------------------------------------------------
@@ -233,7 +233,7 @@ FAULTS: Mapping[str, Words] = MappingProxyType(
         "not-let-in": Words(
             "接收服务没有收下",
             "the events service did not take it",
-            "见说明中的代码和 docs/connect.md",
+            "见说明中的代码和 docs/connect.zh-CN.md",
             "see the code in the detail, and docs/connect.md",
         ),
     }
@@ -251,4 +251,4 @@ HINTS: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 """What to do about the register's errors in a sheet, by slug; their words are the errors' own."""
 
-_SEE = ("见 docs/connect.md 中该代码的一行", "see the row of this code in docs/connect.md")
+_SEE = ("见 docs/connect.zh-CN.md 中该代码的一行", "see the row of this code in docs/connect.md")
