@@ -48,7 +48,6 @@ PAGES = (*READMES, *sorted(DOCS.rglob("*.md")))
 OURS = (
     "conform",
     "import",
-    "pages",
     "cli",
     "open-data",
     "consequence",
