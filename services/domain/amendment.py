@@ -58,10 +58,17 @@ def _parts(before: Certificate, after: Certificate, day: date, digest: str) -> t
     was_there, is_there = frozenset(held), frozenset(items)
     for item in (*(one for one in held if one not in is_there), *(one for one in items if one not in was_there)):
         row = (PartKind.ITEM, item.model, item.gtin)
+        statuses, began = rows.get(row, ()), before.statuses[0].since
+        if statuses and statuses[-1].since > day:
+            raise BadDates(
+                f"takes effect on {day}, before the last change of {item.model} on {statuses[-1].since}",
+                pointer="/data/effective_at",
+            )
         added = item in is_there
-        first = () if added else (StatusInterval(Status.ACTIVE, before.statuses[0].since, None, None, None, digest),)
+        if not (statuses or added) and began < day:
+            statuses = (StatusInterval(Status.ACTIVE, began, None, None, None, digest),)
         change = StatusInterval(Status.ACTIVE if added else Status.CANCELLED, day, None, None, None, digest)
-        rows[row] = (*rows.get(row, first), change)
+        rows[row] = (*statuses, change)
     return after.covered([Part(*row, statuses) for row, statuses in rows.items()])
 
 

@@ -171,6 +171,8 @@ def a_model_is_taken_out_and_comes_back(year: Year) -> None:
     year.issued("2025-03-03", number, valid_until="2030-03-02")
     year.says("2026-02-01", A, "certificate.amended", number, items=[{"op": "removed", **A2}])
     year.says("2026-05-01", A, "certificate.amended", number, items=[{"op": "added", **A2}])
+    out_before = {"effective_at": "2026-04-01", "items": [{"op": "removed", **A2}]}
+    year.refuses("bad-dates", "2026-05-10", A, "certificate.amended", number, **out_before)
     year.asks(number, "yes P12", model=A2["model"], made_on="2025-12-01", shipped_on="2025-12-02")
     year.asks(number, "review P13", model=A2["model"], made_on="2025-12-01")
     year.asks(number, "no P11", model=A2["model"], made_on="2026-03-01", shipped_on="2026-03-02")

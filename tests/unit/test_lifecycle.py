@@ -1,7 +1,7 @@
 """The life of a certificate: the table of allowed transitions and its complement, dates, reasons, amendments."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import cast
 
 import pytest
@@ -289,6 +289,16 @@ def test_an_amendment_adds_and_removes_items_one_by_one() -> None:
     after = change(a_certificate(), Verb.AMEND, added, RULES, MOMENT)
     assert after.product is not None
     assert [item.model for item in after.product.items] == ["A2", "A3"]
+
+
+def test_the_times_of_a_model_that_left_before_the_first_status_are_in_order() -> None:
+    removed = a_statement(Verb.AMEND, items=[{"op": "removed", "model": "A1"}])
+    (first,) = (issue := a_certificate()).statuses
+    later = replace(
+        issue, statuses=(replace(first, since=date.fromisoformat(removed.data["effective_at"]) + timedelta(1)),)
+    )
+    (part,) = change(later, Verb.AMEND, removed, RULES, MOMENT).parts
+    assert [one.status for one in part.statuses] == [Status.CANCELLED]
 
 
 @pytest.mark.parametrize(
