@@ -194,7 +194,7 @@ CHAIN_REFUSALS = (SequenceStale, ChainForked, SequenceTooFar)
 class NumberTaken(Refusal):
     slug = "number-taken"
     title = "The number is already in the register"
-    zh = "该编号已在登记系统中"
+    zh = "该编号已在登记册中"
 
 
 class UnknownCertificate(Refusal):
@@ -212,7 +212,7 @@ class UnknownMark(Refusal):
 class UnknownSubject(Refusal):
     slug = "unknown-subject"
     title = "The body, alliance, key or scheme is not in the register"
-    zh = "该机构、联盟、密钥或制度不在登记系统中"
+    zh = "该机构、联盟、密钥或制度不在登记册中"
 
 
 class NotResponsible(Refusal):

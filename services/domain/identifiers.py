@@ -19,7 +19,7 @@ _DIGITS = re.compile(r"[0-9]+")
 class MalformedNumber(Malformed):
     slug = "malformed-number"
     title = "Not a number of a form that the register knows"
-    zh = "编号不是登记系统已知的任何形式"
+    zh = "编号不是登记册已知的任何形式"
 
 
 def certificate_number(text: str) -> str:

@@ -378,7 +378,7 @@ NOTES: Mapping[str, Words] = MappingProxyType(
             "证书下有产品正在召回，须核对型号、批次和生产日期",
             "Goods of this certificate are being recalled: model, batch and date of manufacture have to be compared",
         ),
-        "impostor": _words("标志码的网址仿冒登记系统", "The code's address imitates the register's"),
+        "impostor": _words("标志码的网址仿冒登记册", "The code's address imitates the register's"),
         "other_maker": _words("生产者不是登记的持证人、制造商或生产厂", "The maker is none of those registered"),
         "like_maker": _words("生产者名称与登记相近，须核实", "The maker's name is close to the registered one"),
         "other_uscc": _words("名称相同而信用代码不同，须核实", "The same name under another credit code"),

@@ -67,7 +67,7 @@ class Verb(StrEnum):
 VERB_WORDS: Mapping[Verb, tuple[str, ...]] = MappingProxyType(
     {
         Verb.ISSUED: ("发证", "颁发", "新发", "初次发证"),
-        Verb.RENEWED: ("续证", "延续", "再认证"),
+        Verb.RENEWED: ("换证", "续证", "延续", "再认证"),
         Verb.SUSPENDED: ("暂停",),
         Verb.RESUMED: ("恢复",),
         Verb.REVOKED: ("撤销",),
@@ -135,7 +135,7 @@ COLUMNS: tuple[Column, ...] = (
         "生效日期",
         Form.DATE,
         _EVERY,
-        "发证和续证为空时取发证日期；其他事件必填",
+        "发证和换证为空时取发证日期；其他事件必填",
         "of issued and renewed, where empty, the date of issue; required otherwise",
         "/data/effective_at",
         required=_LATER,
@@ -381,7 +381,7 @@ COLUMNS: tuple[Column, ...] = (
         "有效期起",
         Form.DATE,
         _PERIOD,
-        "空则发证取发证日期，续证取生效日期",
+        "空则发证取发证日期，换证取生效日期",
         "where empty, the date of issue; of renewed, the date of effect",
         "/data/valid_from",
         assumed=("有效期自", "有效期开始日期", "有效期起始日期", "生效起始日期"),

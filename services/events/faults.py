@@ -147,7 +147,7 @@ FAULTS: Mapping[str, Words] = MappingProxyType(
         "unknown-event": Words(
             "没有这种事件",
             "no such event",
-            "发证、续证、暂停、恢复、撤销、注销、监督通过、标志授权，或其英文代号",
+            "发证、换证、暂停、恢复、撤销、注销、监督通过、标志授权，或其英文代号",
             "issued, renewed, suspended, resumed, revoked, cancelled, surveillance_passed, mark_authorized",
         ),
         "unknown-scheme-name": Words(

@@ -32,7 +32,7 @@ class Reads(Protocol):
 class AlreadyDecided(CertmarkError):
     slug = "already-decided"
     title = "The report has an outcome, which is written once"
-    zh = "该举报已有处理结果，不能更改"
+    zh = "该反映已有处理结果，不能更改"
     status = 409
 
 

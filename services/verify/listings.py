@@ -250,7 +250,7 @@ def listings_in(asked: Sequence[object]) -> list[Listing]:
         raise TooLarge(
             f"{len(asked)} listings; one request takes at most {MANY}",
             pointer="/listings",
-            hint="更多的请向登记服务提交任务；send more as a job to the registry's POST /v1/checks",
+            hint="更多的请向登记机构提交任务；send more as a job to the registry's POST /v1/checks",
         )
     listings = []
     for at, members in enumerate(asked):

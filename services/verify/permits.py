@@ -137,7 +137,7 @@ COPIED = _Ground(
     "N11",
     "project",
     Text(
-        "此单件码查询过多，疑被复制：须核实手中商品",
+        "此单件标志码查询过多，疑被复制：须核实手中商品",
         "This unit's code was looked up too widely or too often and may have been copied: the item is to be looked at",
     ),
 )

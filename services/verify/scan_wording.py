@@ -72,7 +72,7 @@ BECAUSE: dict[Why, Text] = {
         "The signature holds, but the status list on this device has expired; update it online.",
     ),
     Why.UNIT_UNTOLD: Text(
-        "签名有效，但凭本机的状态列表不能得知这一个单件码是否已单独作废，请联网查询。",
+        "签名有效，但凭本机的状态列表不能得知这一个单件标志码是否已单独作废，请联网查询。",
         "The signature holds, but the status list on this device does not tell whether this one unit's code was "
         "voided; look it up online.",
     ),
@@ -95,7 +95,7 @@ OFFLINE: dict[Code, Text] = {
         f"failed product. {_DETAILS_ONLINE.en}",
     ),
     Code.MARK_NOT_AUTHORIZED: Text(
-        f"状态列表显示：这一个单件码已单独作废，同批其他标志码不受影响。{_DETAILS_ONLINE.zh}",
+        f"状态列表显示：这一个单件标志码已单独作废，同批其他标志码不受影响。{_DETAILS_ONLINE.zh}",
         "The status list says that this one unit's code has been voided; others of the same run are not touched. "
         f"{_DETAILS_ONLINE.en}",
     ),

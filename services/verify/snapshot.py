@@ -46,7 +46,7 @@ _MEMBERS = {
 class BadSnapshot(Malformed):
     slug = "bad-snapshot"
     title = "Not a snapshot of this register that is whole and sealed by it"
-    zh = "不是本登记系统封签的完整快照"
+    zh = "不是本登记册封签的完整快照"
 
 
 class SnapshotOlder(Untrusted):

@@ -488,7 +488,7 @@ LABELS: dict[str, Text] = {
     "mark": Text("标志", "Mark"),
     "mark_no": Text("标志编号", "Mark number"),
     "standing": Text("状态", "Standing"),
-    "scheme": Text("认证项目", "Scheme"),
+    "scheme": Text("认证制度", "Scheme"),
     "holder": Text("证书持有人", "Holder"),
     "manufacturer": Text("生产者", "Manufacturer"),
     "factory": Text("生产企业", "Factory"),

@@ -193,7 +193,7 @@ _REQUESTS = (
 _ISSUES = (
     second("issue/number-taken", "证书编号已被使用", "The number is taken", NOT_ALLOWED, issued("refused:number-taken"), Stands("valid")),
     second("issue/number-taken-by-another", "其他机构使用同一编号", "Another body uses the number", NOT_ALLOWED, issued("refused:number-taken", by="other")),
-    first("issue/unknown-scheme", "未知认证方案", "An unknown scheme", NOT_ALLOWED, "refused:unknown-scheme", data={"scheme": "no-such-scheme"}),
+    first("issue/unknown-scheme", "未知认证制度", "An unknown scheme", NOT_ALLOWED, "refused:unknown-scheme", data={"scheme": "no-such-scheme"}),
     first("issue/before-the-scheme", "方案生效之前", "Before the scheme was in force", NOT_ALLOWED, "refused:unknown-scheme", data={"effective_at": "1999-12-31", "issued_on": "1999-12-31"}),
     Case("issue/out-of-competence", "超出批准范围", "Outside of what the body is approved for", NOT_ALLOWED, (issued("refused:not-competent"),), "foreign"),
     first("issue/by-authority", "监管机关发证", "Issued by an authority", NOT_ALLOWED, "refused:not-responsible", by="authority"),
@@ -243,7 +243,7 @@ _LIFE = (
     ),
 )
 
-_VERBS = {Verb.SUSPEND: ("暂停", "be suspended"), Verb.RESUME: ("恢复", "be resumed"), Verb.REVOKE: ("撤销", "be revoked"), Verb.CANCEL: ("注销", "be cancelled"), Verb.AMEND: ("变更", "be amended"), Verb.PASS_SURVEILLANCE: ("通过监督", "pass surveillance"), Verb.RENEW: ("延续", "be renewed")}
+_VERBS = {Verb.SUSPEND: ("暂停", "be suspended"), Verb.RESUME: ("恢复", "be resumed"), Verb.REVOKE: ("撤销", "be revoked"), Verb.CANCEL: ("注销", "be cancelled"), Verb.AMEND: ("变更", "be amended"), Verb.PASS_SURVEILLANCE: ("通过监督", "pass surveillance"), Verb.RENEW: ("换证", "be renewed")}
 _FINAL = tuple(_VERBS)
 _STATUSES: tuple[tuple[str, str, tuple[Say, ...], tuple[Verb, ...]], ...] = (("active", "有效", (), (Verb.RESUME,)), ("suspended", "已暂停", (suspended(),), (Verb.SUSPEND, Verb.RENEW)), ("revoked", "已撤销", (revoked(),), _FINAL), ("cancelled", "已注销", (Say("certificate.cancelled"),), _FINAL))
 _TRANSITIONS = tuple(
@@ -285,11 +285,11 @@ _AUTHORITY = (
 )
 
 _LATER = (
-    Case("renew/renewed", "到期前延续", "Renewed before its end", RENEWAL, (issued(), Say("certificate.renewed"), Stands("valid"))),
-    Case("renew/not-longer", "延续后的期限不晚于原期限", "Renewed to no later day", RENEWAL, (issued(), Say("certificate.renewed", "refused:bad-dates", data={"valid_until": "+300d"}))),
+    Case("renew/renewed", "到期前换证", "Renewed before its end", RENEWAL, (issued(), Say("certificate.renewed"), Stands("valid"))),
+    Case("renew/not-longer", "换证后的期限不晚于原期限", "Renewed to no later day", RENEWAL, (issued(), Say("certificate.renewed", "refused:bad-dates", data={"valid_until": "+300d"}))),
     Case(
         "renew/expired",
-        "已过期且超过宽限，不能延续",
+        "已过期且超过宽限，不能换证",
         "Expired, and past its grace: not renewed",
         LIFE,
         (issued(data={"effective_at": "-300d", "issued_on": "-300d", "valid_from": "-300d", "valid_until": "-1d"}), Say("certificate.renewed", "refused:transition-not-allowed", data={"valid_until": "+60d"}), Stands("expired")),
@@ -300,7 +300,7 @@ _LATER = (
     Case("correct/foreign", "更正其他机构的事件", "A correction of another body's event", CORRECTIONS, (issued(), Say("certificate.corrected", "refused:bad-correction", by="other"), Stands("valid"))),
     Case("correct/another-certificate", "更正另一张证书的事件", "A correction of an event about another certificate", CORRECTIONS, (issued(), issued(about="B"), Say("certificate.corrected", "refused:bad-correction", about="B"))),
     Case("correct/impossible", "更正后不再成立", "A correction by which it could not have been issued", CORRECTIONS, (issued(), Say("certificate.corrected", "refused:bad-correction", data={"fields": {"valid_until": "-1d"}}), Stands("valid"))),
-    Case("correct/scheme", "更正认证方案", "A correction of the scheme", CORRECTIONS, (issued(), Say("certificate.corrected", "refused:bad-correction", data={"fields": {"scheme": "ems"}}))),
+    Case("correct/scheme", "更正认证制度", "A correction of the scheme", CORRECTIONS, (issued(), Say("certificate.corrected", "refused:bad-correction", data={"fields": {"scheme": "ems"}}))),
     Case("transfer/received", "转换并接收：此后由接收机构负责", "Transferred and received: the receiver answers from then on", RENEWAL, (issued(), Say("certificate.transferred"), Say("certificate.received", by="receiver"), Stands("valid"), suspended("refused:not-responsible"), suspended(by="receiver")), "ccc"),
     Case("transfer/not-yet-received", "接收之前仍由原机构负责", "Until it is received the giver answers", RENEWAL, (issued(), Say("certificate.transferred"), suspended("refused:not-responsible", by="receiver"), suspended()), "ccc"),
     Case("transfer/uninvited", "接收未转出的证书", "Received without having been given", RENEWAL, (issued(), Say("certificate.received", "refused:transition-not-allowed", by="receiver", data={"of": "{0}"}), Stands("valid")), "ccc"),

@@ -34,7 +34,7 @@ TEXTS: dict[str, Text] = {
     "sign_in": Text("登录", "Sign in"),
     "sign_in_title": Text("登录工作台", "Sign in to the console"),
     "sign_in_text": Text(
-        "使用登记处发给贵机构的访问令牌登录。",
+        "使用登记机构发给贵机构的访问令牌登录。",
         "Sign in with the access token that the registry gave to your organisation.",
     ),
     "token": Text("访问令牌", "Access token"),
@@ -66,7 +66,7 @@ TEXTS: dict[str, Text] = {
     "nothing_here_text": Text("请从栏目中选择。", "Choose one of the sections."),
     "trouble": Text("暂时无法显示", "It cannot be shown at present"),
     "trouble_text": Text(
-        "登记服务暂时无法答复，没有丢失任何内容。请稍后再试。",
+        "登记机构暂时无法答复，没有丢失任何内容。请稍后再试。",
         "The registry cannot answer at present. Nothing is lost; try again in a moment.",
     ),
     # --- sources -----------------------------------------------------------------------------------------------------
@@ -148,7 +148,7 @@ TEXTS: dict[str, Text] = {
     "number_hint": Text("开头几位即可", "Its beginning will do"),
     "holder": Text("持证人", "Holder"),
     "holder_hint": Text("名称的一部分，或统一社会信用代码", "Part of the name, or the credit code"),
-    "scheme": Text("认证项目", "Scheme"),
+    "scheme": Text("认证制度", "Scheme"),
     "standing": Text("登记状态", "Standing"),
     "validity": Text("有效期", "Valid"),
     "public": Text("公众看到的", "What the public sees"),
@@ -183,7 +183,7 @@ TEXTS: dict[str, Text] = {
     "product": Text("产品或范围", "Product or scope"),
     # --- overdue ---------------------------------------------------------------------------------------------------
     "overdue_text": Text(
-        "截至{day}，以下期限已过而登记处尚未收到相应事件。逾期不会自动改变证书状态。",
+        "截至{day}，以下期限已过而登记机构尚未收到相应事件。逾期不会自动改变证书状态。",
         "By {day} these terms have run out and no event about them has come. That changes no status by itself.",
     ),
     "overdue_none": Text("没有逾期事项。", "Nothing is overdue."),
@@ -203,7 +203,7 @@ TEXTS: dict[str, Text] = {
     "more_maybe": Text("后面可能还有。", "There may be more."),
     # --- keys --------------------------------------------------------------------------------------------------------
     "keys_text": Text(
-        "登记处登记的贵机构公钥。私钥只在贵机构手中。",
+        "登记机构登记的贵机构公钥。私钥只在贵机构手中。",
         "Your public keys as registered. The private halves are with you alone.",
     ),
     "no_key": Text(
@@ -334,7 +334,7 @@ TEXTS: dict[str, Text] = {
         "The events service did not confirm an event, and nothing behind it was passed on. Hand in the file again.",
     ),
     "only_seven": Text("七天后删除。", "Thrown away after seven days."),
-    "consequence": Text("登记处依据主管机关的决定作出", "Brought about by a decision of the authority"),
+    "consequence": Text("登记机构依据主管机关的决定作出", "Brought about by a decision of the authority"),
 }
 """By name. A template asks for `t.name`, a sentence with names in it is filled in by the page."""
 

@@ -15,7 +15,7 @@ _OTHER_FIELDS = {
     "holder_uscc": ("持有人信用代码", "holder's credit code"),
     "manufacturer": ("生产者", "manufacturer"),
     "factory": ("生产厂", "factory"),
-    "scheme": ("认证方案", "scheme"),
+    "scheme": ("认证制度", "scheme"),
     "models": ("型号", "models"),
     "trademark": ("商标", "trademark"),
     "service_scope": ("认证范围", "scope of certification"),

@@ -389,22 +389,22 @@ TEXTS: dict[str, Text] = {
     "standing_superseded": Text("已更换", "replaced"),
     "standing_not_yet_valid": Text("未生效", "not in force yet"),
     # --- consumers' reports ------------------------------------------------------------------------------------------
-    "reports": Text("举报", "Reports"),
+    "reports": Text("消费者反映", "Reports"),
     "reports_text": Text(
-        "消费者提交的举报。内容仅限办理使用，到期自动删除；处理结果会告知举报人。",
+        "消费者提交的反映。内容仅限办理使用，到期自动删除；处理结果会告知反映人。",
         "What consumers have reported. It is for looking into it alone and is deleted in time; the reporter reads the "
         "outcome.",
     ),
     "reports_open": Text("待处理", "Open"),
-    "no_reports": Text("没有举报。", "There are no reports."),
-    "report": Text("举报", "Report"),
-    "report_content": Text("举报内容", "What was written"),
+    "no_reports": Text("没有反映。", "There are no reports."),
+    "report": Text("消费者反映", "Report"),
+    "report_content": Text("反映内容", "What was written"),
     "report_private": Text(
         "可能含个人信息：不得写入案件标题、认定理由或其他记录。",
         "It may name people: nothing of it belongs into a case's subject or reasons.",
     ),
     "report_forgotten": Text("内容已按期限删除。", "What was written has been deleted in time."),
-    "report_note": Text("给举报人的说明（一行，不含人名）", "To the reporter, in one line, naming nobody"),
+    "report_note": Text("给反映人的说明（一行，不含人名）", "To the reporter, in one line, naming nobody"),
     "report_decide": Text("记录处理结果", "Record the outcome"),
     "report_product": Text("商品", "Product"),
     "report_code": Text("所查编号", "Number looked up"),
