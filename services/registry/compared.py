@@ -64,6 +64,12 @@ _STRAY = (
         " ORDER BY r.seq LIMIT 1",
         "mark",
     ),
+    (  # one that its certificate holds no more, a correction took it away, is still its certificate's
+        "SELECT NULL, m.certificate_no, NULL FROM marks m WHERE NOT EXISTS (SELECT 1 FROM entries e"
+        " WHERE e.subject = m.certificate_no AND e.state IS NOT NULL AND e.state::jsonb -> 'marks'"
+        " @> jsonb_build_array(jsonb_build_object('mark_no', m.mark_no))) ORDER BY m.mark_no LIMIT 1",
+        "mark",
+    ),
     (
         "SELECT e.seq, c.digest, e.digest FROM (SELECT DISTINCT ON (source, subject) source, subject, sequence, digest,"
         " seq FROM entries WHERE kind = 'event' AND decision <> ALL(%(chain_codes)s::text[])"

@@ -86,15 +86,24 @@ def test_the_oldest_refusal_is_found_and_understood(page: Page, system: System) 
     expect(page.locator(".card.accepted").first).to_be_visible()
 
 
-HEADINGS = "证书编号,认证制度,认证依据,获证组织名称,统一社会信用代码,产品名称,产品类别代码,规格型号,认证模式,"
-HEADINGS += "生产者名称,生产企业名称,发证日期,有效期起,有效期至,批准人编号"
+HEADINGS = "证书编号,认证制度,认证依据,获证组织名称,统一社会信用代码,获证组织地址,产品名称,产品类别代码,商标,规格型号,"
+HEADINGS += "认证模式,生产者名称,生产企业名称,发证日期,有效期起,有效期至,批准人编号"
 
 
-def a_row(number: str, uscc: str = "91310115MAXX001114") -> dict[str, str]:
+def a_row(number: str, uscc: str = "91310115MAXX001114", **but: str) -> dict[str, str]:
     until = TODAY.replace(year=TODAY.year + 4).isoformat()
-    values = [number, "ccc", "GB 4706.32-2012", "示范电器有限公司", uscc, "房间空调器", "0703", "KFR-1", "型式试验"]
-    values += ["示范电器有限公司", "示范电器有限公司", TODAY.isoformat(), TODAY.isoformat(), until, "7901-0007"]
-    return dict(zip(HEADINGS.split(","), values, strict=True))
+    values = [number, "ccc", "GB 4706.32-2012", "示范电器有限公司", uscc, "示范路1号", "房间空调器", "0703", "示范"]
+    values += [
+        "KFR-1",
+        "型式试验",
+        "示范电器有限公司",
+        "示范电器有限公司",
+        TODAY.isoformat(),
+        TODAY.isoformat(),
+        until,
+        "7901-0007",
+    ]
+    return dict(zip(HEADINGS.split(","), values, strict=True)) | but
 
 
 def write_sheet(path: Path, rows: list[dict[str, str]], headings: list[str] | None = None) -> None:
@@ -115,19 +124,20 @@ def run_as_shown(system: System, page: Page, command: str, folder: Path) -> str:
 
 
 def test_a_sheet_is_checked_mended_and_reported(page: Page, system: System, tmp_path: Path) -> None:
-    good, bad = "2026990703700001", "2026990703700002"
+    good, bad, bare = "2026990703700001", "2026990703700002", "2026990703700003"
     sheet = tmp_path / "新证书.csv"
-    write_sheet(sheet, [a_row(good), a_row(bad, "91310115MAXX001115"), a_row(WRONG)])
+    write_sheet(sheet, [a_row(good), a_row(bad, "91310115MAXX001115"), a_row(WRONG), a_row(bare, 商标="")])
     page.get_by_role("link", name="上传").click()
     page.get_by_label("文件").first.set_input_files(sheet)
     page.get_by_role("button", name="检查").click()
     expect(page.get_by_role("heading", name="结果")).to_be_visible(timeout=30_000)
     expect(page.locator("progress")).to_have_count(0, timeout=30_000)
     found = page.locator("main dl")
-    expect(found).to_contain_text(re.compile(r"可以报送\s*1\s*有错\s*2"))
+    expect(found).to_contain_text(re.compile(r"可以报送\s*1\s*有错\s*3"))
     row = page.get_by_role("row").filter(has_text=bad)
     expect(row).to_contain_text("bad-credit-code")
     expect(page.get_by_role("row").filter(has_text=WRONG)).to_contain_text("number-taken")
+    expect(page.get_by_role("row").filter(has_text=bare)).to_contain_text("missing-field")
     page.get_by_role("row").filter(has_text=good).get_by_text("将报送的内容").click()
     expect(page.get_by_text(f'"subject": "{good}"')).to_be_visible()
     look(page)
@@ -140,7 +150,7 @@ def test_a_sheet_is_checked_mended_and_reported(page: Page, system: System, tmp_
 
     run_as_shown(system, page, f"{command} || true", tmp_path)
     rows = list(csv.DictReader(io.StringIO(fix.read_text(encoding="utf-8-sig"))))
-    assert [row["证书编号"] for row in rows] == [bad, WRONG]
+    assert [row["证书编号"] for row in rows] == [bad, WRONG, bare]
     rows[0]["统一社会信用代码"] = "91310115MAXX001114"
     mended = tmp_path / "改好.csv"
     write_sheet(mended, rows[:1], list(rows[0]))

@@ -1,24 +1,30 @@
 """The process that works on one submission: it reads a sheet as an import would, or passes signed events on."""
 
+import json
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from services import telemetry
 from services.domain.advice import problem
+from services.domain.body import BodyState, in_backfill
 from services.domain.errors import CertmarkError, NotThisSource
+from services.domain.identifiers import civil_day
+from services.domain.issuance import missing_of
+from services.domain.scheme import Scheme, scheme_from_state
 from services.events import imports, strict_json
 from services.events.client import NotSent, Publisher, Sent
 from services.events.columns import Verb, plain_mapping
 from services.events.envelope import Event, open_envelope, read_event
 from services.events.faults import Fault
 from services.events.journal import Journal
-from services.events.rows import Entry
+from services.events.rows import Entry, column_at
 from services.events.sheets import SheetUnreadable, encoding_said, open_sheet
 from services.events.templates import write_fix_file
 from services.postgres import Connection, connect, database_url, transaction
@@ -122,8 +128,14 @@ def check_sheet(one: Submission, findings: Findings, connection: Connection) -> 
 
 def _doubts(connection: Connection, source: str, good: Sequence[Entry], issued: set[str]) -> dict[int, Fault]:
     """What the register would refuse for sure as it is now, by line. `issued` are the numbers issued further up."""
+    today = civil_day(datetime.now(UTC))
+    schemes = {str(entry.data["scheme"]) for entry in good if entry.data and entry.verb is Verb.ISSUED}
+    wanted = {f"certificate/{entry.number}" for entry in good} | {f"scheme/{scheme}" for scheme in schemes}
+    own = f"body/{source.rpartition(':')[2]}"
     with transaction(connection) as cur:
-        records = store.records_of(cur, {f"certificate/{entry.number}" for entry in good})
+        records = store.records_of(cur, {*wanted, own})
+    body = cast(BodyState, json.loads(records[own].state)) if own in records else None
+    rules = {scheme: _rules_of(records.get(f"scheme/{scheme}")) for scheme in schemes}
     found: dict[int, Fault] = {}
     for entry in good:
         record = records.get(f"certificate/{entry.number}")
@@ -131,11 +143,30 @@ def _doubts(connection: Connection, source: str, good: Sequence[Entry], issued: 
             issued.add(entry.number)
             if record is not None:
                 found[entry.line] = Fault(entry.line, "", entry.number, "number-taken")
+            elif missing := _missing(entry, rules, body, today):
+                found[entry.line] = Fault(entry.line, missing, "", "missing-field")
         elif record is None and entry.number not in issued:
             found[entry.line] = Fault(entry.line, "", entry.number, "unknown-certificate")
         elif record is not None and record.responsible != source:
             found[entry.line] = Fault(entry.line, "", entry.number, "not-responsible")
     return found
+
+
+def _rules_of(record: store.StoredRecord | None) -> Scheme | None:
+    return scheme_from_state(json.loads(record.state)) if record is not None else None
+
+
+def _missing(entry: Entry, schemes: Mapping[str, Scheme | None], body: BodyState | None, today: date) -> str:
+    """The heading of what the scheme requires of today's certificates and the row has not; empty where all is there."""
+    data = entry.data or {}
+    scheme = schemes[str(data["scheme"])]
+    rules = scheme.on(date.fromisoformat(data["issued_on"])) if scheme else None
+    if rules is None or (body and in_backfill(body, date.fromisoformat(data["effective_at"]), today)):
+        return ""  # no such scheme: that is said when it is reported; or history, which is loaded as it was kept
+    for path in missing_of(data, rules["required"]):
+        column = column_at(Verb.ISSUED, f"/data/{path}")
+        return column.zh if column else path
+    return ""
 
 
 def _line_of(entry: Entry, doubted: Fault | None) -> Line:
