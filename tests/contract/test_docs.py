@@ -45,16 +45,6 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 READMES = (ROOT / "README.md", ROOT / "README.zh-CN.md")
 PAGES = (*READMES, *sorted(DOCS.rglob("*.md")))
-OURS = (
-    "conform",
-    "import",
-    "cli",
-    "open-data",
-    "consequence",
-    "console",
-    "desk",
-)
-"""Pages that begin with a few Chinese sentences on what they are for."""
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`\n]+)`")
@@ -331,13 +321,6 @@ def test_every_page_is_within_reach_of_the_readme() -> None:
 
 
 # --- both languages -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", OURS)
-def test_a_page_begins_in_chinese(name: str) -> None:
-    paragraph = text_of(DOCS / f"{name}.md").split("\n\n")[1]
-    assert 2 <= paragraph.count("。") <= 3
-    assert re.search(r"[\u4e00-\u9fff]{8}", paragraph)
 
 
 def test_the_readme_tries_what_the_program_prints() -> None:

@@ -11,13 +11,9 @@ from tests.contract.test_docs import DOCS, FENCE, ROOT, SPAN, text_of
 TOGETHER = ("cli", "conform", "consequence", "console", "desk", "import", "listings", "open-data")
 """Pages that say each thing in both languages, one below the other."""
 
-NOT_YET: tuple[str, ...] = ("performance",)
-
 CHINESE = ".zh-CN.md"
 ENGLISH = sorted(
-    page
-    for page in (ROOT / "README.md", *DOCS.glob("*.md"))
-    if CHINESE not in page.name and page.stem not in (*TOGETHER, *NOT_YET)
+    page for page in (ROOT / "README.md", *DOCS.glob("*.md")) if CHINESE not in page.name and page.stem not in TOGETHER
 )
 HAN = re.compile(r"[\u4e00-\u9fff]")
 NUMBER = re.compile(r"(?<![\w.,-])\d+(?:,\d{3})*(?:\.\d+)?(?![\w-])", re.ASCII)
