@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 import hypothesis
@@ -23,7 +23,17 @@ from services.scratch import scratch_folder
 from services.settings import Settings, settings_from
 from tests.system import System
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Playwright
+
 ROOT = Path(__file__).resolve().parents[1]
+CHROMIUM = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+]
 KAFKA_LIBS = ROOT / ".cache" / "kafka" / "libs"
 IN_MEMORY = ("tests/unit", "tests/property")
 LONG = (
@@ -203,3 +213,20 @@ def chromium() -> str:
         if found:
             return found
     pytest.fail("there is no chromium: `make test` installs it where it may")
+
+
+@pytest.fixture(scope="session")
+def playwright() -> "Iterator[Playwright]":
+    """One for each process: Playwright bears no second one beside it."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: "Playwright", chromium: str) -> "Iterator[Browser]":
+    """A browser that tests share; each opens a context of its own in it, or its file's."""
+    found = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM)
+    yield found
+    found.close()

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
 
 from tests.system import System
 
@@ -21,12 +20,3 @@ def system(tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int],
             signed = running.certmark("sign", "--as", BODY, *words).encode()
             running.certmark("publish", "--wait", given=signed, code=1)
         yield running
-
-
-@pytest.fixture(scope="session")
-def browser(chromium: str) -> Iterator[Browser]:
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=chromium, args=flags)
-        yield found
-        found.close()

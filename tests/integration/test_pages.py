@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Request
 
 from deploy.kafka.broker import free_ports
 from services.domain.certificate import Certificate, Status, StatusInterval
@@ -33,13 +33,6 @@ pytestmark = pytest.mark.e2e
 HEAVIEST = 5_200
 """Bytes, compressed, of a verdict on a certificate with a few models; the limit for any is 14,336 (pages.md)."""
 AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
-CHROMIUM = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--no-first-run",
-]
 
 
 @dataclass(frozen=True)
@@ -156,22 +149,16 @@ def wait_for(url: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def phone(browser: Browser) -> Page:
+def phone(browser: Browser) -> Iterator[Page]:
     """One page for many tests, as wide as a small phone: a new one each costs several times what going on costs."""
-    return browser.new_context(viewport={"width": 360, "height": 640}).new_page()
+    with browser.new_context(viewport={"width": 360, "height": 640}) as context:
+        yield context.new_page()
 
 
 @pytest.fixture(scope="module")
-def without_script(browser: Browser) -> Page:
-    return browser.new_context(java_script_enabled=False).new_page()
+def without_script(browser: Browser) -> Iterator[Page]:
+    with browser.new_context(java_script_enabled=False) as context:
+        yield context.new_page()
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, Request, sync_playwright
+from playwright.sync_api import Browser, Request
 
 from services.auth import Role
 from services.domain.complaints import KEPT_AFTER_DECISION_DAYS, KEPT_AT_MOST_DAYS, commitment
@@ -31,7 +31,7 @@ from services.settings import settings_from
 from services.verify.api import app_for
 from services.verify.report_wording import REPORT
 from tests.conftest import a_database
-from tests.integration.test_pages import AXE, CHROMIUM, wait_for
+from tests.integration.test_pages import AXE, wait_for
 from tests.register import Register
 from tests.served import a_token, ask, served
 
@@ -399,14 +399,6 @@ def test_a_crash_takes_in_nothing_twice(site: Site) -> None:
     assert site.register.rows("SELECT count(*) FROM complaints WHERE no = %s", number) == [(1,)]
     entries = site.register.rows("SELECT count(*) FROM entries WHERE subject = %s", number)
     assert entries == [(1,)]
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM)
-        yield opened
-        opened.close()
 
 
 def _into(seen: list[str]) -> Callable[[Request], None]:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
 from deploy.kafka.broker import free_ports
 from services import base64url
@@ -29,9 +29,9 @@ from services.marks.trust_list import LIST_LIFE, ROOT_LIFE, TrustList, bundle, l
 from services.marks.voided import packed
 from services.verify.scan_wording import BECAUSE, OFFLINE, SCAN, Why
 from services.verify.wording import ANSWERS, BESIDE, Code, Note
+from tests.conftest import CHROMIUM
 from tests.integration.test_pages import (
     AXE,
-    CHROMIUM,
     COPIED,
     a_register,
     fill,
@@ -120,19 +120,6 @@ def lists(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lists]:
     finally:
         node.terminate()
         node.wait(10)
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def browser(playwright: Playwright, chromium: str) -> Iterator[Browser]:
-    found = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM)
-    yield found
-    found.close()
 
 
 @contextmanager
