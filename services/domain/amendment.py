@@ -14,6 +14,7 @@ from services.domain.certificate import (
     PartKind,
     Status,
     StatusInterval,
+    rows_of,
 )
 from services.domain.errors import (
     BadDates,
@@ -53,7 +54,7 @@ def amended(certificate: Certificate, data: EventData, moment: Moment, digest: s
 def _parts(before: Certificate, after: Certificate, day: date, digest: str) -> tuple[Part, ...]:
     """The rows of parts after an amendment: each model that it adds or takes out has one, which tells from when till
     when goods of it were what the certificate covered."""
-    rows = {(part.kind, part.name, part.gtin): part.statuses for part in before.parts}
+    rows = rows_of(before.parts)
     held, items = ((c.product.items if c.product else ()) for c in (before, after))
     was_there, is_there = frozenset(held), frozenset(items)
     for item in (*(one for one in held if one not in is_there), *(one for one in items if one not in was_there)):

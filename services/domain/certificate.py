@@ -1,6 +1,6 @@
 """A certificate (or self-declaration) with its mark authorizations, and its published form `state/v1`."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -84,9 +84,21 @@ class Part:
     statuses: tuple[StatusInterval, ...]
 
     @property
+    def named(self) -> "PartNamed":
+        return self.kind, self.name, self.gtin
+
+    @property
     def left(self) -> bool:
         """Whether it is a model that was taken out of the scope: what was made before that was certified."""
         return bool(self.statuses) and self.statuses[-1].status is Status.CANCELLED
+
+
+PartNamed: TypeAlias = tuple[PartKind, str, str | None]
+
+
+def rows_of(parts: Iterable[Part]) -> dict[PartNamed, tuple[StatusInterval, ...]]:
+    """The intervals of each part, by what it is."""
+    return {part.named: part.statuses for part in parts}
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +245,7 @@ class Certificate:
         held: set[tuple[PartKind, Json, str | None]] = {(PartKind.BASIS, basis.standard, None) for basis in self.basis}
         held |= {(PartKind.SITE, site.get("address"), None) for site in self.sites if isinstance(site, dict)}
         held |= {(PartKind.ITEM, item.model, gtin) for item in items for gtin in (None, item.gtin)}
-        return tuple([part for part in parts if part.left or (part.kind, part.name, part.gtin) in held])
+        return tuple([part for part in parts if part.left or part.named in held])
 
 
 @dataclass(frozen=True, slots=True)

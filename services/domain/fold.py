@@ -13,6 +13,7 @@ from services.domain.certificate import (
     Part,
     Status,
     StatusInterval,
+    rows_of,
 )
 from services.domain.errors import Refusal, UnknownScheme
 from services.domain.lifecycle import BEGINNINGS, apply
@@ -265,10 +266,10 @@ def _joined(before: Certificate | None, after: Certificate | None, day: date, di
         for mark in after.marks
         if before.mark(mark.mark_no) is None
     ]
-    rows = {(p.kind, p.name, p.gtin): p.statuses for p in after.parts}
-    named = {(p.kind, p.name, p.gtin): p.statuses for p in before.parts}
+    rows = rows_of(after.parts)
+    named = rows_of(before.parts)
     names = tuple(dict.fromkeys((*named, *rows)))
-    covered = {(p.kind, p.name, p.gtin) for p in after.covered([Part(*name, ()) for name in names])}
+    covered = {p.named for p in after.covered([Part(*name, ()) for name in names])}
     parts = []
     for name in names:
         absent = Status.ACTIVE if name in covered else Status.CANCELLED

@@ -12,10 +12,12 @@ from services.domain.certificate import (
     Json,
     Part,
     PartKind,
+    PartNamed,
     Period,
     Status,
     StatusInterval,
     Transfer,
+    rows_of,
 )
 from services.domain.clocks import check_editions
 from services.domain.errors import (
@@ -138,7 +140,7 @@ def _parts_changed(certificate: Certificate, verb: Verb, said: Said, rules: Sche
     """Items, sites or basis modules are suspended or resumed, the rest of the certificate is not."""
     check_reason(verb, said.data)
     wanted = Status.SUSPENDED if verb is Verb.SUSPEND else Status.ACTIVE
-    rows = {(part.kind, part.name, part.gtin): part.statuses for part in certificate.parts}
+    rows = rows_of(certificate.parts)
     gtins: dict[str, list[str | None]] = {}  # of each model, all that it has: found at once, however many there are
     for item in certificate.product.items if certificate.product else ():
         gtins.setdefault(item.model, []).append(item.gtin)
@@ -161,7 +163,7 @@ def _last(statuses: Sequence[StatusInterval]) -> Status:
 
 def _parts_named(
     certificate: Certificate, named: ItemChange, gtins: Mapping[str, Sequence[str | None]], pointer: str
-) -> tuple[tuple[PartKind, str, str | None], ...]:
+) -> tuple[PartNamed, ...]:
     """Which parts an event means: exactly one of model, site address or standard; without a GTIN all of a model's.
 
     Raises:
@@ -171,7 +173,7 @@ def _parts_named(
     if [model, site, standard].count(None) != 2:
         raise SchemeRule("a part is named by its model, its site's address or its standard", pointer=pointer)
     name = str(model or site or standard)
-    found: tuple[tuple[PartKind, str, str | None], ...] = ()
+    found: tuple[PartNamed, ...] = ()
     if model:
         found = tuple((PartKind.ITEM, name, one) for one in gtins.get(name, ()) if gtin in (None, one))
     elif site and any(cast(Mapping[str, Json], site)["address"] == name for site in certificate.sites):
