@@ -93,7 +93,7 @@ def _catch_up(connection: "Connection", quiet: bool) -> None:
 def _genesis(settings: Settings, named: str | None) -> str:
     from services.registry.worker import pinned_genesis
 
-    return named.strip().lower().removeprefix("sha256:") if named else settings.genesis or pinned_genesis(settings)
+    return named.strip().lower().removeprefix("sha256:") if named else pinned_genesis(settings)
 
 
 def _check(folder: Path, genesis: str, unsealed: bool, json_: bool) -> None:

@@ -33,7 +33,7 @@ def replay(json_: bool) -> None:
         def begin(size: int) -> Callable[[int], None]:
             return open_.enter_context(progress("entries decided anew", size, json_))
 
-        found = registry_replay.replay(connection, settings.genesis or pinned_genesis(settings), begin)
+        found = registry_replay.replay(connection, pinned_genesis(settings), begin)
         if found.difference is None:
             unlike = compared.first_unlike_the_log(connection, log, Topics.under(settings.topic_prefix), begin)
             found = replace(found, difference=unlike)

@@ -153,7 +153,7 @@ def trust_list(json_: bool) -> None:
     from services.registry.worker import pinned_genesis
 
     settings = settings_from()
-    register = settings.genesis or pinned_genesis(settings)
+    register = pinned_genesis(settings)
     keys = KeyFiles(settings.trust_key).ready()
     with closing(connect(database_url(settings))) as connection, transaction(connection) as cur:
         now = datetime.now(UTC)

@@ -14,6 +14,8 @@ from services.registry import store
 from services.registry.register import Register
 
 PAGE = 500
+STORIES = 16
+"""Certificates that an annulment reaches in one transaction: each story is folded anew."""
 
 
 def affected(cur: Cursor, cause: Told, register: Register, after: str) -> tuple[list[str], str]:
@@ -35,7 +37,7 @@ def affected(cur: Cursor, cause: Told, register: Register, after: str) -> tuple[
     subject, event_type = (target[0][0], target[0][-1]) if target else ("", "..")
     if event_type.split(".")[1] in ("certificate", "mark", "declaration"):
         return ([subject], subject) if subject > after else ([], "")
-    numbers = store.concerned_by(cur, said.data["digest"], after, PAGE)
+    numbers = store.concerned_by(cur, said.data["digest"], after, STORIES)
     return numbers, numbers[-1] if numbers else ""
 
 

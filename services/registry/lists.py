@@ -51,7 +51,7 @@ class ListMaker:
         self.stopping = False
         self._clock = clock
         self._pause = pause
-        self._register = settings.genesis or pinned_genesis(settings)
+        self._register = pinned_genesis(settings)
         self._status_keys = KeyFiles(settings.status_key)
         self._trust_keys = KeyFiles(settings.trust_key)
         self._trust_due = 0.0

@@ -40,9 +40,6 @@ AT_ONCE = 500
 TOLD, WAITING = 20_000, 16 << 20
 """Events in the stories that a batch may have to fold anew, and bytes of parked events, that are loaded for it."""
 
-STORIES = 16
-"""Certificates that an annulment reaches in one transaction: each story is folded anew."""
-
 AT_A_TIME = 2.0
 """Seconds after which a batch ends with the event that it has come to, long before its transaction is given up."""
 
@@ -70,7 +67,7 @@ class Worker:
         self.idle = idle
         self.name = name or f"{socket.gethostname()}:{os.getpid()}"
         self.topics = Topics.under(settings.topic_prefix)
-        self.genesis = settings.genesis or pinned_genesis(settings)
+        self.genesis = pinned_genesis(settings)
         self.mark_keys = KeyFiles(settings.mark_key)
         self.register = Register()
         self.size: int | None = None  # the register's size after the last batch of ours; None: reload before the next
@@ -214,8 +211,6 @@ class Worker:
             (*row, _) = store.told_by_digest(cur, [head.cause])[0]
             cause, jws = told_one(cast(ToldRow, tuple(row))), row[3]
             numbers, reached = consequences.affected(cur, cause, self.register, head.drawn_to)
-            if cause.said.type == ANNULLED and len(numbers) > STORIES:
-                numbers, reached = numbers[:STORIES], numbers[STORIES - 1]
             self.register.load(cur, set(numbers), set(numbers))
             self.register.load_told_about(cur, numbers if cause.said.type == ANNULLED else ())
             batch = Batch(self.register, head, self.genesis, self.mark_keys.ready(), ids={}, chains={}, pending=[])
@@ -425,11 +420,14 @@ def save(cur: Cursor, batch: Batch, records: dict[str, StoredRecord], after: Hea
 
 
 def pinned_genesis(settings: Settings) -> str:
-    """The digest that the embedded default wrote down when it established itself.
+    """The digest of the register's first event: as the settings name it, or as the embedded default wrote it down when
+    it established itself.
 
     Raises:
         NotConfigured: there is none, and CERTMARK_GENESIS names none.
     """
+    if settings.genesis:
+        return settings.genesis
     file = settings.data / "genesis"
     try:
         return file.read_text(encoding="ascii").strip()
