@@ -190,6 +190,9 @@ class SequenceTooFar(Refusal):
 CHAIN_REFUSALS = (SequenceStale, ChainForked, SequenceTooFar)
 """Refusals of the chain itself: the only ones that do not advance it."""
 
+CHAIN_CODES = tuple(f"refused:{refusal.slug}" for refusal in CHAIN_REFUSALS)
+"""The same as an entry's decision."""
+
 
 class NumberTaken(Refusal):
     slug = "number-taken"

@@ -6,7 +6,7 @@ from services.domain.acceptance import Accept
 from services.domain.certificate import PartKind, Status
 from services.domain.standing import Standing
 from services.events.published import members, told_by
-from services.web import WordsSchema
+from services.web import CodedWordsSchema, WordsSchema
 
 _ACCEPT = ma.validate.OneOf([accept.value for accept in Accept])
 _STANDING = ma.validate.OneOf([standing.value for standing in Standing])
@@ -171,8 +171,7 @@ class PoliciesSchema(ma.Schema):
     next = ma.fields.String(required=True, allow_none=True)
 
 
-class AcceptanceReasonSchema(WordsSchema):
-    code = ma.fields.String(required=True)
+class AcceptanceReasonSchema(CodedWordsSchema):
     pointer = ma.fields.String(required=True, metadata={"description": "RFC 6901 pointer into the policy's version"})
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from services import base64url
-from services.domain.errors import CHAIN_REFUSALS, CertmarkError
+from services.domain.errors import CHAIN_CODES, CertmarkError
 from services.domain.scheme import scheme_from_state, scheme_state
 from services.domain.world import Value
 from services.events.canonical import canonical_text
@@ -19,7 +19,6 @@ from services.registry import store
 from services.registry.desk.restricted import commitment_to
 from services.registry.room import canonical_state
 
-CHAIN_CODES = frozenset(f"refused:{refusal.slug}" for refusal in CHAIN_REFUSALS)
 PAGE = 1000
 PLACES = ("log", "published")
 """What is told by its position on a topic, and not by an entry."""
@@ -36,6 +35,11 @@ class Difference:
     what: str
     stored: str | None
     computed: str | None
+
+
+def hash_of(text: str | None) -> str | None:
+    """Hex SHA-256 of a text; of none, none."""
+    return hashlib.sha256(text.encode()).hexdigest() if text is not None else None
 
 
 def first_stray(cur: Cursor, values: Mapping[str, Value]) -> Difference | None:
@@ -103,7 +107,7 @@ def _stray_administration(cur: Cursor, values: Mapping[str, Value]) -> Differenc
         seq, state = kept.get(key, (0, None))
         left = canonical_state(values[key]) if key in values else None
         if state != left and not (key.startswith("scheme/") and whole_scheme(state) == whole_scheme(left)):
-            return Difference(seq, "record", _hash(state), _hash(left))
+            return Difference(seq, "record", hash_of(state), hash_of(left))
     return None
 
 
@@ -139,10 +143,6 @@ def _stray_opening(cur: Cursor) -> Difference | None:
         if commitment_to(record) != commitment or canonical_text(json.loads(deed), floats=False) != told:
             return Difference(seq or 0, "deed", commitment, commitment_to(record))
     return None
-
-
-def _hash(text: str | None) -> str | None:
-    return hashlib.sha256(text.encode()).hexdigest() if text is not None else None
 
 
 # --- the log, and what was published -------------------------------------------------------------------
@@ -185,7 +185,7 @@ def unaccounted(cur: Cursor, log: Log, topic: Topic, done: Callable[[int], None]
             aside, of_digest = known.get(record.position), known.get(digest or "")
             entered += of_digest is not None and of_digest[0] == record.position
             if aside != record.value and not _is_of(record, of_digest):
-                return Difference(record.position, "log", of_digest and _hash(of_digest[1]), digest)
+                return Difference(record.position, "log", of_digest and hash_of(of_digest[1]), digest)
         done(len(page))
     cur.execute("SELECT (SELECT count(*) FROM entries WHERE kind = 'event') + (SELECT count(*) FROM pending)")
     found = cast(tuple[int], cur.fetchone())[0]
@@ -238,6 +238,6 @@ def _published_otherwise(
             said = json.dumps([found.state, list(found.tokens)], sort_keys=True)
             kept = json.dumps([state and json.loads(state), json.loads(tokens)], sort_keys=True)
             if found.revision > revision or (found.revision == revision and said != kept):
-                return Difference(record.position, "published", _hash(kept), _hash(said))
+                return Difference(record.position, "published", hash_of(kept), hash_of(said))
         done(len(page))
     return None

@@ -54,9 +54,9 @@ class Register(Administration):
         self._entries: dict[str, Told] = {}
         self._lost: dict[str, set[str]] = {}
         self.new_lost: set[tuple[str, str]] = set()
+        """(credit code, number) of what this batch found revoked or suspended: where the next are looked for."""
         self.lost_bodies: set[str] = set()
         """Sources whose approval was given an end: their certificates are not among the lost before that is saved."""
-        """(credit code, number) of what this batch found revoked or suspended: where the next are looked for."""
         self.quarantined: set[str] = set()
         """Digests in quarantine that events of this batch resolve."""
 

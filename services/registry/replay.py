@@ -1,6 +1,5 @@
 """Decides every entry anew, from the first one on, and compares what that leaves with what is written down."""
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ import orjson
 
 from services.domain.body import key_from_state
 from services.domain.certificate import Certificate, CertificateState, from_state
-from services.domain.errors import CertmarkError, Malformed, Refusal
+from services.domain.errors import CHAIN_CODES, CertmarkError, Malformed, Refusal
 from services.domain.fold import CAUSES, Told
 from services.domain.identifiers import civil_day, instant_text
 from services.domain.said import Moment
@@ -23,7 +22,7 @@ from services.postgres import Connection, Cursor, snapshot, stream
 from services.registry import consequences, store
 from services.registry.administration import Administration
 from services.registry.batch import consequence_digest, effective_at_of, leaf_of
-from services.registry.compared import CHAIN_CODES, Difference, first_stray, whole_scheme
+from services.registry.compared import Difference, first_stray, hash_of, whole_scheme
 from services.registry.register import public_key_of, subject_of
 from services.registry.room import canonical_state, decide_within
 from services.registry.store import Entry
@@ -77,9 +76,9 @@ def _difference(entry: Entry, world: "_World") -> _Sides | None:
     """What of an entry is not as it comes out, as stored and as computed; else the world moves on past it."""
     leaf = leaf_of(entry)
     if leaf != entry.leaf:
-        return "leaf", _hash(entry.leaf), _hash(leaf)
-    if entry.state is not None and _hash(entry.state) != entry.state_digest:
-        return "state", entry.state_digest, _hash(entry.state)
+        return "leaf", hash_of(entry.leaf), hash_of(leaf)
+    if entry.state is not None and hash_of(entry.state) != entry.state_digest:
+        return "state", entry.state_digest, hash_of(entry.state)
     if entry.recorded_at < world.recorded_at:
         return "recorded_at", instant_text(entry.recorded_at), instant_text(world.recorded_at)
     world.recorded_at = entry.recorded_at
@@ -180,14 +179,10 @@ def _words(values: Sequence[object]) -> str:
 
 
 def _state_difference(entry: Entry, state: str | None) -> _Sides | None:
-    computed = _hash(state) if state is not None else None
+    computed = hash_of(state)
     if computed == entry.state_digest or (entry.type == _SCHEME and whole_scheme(entry.state) == whole_scheme(state)):
         return None
     return "state", entry.state_digest, computed
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class _World(Administration):

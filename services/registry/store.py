@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from services.domain.advice import hint_for
 from services.domain.calendar import Calendars, calendar_from_state
-from services.domain.errors import CHAIN_REFUSALS
+from services.domain.errors import CHAIN_CODES
 from services.postgres import Cursor, execute_values
 
 CHANNEL = "certmark_records"
@@ -357,7 +357,7 @@ def chain_before(cur: Cursor, source: str, subject: str, seq: int) -> tuple[int,
     cur.execute(
         "SELECT sequence, digest FROM entries WHERE subject = %s AND seq < %s AND source = %s AND kind = 'event'"
         " AND decision <> ALL(%s::text[]) ORDER BY seq DESC LIMIT 1",
-        (subject, seq, source, [f"refused:{refusal.slug}" for refusal in CHAIN_REFUSALS]),
+        (subject, seq, source, list(CHAIN_CODES)),
     )
     return cast("tuple[int, str | None] | None", cur.fetchone()) or (0, None)
 

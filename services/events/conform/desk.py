@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.domain.errors import CHAIN_REFUSALS, CertmarkError
+from services.domain.errors import CHAIN_CODES, CertmarkError
 from services.domain.identifiers import certificate_number
 from services.events.conform.outcome import Evidence
 from services.events.conform.producer_cases import Behaviour
@@ -20,7 +20,6 @@ RETRY_AFTER = 3
 ENOUGH = 200
 POSTS = 16
 """Requests, and posts among them, in one case after which a client will not end by itself."""
-_CHAIN_REFUSALS = tuple(f"refused:{refusal.slug}" for refusal in CHAIN_REFUSALS)
 
 
 class Endless(Exception):
@@ -214,7 +213,7 @@ class Desk:
                 "post", f"sequence {chain.sequence + 1} after {right}", f"{sequence} after {previous}", posted.digest
             )
             answers = ["refused:chain-forked" if sequence == chain.sequence + 1 else "refused:sequence-stale"]
-        elif answers[-1] in _CHAIN_REFUSALS:  # another program of the same source was there first
+        elif answers[-1] in CHAIN_CODES:  # another program of the same source was there first
             chain.sequence, chain.digest = chain.sequence + 1, hashlib.sha256(posted.text.encode()).hexdigest()
             chain.decided = (chain.sequence, chain.digest)
         elif not answers[-1].startswith("quarantined"):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.domain.errors import CHAIN_REFUSALS
+from services.domain.errors import CHAIN_CODES
 from services.domain.identifiers import CHINA, add_months, civil_day
 from services.events.conform.case import Again, Say, Step
 from services.events.conform.cast import Cast, made_key
@@ -18,7 +18,6 @@ from services.events.drafts import Heads, full_type
 from services.events.keys import PrivateKey
 
 SIGNATORY = "CF-0042"
-_CHAIN_SLUGS = tuple(f"refused:{refusal.slug}" for refusal in CHAIN_REFUSALS)
 _DATE = re.compile(r"today|([+-][0-9]{1,4})([dm])", re.ASCII)
 _MADE_KEY = re.compile(r"(ed|es)[0-9]", re.ASCII)
 _WIDE = str.maketrans({chr(c): chr(c + 0xFEE0) for c in range(ord("!"), ord("~") + 1)})
@@ -198,4 +197,4 @@ class Scene:
 def _advances(say: Say) -> bool:
     """Whether the chain goes on from this event: accepted and refused ones take their place, others do not."""
     verdict = say.at_the_end or say.expect
-    return verdict == "accepted" or (verdict.startswith("refused:") and verdict not in _CHAIN_SLUGS)
+    return verdict == "accepted" or (verdict.startswith("refused:") and verdict not in CHAIN_CODES)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from services.domain.errors import CHAIN_REFUSALS, CertmarkError
+from services.domain.errors import CHAIN_CODES, CertmarkError
 from services.events import strict_json
 from services.events.envelope import open_envelope
 from services.postgres import Cursor
@@ -71,7 +71,7 @@ def counts_of(cur: Cursor, source: str) -> dict[str, int]:
     cur.execute(
         "SELECT count(*), count(*) FILTER (WHERE decision <> ALL(%s::text[]))"
         " FROM entries WHERE source = %s AND kind = 'event' AND decision <> 'accepted'",
-        ([f"refused:{refusal.slug}" for refusal in CHAIN_REFUSALS], source),
+        (list(CHAIN_CODES), source),
     )
     refused, refused_in_place = _one(cur)
     cur.execute("SELECT count(*) FROM pending WHERE source = %s", (source,))
