@@ -1,20 +1,18 @@
 """A service's interfaces told in two languages: its OpenAPI document, and the page that is made of it."""
 
-import base64
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from flask import render_template, request
 
+from services import inline_style
 from services.domain.errors import every_error
 from services.domain.scheme import Words
+from services.language import HTML_LANG, Language, accepted_language, language_named
 
-Language = Literal["zh", "en"]
-HTML_LANG: Mapping[Language, str] = {"zh": "zh-CN", "en": "en"}
 TEMPLATES = Path(__file__).parent / "templates"
 CHINESE: Mapping[str, str] = json.loads(Path(__file__).with_name("api_words.json").read_text(encoding="utf-8"))
 """What the documents say in Chinese, by the English that stands with each interface in the program."""
@@ -24,8 +22,7 @@ _METHODS = ("get", "post", "put", "patch", "delete")
 
 _STYLE = (TEMPLATES / "service_docs.css").read_text(encoding="utf-8").strip()
 CONTENT_SECURITY_POLICY = (
-    f"default-src 'none'; style-src 'sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'; "
-    "base-uri 'none'; frame-ancestors 'none'"
+    f"default-src 'none'; style-src {inline_style.sources(_STYLE)}; base-uri 'none'; frame-ancestors 'none'"
 )
 
 
@@ -115,12 +112,8 @@ def page(title: str, document: Mapping[str, Any], navigation: Sequence[Link], la
 
 
 def language_wanted() -> Language:
-    """What the address names; else the first that the client reads, Chinese where it says nothing."""
-    named = request.args.get("lang")
-    if named in HTML_LANG:
-        return "zh" if named == "zh" else "en"
-    accepted = request.accept_languages
-    return "zh" if not accepted or accepted.best_match(["zh", "en"], default="en") == "zh" else "en"
+    """What the address names; else the first that the client reads."""
+    return language_named(request.args.get("lang", "")) or accepted_language(request.accept_languages)
 
 
 def _parameters(document: Mapping[str, Any], item: Mapping[str, Any], operation: Mapping[str, Any]) -> list[Any]:

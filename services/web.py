@@ -19,6 +19,7 @@ from werkzeug.utils import cached_property
 from services import api_docs, problems, telemetry
 from services.asgi import TOO_SLOW
 from services.domain.errors import BadRequest
+from services.language import LANGUAGES
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -265,7 +266,7 @@ def _service_pages(
     @pages.get("/docs")
     @pages.doc(
         summary="This documentation",
-        parameters=[{"name": "lang", "in": "query", "schema": {"type": "string", "enum": list(api_docs.HTML_LANG)}}],
+        parameters=[{"name": "lang", "in": "query", "schema": {"type": "string", "enum": list(LANGUAGES)}}],
         responses={200: {"description": "HTML", "content": {"text/html": {}}}},
     )
     def docs() -> Response:

@@ -4,13 +4,12 @@ nginx answers by itself where no service is asked or none answers. Programs then
 service would have sent, people a page that says it in both languages; `errors.conf` tells them apart.
 """
 
-import base64
-import hashlib
 import json
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from services import inline_style
 from services.domain.advice import problem
 from services.domain.errors import BadRequest, CertmarkError, NotFound, TooLarge, TooManyRequests
 from services.problems import InternalError, NotReady, ServiceAway, ServiceSlow
@@ -88,7 +87,7 @@ _STYLE = (
     "h1,h2{font-size:1.875rem;line-height:1.2;margin:2rem 0 .5rem}p{margin:0 0 .75rem}a{color:var(--link)}"
 )
 CSP = (
-    f"default-src 'none'; style-src 'sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'; "
+    f"default-src 'none'; style-src {inline_style.sources(_STYLE)}; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 

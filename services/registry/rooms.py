@@ -1,7 +1,5 @@
 """How pages behind a sign-in are made: one style named by its hash, no script, nothing from elsewhere."""
 
-import base64
-import hashlib
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -17,13 +15,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
-from services import telemetry
+from services import inline_style, telemetry
 from services.domain.errors import BadRequest, CertmarkError, NotFound, TooLarge
 from services.domain.identifiers import CHINA
+from services.language import HTML_LANG, OTHER, Language, accepted_language
 from services.problems import InternalError, MethodNotAllowed
 from services.registry.door import LockedOut
 
-HTML_LANG = {"zh": "zh-CN", "en": "en"}
 TEMPLATES = Path(__file__).parent / "templates"
 
 _CHINESE = re.compile("[\u3400-\u9fff]")
@@ -36,7 +34,7 @@ class Text(NamedTuple):
     zh: str
     en: str
 
-    def on(self, language: str) -> str:
+    def on(self, language: Language) -> str:
         return self.en if language == "en" else self.zh
 
 
@@ -48,7 +46,7 @@ class Frame:
     `other_href` the address of the same page in the other language.
     """
 
-    language: str
+    language: Language
     explicit: bool
     form: str
     other_href: str = ""
@@ -75,11 +73,10 @@ class Room:
         self.root = root
         self.texts = texts
         css = "".join((TEMPLATES / style).read_text(encoding="utf-8").replace("\n", "") for style in styles)
-        digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode("ascii")
         self._css = Markup(css)  # noqa: S704  # our own file, not anybody's input
         self.headers = {
             "Content-Security-Policy": (
-                f"default-src 'none'; style-src 'sha256-{digest}'; img-src 'self' data:; "
+                f"default-src 'none'; style-src {inline_style.sources(css)}; img-src 'self' data:; "
                 "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
             ),
             "Vary": "Cookie, Accept-Language",
@@ -101,7 +98,7 @@ class Room:
             for language in HTML_LANG
         }
 
-    def say(self, name: str, language: str, **named: object) -> str:
+    def say(self, name: str, language: Language, **named: object) -> str:
         """A saying in one language, its names filled in."""
         text = self.texts[name].on(language)
         return text.format(**named) if named else text
@@ -114,7 +111,7 @@ class Room:
             "t": self._said[language],
             "language": language,
             "html_lang": HTML_LANG[language],
-            "other_lang": HTML_LANG["zh" if language == "en" else "en"],
+            "other_lang": HTML_LANG[OTHER[language]],
             "css": self._css,
             "title": title,
             **content,
@@ -168,7 +165,7 @@ def tell_errors(pages: Blueprint, tell: Callable[[CertmarkError], Response]) -> 
     pages.register_error_handler(Exception, tell_unforeseen)
 
 
-def _said(words: object, language: str) -> str:
+def _said(words: object, language: Language) -> str:
     """Data that is in the other language than the page, marked as such for screen readers."""
     plain = str(words)
     if language == "en" and _CHINESE.search(plain):
@@ -185,26 +182,18 @@ def beijing(instant: datetime | None) -> str:
 # --- the request in hand, whose language is in `g.language` ----------------------------------------------------
 
 
-def language_now() -> tuple[str, bool]:
+def language_now() -> tuple[Language, bool]:
     """The page's language, and whether the address names it."""
     explicit = g.language in HTML_LANG
-    return (g.language if explicit else _accepted_language()), explicit
+    return (g.language if explicit else accepted_language(request.accept_languages)), explicit
 
 
-def _accepted_language() -> str:
-    """The first language that we have; Chinese where none is named, English for those who read neither."""
-    for tag, quality in request.accept_languages:
-        if quality > 0 and tag.lower().partition("-")[0] in ("*", *HTML_LANG):
-            return "en" if tag.lower().startswith("en") else "zh"
-    return "en" if request.accept_languages else "zh"
-
-
-def other_href(language: str) -> str:
+def other_href(language: Language) -> str:
     """The address of the page in hand in the other language; empty where there is none to give."""
     if request.method != "GET":
         return ""
     kept = [(name, value) for name, value in request.args.items(multi=True) if name != "lang"]
-    return "?" + urlencode([*kept, ("lang", "zh" if language == "en" else "en")])
+    return "?" + urlencode([*kept, ("lang", OTHER[language])])
 
 
 def language_kept() -> dict[str, str]:

@@ -13,6 +13,7 @@ from services.domain.consequence import Act
 from services.domain.errors import BadRequest, TooLarge
 from services.domain.identifiers import gtin14, normalised
 from services.events import published
+from services.language import LANGUAGES, accepted_language
 from services.problems import MEDIA_TYPE
 from services.settings import Settings, settings_from
 from services.verify import listings, lists, pages, proof, receipt, scan_page
@@ -34,7 +35,7 @@ from services.verify.answer_schemas import (
 )
 from services.verify.as_json import as_json, dumps
 from services.verify.mark_codes import qr_image_of
-from services.verify.node import HSTS, HTML, JSON, LINKSET, RETRY_S, Node, accepted_language, wanted
+from services.verify.node import HSTS, HTML, JSON, LINKSET, RETRY_S, Node, wanted
 from services.verify.permits import Deed, answer_about, permit_json
 from services.verify.photo_routes import add_photo
 from services.verify.product_page import product_page
@@ -48,7 +49,7 @@ from services.verify.search_routes import HitsSchema, add_search
 from services.verify.site import routes as site
 from services.verify.typed import typed_or_answered
 from services.verify.warm import WarmPath
-from services.verify.wording import LABELS, LANGUAGES, Code
+from services.verify.wording import LABELS, Code
 from services.web import SECURITY_HEADERS, Blueprint, service_app
 
 # --- the application --------------------------------------------------------------------------------------------

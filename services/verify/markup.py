@@ -4,7 +4,7 @@ import re
 
 from markupsafe import escape
 
-from services.verify.wording import Language
+from services.language import Language
 
 CHINESE = re.compile("[\u3400-\u9fff]")
 _TO_ESCAPE = re.compile("[&<>'\"]")

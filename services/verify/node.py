@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import Response, request
-from werkzeug.datastructures import LanguageAccept
 
 from services.domain.errors import CertmarkError
 from services.domain.identifiers import civil_day, instant_text
+from services.language import HTML_LANG, OTHER, Language, accepted_language, language_named
 from services.problems import MEDIA_TYPE
 from services.settings import Settings
 from services.verify import listings, pages
@@ -28,7 +28,7 @@ from services.verify.recognise import Question
 from services.verify.register import CannotSay, Directory, Register
 from services.verify.scan_store import ScanReader
 from services.verify.verdict_page import verdict_page
-from services.verify.wording import HTML_LANG, LANGUAGES, SILENT, Code, Language, Note
+from services.verify.wording import SILENT, Code, Note
 
 HTML, JSON, LINKSET = "text/html", "application/json", "application/linkset+json"
 HSTS = ("Strict-Transport-Security", "max-age=31536000")
@@ -132,9 +132,9 @@ class Node:
 
     def frame(self, *, other_language: bool = True) -> Frame:
         """The page's language and what every page shows."""
-        explicit = _language(request.args.get("lang", ""))
+        explicit = language_named(request.args.get("lang", ""))
         language = explicit or accepted_language(request.accept_languages)
-        other = "zh" if language == "en" else "en"
+        other = OTHER[language]
         href = ""
         if other_language:
             kept = [(name, value) for name, value in request.args.items(multi=True) if name != "lang"]
@@ -180,7 +180,7 @@ class Node:
 
     def page_of(self, answer: Answer, language: Language, explicit: bool) -> bytes:
         """The page of a certificate's answer with places for the time of asking, as `respond` makes it."""
-        other = "zh" if language == "en" else "en"
+        other = OTHER[language]
         frame = Frame(language, explicit, f"?lang={other}", answer.demonstration)
         return verdict_page(answer, frame, self.settings.public_url, self.settings.registry_url)[1]
 
@@ -218,20 +218,6 @@ class Node:
                 response.headers[name] = value
             response.set_data(page.get_data())
         return response
-
-
-def _language(text: str) -> Language | None:
-    """The language of a tag, if it is one of ours."""
-    primary = text.lower().partition("-")[0]
-    return next((one for one in LANGUAGES if one == primary), None)
-
-
-def accepted_language(accepted: LanguageAccept) -> Language:
-    """The first language that we have; Chinese where none is named, English for those who read neither."""
-    for tag, quality in accepted:
-        if quality > 0 and (tag == "*" or _language(tag)):
-            return _language(tag) or "zh"
-    return "en" if accepted else "zh"
 
 
 def wanted() -> str:

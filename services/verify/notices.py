@@ -18,8 +18,8 @@ from services.domain.notices import (
     is_open_on,
     most_urgent_first,
 )
+from services.language import Language
 from services.verify.read_model import Stored
-from services.verify.wording import Language
 
 
 @dataclass(frozen=True, slots=True)

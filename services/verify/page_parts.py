@@ -6,10 +6,10 @@ from functools import lru_cache
 
 from markupsafe import Markup
 
+from services.language import Language
 from services.verify.markup import dates_kept_whole, plain, said
 from services.verify.page_templates import ENVIRONMENTS
 from services.verify.story import Happening
-from services.verify.wording import Language
 
 
 @dataclass(frozen=True, slots=True)

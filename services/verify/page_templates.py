@@ -13,9 +13,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from services import chart
+from services.language import HTML_LANG, LANGUAGES, Language
 from services.verify.markup import dates_kept_whole, said
 from services.verify.story import SHOWN
-from services.verify.wording import HTML_LANG, LABELS, LANGUAGES, Family, Language
+from services.verify.wording import LABELS, Family
 
 FOLDER = Path(__file__).parent / "templates"
 STYLE, SITE_STYLE = [(FOLDER / name).read_text(encoding="utf-8").replace("\n", "") for name in ("page.css", "site.css")]

@@ -1,7 +1,5 @@
 """What all pages share: the frame around them, what they lead to, and the ones that need no answer."""
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,19 +10,15 @@ from urllib.parse import quote, urlencode
 
 from markupsafe import Markup
 
-from services import chart
+from services import chart, inline_style
+from services.language import HTML_LANG, LANGUAGES, OTHER, Language
 from services.verify.page_templates import ENVIRONMENTS, SITE_STYLE, STYLE
 from services.verify.site.words import SITE
 from services.verify.timed_page import beijing
-from services.verify.wording import HTML_LANG, LABELS, LANGUAGES, Code, Language, Note, wording
-
-_STYLES = " ".join(
-    f"'sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode('ascii')}'"
-    for style in (STYLE, SITE_STYLE, chart.STYLE)
-)
+from services.verify.wording import LABELS, Code, Note, wording
 
 CONTENT_SECURITY_POLICY = (
-    f"default-src 'none'; style-src {_STYLES}; img-src 'self' data:; "
+    f"default-src 'none'; style-src {inline_style.sources(STYLE, SITE_STYLE, chart.STYLE)}; img-src 'self' data:; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 """No script and nothing from elsewhere; our styles are named by their hashes, so nothing injected has a look either."""
@@ -79,7 +73,7 @@ def rendered(template: str, frame: Frame, title: str, robots: str = "noindex", *
             robots=robots,
             explicit=frame.explicit,
             other_href=frame.other_href,
-            other_lang=HTML_LANG["zh" if language == "en" else "en"],
+            other_lang=HTML_LANG[OTHER[language]],
             lang_query=frame.query,
             navigation=_navigation(language, frame.explicit),
             link=frame.link,

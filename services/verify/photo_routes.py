@@ -11,6 +11,7 @@ from flask import Response, request
 
 from services import confined
 from services.domain.errors import BadRequest
+from services.language import LANGUAGES
 from services.marks.photo import LARGEST_FILE, NotAPicture, PictureTooLarge
 from services.verify import pages
 from services.verify.answer import Answer
@@ -23,7 +24,7 @@ from services.verify.pages import Frame
 from services.verify.recognise import Question, recognise
 from services.verify.search_routes import HitsSchema
 from services.verify.typed import typed_or_answered
-from services.verify.wording import LABELS, LANGUAGES, SEVERAL, SILENT, Code, Family, Text, wording
+from services.verify.wording import LABELS, SEVERAL, SILENT, Code, Family, Text, wording
 from services.web import Blueprint
 
 PER_MINUTE, AT_ONCE = 20, 6

@@ -22,6 +22,7 @@ from werkzeug.urls import iri_to_uri
 from services import confined
 from services.domain.errors import BadRequest, CertmarkError, Fault
 from services.domain.identifiers import instant_text
+from services.language import Language
 from services.marks import qr
 from services.verify import pages
 from services.verify.answer import Answer
@@ -32,7 +33,7 @@ from services.verify.pages import Frame, certificate_path
 from services.verify.receipt_press import read_frame, write_frame
 from services.verify.recognise import Question, of_certificate, recognise
 from services.verify.verdict_page import Receipt, verdict_page
-from services.verify.wording import SILENT, Code, Family, Language, wording
+from services.verify.wording import SILENT, Code, Family, wording
 from services.web import Blueprint
 
 LONGEST = 200_000

@@ -9,6 +9,7 @@ from flask import Response, request
 from markupsafe import Markup
 
 from services.domain.errors import NotFound
+from services.language import HTML_LANG, LANGUAGES
 from services.verify import pages
 from services.verify.node import Node
 from services.verify.page_templates import STYLE
@@ -16,7 +17,6 @@ from services.verify.pages import Frame
 from services.verify.quick import etag
 from services.verify.scan_wording import SCAN
 from services.verify.scanner import READER, Scanner, scanner
-from services.verify.wording import HTML_LANG, LANGUAGES
 from services.web import Blueprint
 
 _CSS = (Path(__file__).parent / "templates" / "scan.css").read_text(encoding="utf-8").replace("\n", "")

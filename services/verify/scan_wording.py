@@ -2,16 +2,8 @@
 
 from enum import StrEnum
 
-from services.verify.wording import (
-    ANSWERS,
-    HTML_LANG,
-    LABELS,
-    SILENT,
-    SYSTEM_NEXT_STEP,
-    VERDICT,
-    Code,
-    Text,
-)
+from services.language import HTML_LANG
+from services.verify.wording import ANSWERS, LABELS, SILENT, SYSTEM_NEXT_STEP, VERDICT, Code, Text
 
 
 class Why(StrEnum):

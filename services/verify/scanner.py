@@ -7,9 +7,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.language import HTML_LANG, LANGUAGES, Language
 from services.verify.look_alike import SAME_PAIRS, SAME_SHAPE
 from services.verify.scan_wording import SCAN, exported
-from services.verify.wording import HTML_LANG, LABELS, LANGUAGES, Language
+from services.verify.wording import LABELS
 
 _FOLDER = Path(__file__).parent / "scan"
 PACKAGES = Path(sys.prefix) / "share" / "certmark" / "node_modules"

@@ -9,10 +9,11 @@ from services.domain.identifiers import civil_day
 from services.domain.reasons import REASONS
 from services.domain.unit_code import VOIDED
 from services.events.record import Recorded
+from services.language import Language
 from services.verify.answer import Answer
 from services.verify.register import Found
 from services.verify.timed_page import to_the_minute
-from services.verify.wording import HISTORY, LABELS, NO_REASON, SUSPENSION_OVERDUE, SUSPENSION_PLANNED, Language
+from services.verify.wording import HISTORY, LABELS, NO_REASON, SUSPENSION_OVERDUE, SUSPENSION_PLANNED
 
 SHOWN = 12
 """What a page shows at once; the rest is behind a fold."""

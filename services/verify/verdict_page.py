@@ -12,6 +12,7 @@ from services.domain.consequence import WITHOUT, Allowed
 from services.domain.identifiers import instant_text
 from services.domain.notices import LEVELS
 from services.domain.scheme import Coverage, Words
+from services.language import OTHER, Language
 from services.verify.answer import Answer
 from services.verify.markup import said
 from services.verify.notices import recall_reason, recall_scope
@@ -42,7 +43,6 @@ from services.verify.wording import (
     VOID_UNIT,
     Code,
     Family,
-    Language,
     Note,
     Text,
     Wording,
@@ -193,7 +193,7 @@ def _view(answer: Answer, frame: Frame, public_url: str) -> _View:
 
 def _in_other(worded: Wording, language: Language) -> str:
     """An answer's words in the language that the page is not in, when they name nothing."""
-    other: Language = "zh" if language == "en" else "en"
+    other = OTHER[language]
     stop = LABELS["stop"][other]
     return f"{worded.title[other]}{stop} {worded.explanation[other]} {worded.next_step[other]}"
 

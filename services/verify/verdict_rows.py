@@ -6,10 +6,11 @@ from urllib.parse import quote
 from services.domain.certificate import Certificate, Item, Mark, PartKind, Party, Status
 from services.domain.standing import Standing, interval_on, mark_standing, part_standing, standing
 from services.domain.unit_code import Form
+from services.language import Language
 from services.verify.answer import Answer, Unit
 from services.verify.page_parts import FactRow, Line
 from services.verify.pages import Frame, mark_path, product_path
-from services.verify.wording import BESIDE, BODY_WORD, LABELS, STATUS_WORD, Code, Family, Language, Note
+from services.verify.wording import BESIDE, BODY_WORD, LABELS, STATUS_WORD, Code, Family, Note
 
 MOST = 100
 """Lines of one row. A page has at most 14,336 bytes compressed, however many models a certificate has."""

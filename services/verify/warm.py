@@ -16,13 +16,13 @@ from werkzeug.http import parse_accept_header
 
 from services import telemetry
 from services.domain.identifiers import CHINA, instant_text
+from services.language import HTML_LANG, Language
 from services.verify.answer import Answer, answer_of
 from services.verify.page_shapes import PageShapes
 from services.verify.quick import COUNTED, MOMENT_S, PLAIN_NUMBER, cache_control, etag_of, second_ends, shared_seconds
 from services.verify.read_model import Meta, Stored, Unreadable
 from services.verify.register import Directory, Found, Register
 from services.verify.timed_page import TimedPage, beijing
-from services.verify.wording import HTML_LANG, Language
 from services.web import accepted_types
 
 MOST = 500

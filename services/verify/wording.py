@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
 
 
 class Family(StrEnum):
@@ -47,11 +46,6 @@ class Note(StrEnum):
     POSSIBLE_COPY = "possible_copy"
     OVERDUE_SURVEILLANCE = "overdue_surveillance"
     ALERT = "alert"
-
-
-Language = Literal["zh", "en"]
-LANGUAGES: tuple[Language, ...] = ("zh", "en")
-HTML_LANG: dict[Language, str] = {"zh": "zh-CN", "en": "en"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ import re
 import pytest
 from markupsafe import escape
 
+from services.language import Language
 from services.verify.page_parts import FactRow, Line, MayLine, history_markup, lines_markup, may_markup, rows_markup
 from services.verify.page_templates import ENVIRONMENTS
 from services.verify.story import Happening
-from services.verify.wording import Language
 
 HOSTILE = "<b a=\"1\" c='2'>&amp;{{ label }}{% x %}"
 CHINESE = f"空调{HOSTILE}"

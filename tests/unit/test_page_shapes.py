@@ -10,13 +10,13 @@ import orjson
 import pytest
 
 from services.domain.certificate import Certificate, to_state
+from services.language import LANGUAGES, Language
 from services.verify.answer import answer_of
 from services.verify.page_shapes import PageShapes, _Day, _Reckoned, take_out
 from services.verify.pages import Frame
 from services.verify.read_model import certificate_key
 from services.verify.register import Found, Register, found_in
 from services.verify.verdict_page import verdict_page
-from services.verify.wording import LANGUAGES, Language
 from tests.sealed_register import NOW, SealedRegister, demonstration, demonstration_certificates, history_of
 from tests.verify_service import Service
 

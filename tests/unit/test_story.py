@@ -11,13 +11,14 @@ from services.domain.certificate import Certificate, Corrected, Item, Part, Part
 from services.domain.errors import BadEvent
 from services.events.event_types import SCHEMAS
 from services.events.record import Recorded, open_sealed, read_record, recorded, seal_record
+from services.language import LANGUAGES, Language
 from services.verify.answer import Answer
 from services.verify.pages import Frame
 from services.verify.recognise import of_number
 from services.verify.register import Found
 from services.verify.story import story
 from services.verify.verdict_page import verdict_page
-from services.verify.wording import HISTORY, LABELS, LANGUAGES, Code, Language
+from services.verify.wording import HISTORY, LABELS, Code
 from tests.sealed_register import NOW, SealedRegister, demonstration, history_of
 
 DAY = date(2026, 11, 1)

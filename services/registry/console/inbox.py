@@ -9,6 +9,7 @@ from typing import Any
 
 from services.chart import Bar, bar_chart
 from services.domain.errors import every_error
+from services.language import Language
 from services.registry.console.asked import Seen, members_of
 from services.registry.console.pages import Frame
 from services.registry.console.wording import TO_DO
@@ -61,7 +62,7 @@ def item(seen: Seen, frame: Frame, jws: bytes | None = None, head: int | None = 
     )
 
 
-def _hint(seen: Seen, language: str) -> str:
+def _hint(seen: Seen, language: Language) -> str:
     """What to do: what is usually done about this code, and the registry's own words on this case."""
     usual = TO_DO.get(seen.code or "")
     words = usual.on(language) if usual else ""

@@ -5,6 +5,7 @@ from flask import Blueprint, Response, g
 from services.auth import Role
 from services.domain.identifiers import civil_day
 from services.domain.listing_rules import CLAUSES, RULE_SET, RULES, clause_on
+from services.language import Language
 from services.listings.columns import HEADINGS
 from services.registry.desk.room import Desk
 
@@ -33,7 +34,7 @@ _OTHER_FIELDS = {
 }
 
 
-def field_word(name: str, language: str) -> str:
+def field_word(name: str, language: Language) -> str:
     """What a member of a listing or finding is called; its own name where there are no other words for it."""
     if language == "zh":
         return HEADINGS.get(name) or _OTHER_FIELDS.get(name, (name, ""))[0]

@@ -7,11 +7,12 @@ from datetime import date, datetime
 from services.domain.body import BodyState, Key, is_competent
 from services.domain.errors import NotFound
 from services.domain.identifiers import civil_day, normalised
+from services.language import Language
 from services.verify.answer import body_on
 from services.verify.pages import Frame
 from services.verify.register import Directory
 from services.verify.site.words import SITE
-from services.verify.wording import BODY_WORD, Language
+from services.verify.wording import BODY_WORD
 
 A_PAGE = 50
 _BODY = "urn:certmark:body:"

@@ -10,10 +10,11 @@ from typing import Literal
 from services.domain.body import is_competent
 from services.domain.errors import NotFound
 from services.domain.scheme import SchemeRules, Words
+from services.language import Language
 from services.verify.pages import Frame
 from services.verify.register import Directory
 from services.verify.site.words import SITE
-from services.verify.wording import LABELS, Language
+from services.verify.wording import LABELS
 
 Meaning = Mapping[Literal["means", "not", "look", "law"], Words]
 

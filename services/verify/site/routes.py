@@ -11,6 +11,7 @@ from flask import Response, request
 from services.domain.errors import NotFound
 from services.domain.identifiers import civil_day, instant_of
 from services.domain.standing import Standing
+from services.language import Language
 from services.verify import pages
 from services.verify.answer import body_on
 from services.verify.districts import in_use
@@ -22,7 +23,7 @@ from services.verify.site import bodies, marks, stats
 from services.verify.site.figures import Counting
 from services.verify.site.words import PRIVACY, SITE
 from services.verify.timed_page import beijing
-from services.verify.wording import LABELS, Language
+from services.verify.wording import LABELS
 from services.web import Blueprint
 
 _PAGE = {200: {"description": "A page", "content": {"text/html": {}}}}

@@ -23,13 +23,14 @@ from services.chart import (
     tile_map,
 )
 from services.domain.standing import Standing
+from services.language import Language
 from services.verify.pages import Frame
 from services.verify.register import Directory
 from services.verify.site.districts import BEYOND, DISTRICTS, SHANGHAI
 from services.verify.site.figures import Figures
 from services.verify.site.words import SITE
 from services.verify.story import reason_text
-from services.verify.wording import LABELS, STATUS_WORD, Language
+from services.verify.wording import LABELS, STATUS_WORD
 
 SHOWN_BODIES = 20
 _LONGEST_NAME = 34
