@@ -41,12 +41,12 @@ class _Register(Register):
     def take_over(self, other: "_Register") -> None:
         self.administrative, self._values = dict(other.administrative), dict(other._values)
         self._certificates, self._mark_owners = other._certificates.copy(), dict(other._mark_owners)
-        self._lost = {uscc: set(numbers) for uscc, numbers in other._lost.items()}
+        self._lost = {holder: set(numbers) for holder, numbers in other._lost.items()}
 
-    def lost_by(self, uscc: str) -> Set[str]:
+    def lost_by(self, uscc: str, scheme: str) -> Set[str]:
         certificates = [self._memory.certificate(number) for number in self._memory.numbers()]
         ended = {c.certificate_no for c in certificates if c.holder.uscc == uscc and self._all_ends(f"body/{c.body}")}
-        return super().lost_by(uscc) | ended
+        return super().lost_by(uscc, scheme) | ended
 
     def told(self, subject: str) -> list[Told]:
         return self._memory.told.get(subject, [])

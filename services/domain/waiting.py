@@ -25,20 +25,21 @@ def check_waiting(
         SchemeRule: it has to wait; the detail names the certificate that was lost and the first day that is allowed.
     """
     uscc, day = certificate.holder.uscc, certificate.issued_on
-    if uscc is None or not _makes_wait(rules) or moment.history:
+    if uscc is None or not makes_wait(rules) or moment.history:
         return
     bars = []
-    for number in world.lost_by(uscc):
+    for number in world.lost_by(uscc, certificate.scheme):
         lost = world.certificate(number) if number != certificate.certificate_no else None
         if lost is None or lost.scheme != certificate.scheme or lost.holder.uscc != uscc:
-            continue
+            continue  # corrected since
         for what, since, months in waits(lost, world.body(lost.body) if lost.body else None, rules, day):
             bars.append((add_months(since, months), f"{number} of this holder {what} on {since}"))
     if bars and day < (until := max(bars)[0]):
         raise SchemeRule(f"{max(bars)[1]}: no new one before {until}", pointer=pointer)
 
 
-def _makes_wait(rules: SchemeRules) -> bool:
+def makes_wait(rules: SchemeRules) -> bool:
+    """Whether anything that a holder lost may keep it from a new certificate of this scheme."""
     return any(
         (
             rules["reapply_months"],

@@ -11,9 +11,11 @@ import orjson
 from services.domain.body import AuthorityState, Key, KeyState, approval_ends, key_from_state
 from services.domain.calendar import Calendars
 from services.domain.certificate import Certificate, CertificateState, Status, from_state
-from services.domain.fold import ANNULLED, CORRECTED, Told
+from services.domain.fold import ANNULLED, CORRECTED, SCHEME_PUBLISHED, Told
 from services.domain.identifiers import certificate_number
 from services.domain.said import Moment
+from services.domain.scheme import scheme_from_state
+from services.domain.waiting import makes_wait
 from services.domain.world import Value
 from services.events.envelope import Event
 from services.events.keys import PublicKey, public_key
@@ -52,9 +54,9 @@ class Register(Administration):
         self._calendars: Calendars | None = None
         self._told: dict[str, list[Told]] = {}
         self._entries: dict[str, Told] = {}
-        self._lost: dict[str, set[str]] = {}
-        self.new_lost: set[tuple[str, str]] = set()
-        """(credit code, number) of what this batch found revoked or suspended: where the next are looked for."""
+        self._lost: dict[tuple[str, str], set[str]] = {}
+        self.new_lost: set[tuple[str, str, str]] = set()
+        """(credit code, scheme, number) of what this batch found lost first: where the next are looked for."""
         self.lost_bodies: set[str] = set()
         """Sources whose approval was given an end: their certificates are not among the lost before that is saved."""
         self.quarantined: set[str] = set()
@@ -80,24 +82,34 @@ class Register(Administration):
         self._mark_owners = store.mark_owners(cur, mark_nos) if mark_nos else {}
 
     def load_lost(self, cur: Cursor, events: Sequence[Event]) -> None:
-        """Which certificates of the holders that these events are about were ever lost (`World.lost_by`).
+        """Which certificates of the holders that these events are about were ever lost (`World.lost_by`), of the
+        schemes that they are about, where these may let a holder wait.
 
         Issues, amendments; and corrections of these, so after `load_told`.
         """
-        holders = [event.data["holder"] for event in events if event.type == ISSUED]
         corrected = [event for event in events if event.type == CORRECTED]
+        # What a correction says has not been checked against the corrected event's form yet.
         told: list[Mapping[str, Any]] = [event.data["fields"] for event in corrected]
         told += [event.data for event in events if event.type == AMENDED]
         for subject in {subject_of(event) for event in corrected}:
             told += [cast(Mapping[str, Any], one.said.data) for one in self._told.get(subject, ())]
         told += [data["fields"] for data in told if isinstance(data.get("fields"), dict)]
-        holders += [data.get("holder") for data in told]
-        # What a correction says has not been checked against the corrected event's form yet.
+        of = {subject_of(event) for event in events if event.type in (AMENDED, CORRECTED)}
+        named = {certificate.scheme for number in of if (certificate := self.certificate(number))}
+        told += [event.data for event in events if event.type == ISSUED]
+        named |= {str(data["scheme"]) for data in told if "scheme" in data}
+        published = {event.subject for event in events if event.type == SCHEME_PUBLISHED}
+        schemes = {scheme for scheme in named if scheme in published or self._may_wait(scheme)}
+        holders = [data.get("holder") for data in told] if schemes else []
         usccs = {str(holder["uscc"]) for holder in holders if isinstance(holder, dict) and holder.get("uscc")}
-        self._lost = store.lost_by(cur, usccs) if usccs else {}
+        self._lost = store.lost_by(cur, usccs, schemes) if usccs else {}
         missing = {f"certificate/{number}" for numbers in self._lost.values() for number in numbers}
         if missing := missing - self._certificates.keys():
             self._keep(store.records_of(cur, missing))
+
+    def _may_wait(self, scheme: str) -> bool:
+        state = self.scheme(scheme)
+        return state is not None and any(makes_wait(rules) for rules in scheme_from_state(state).versions)
 
     def load_told(self, cur: Cursor, events: Sequence[tuple[Event, str]]) -> None:
         """What the corrections and annulments among (event, subject) pairs may ask about."""
@@ -172,13 +184,12 @@ class Register(Administration):
                 if m.mark_no not in held and self._mark_owners.get(m.mark_no) != number
             ]
             self._mark_owners.update(new)
-            uscc = value.holder.uscc
-            if uscc is not None and (
-                any(interval.status in _LOST for interval in value.statuses)
-                or self._approval_ends(value.body, value.scheme)
-            ):
-                self._lost.setdefault(uscc, set()).add(number)
-                self.new_lost.add((uscc, number))
+            holder = (value.holder.uscc, value.scheme)
+            if holder[0] is not None and (_was_lost(value) or self._approval_ends(value.body, value.scheme)):
+                holder = cast(tuple[str, str], holder)
+                self._lost.setdefault(holder, set()).add(number)
+                if before is None or (before.holder.uscc, before.scheme) != holder or not _was_lost(before):
+                    self.new_lost.add((*holder, number))
         ended = self._all_ends(key)
         self._values[key] = value
         if self._all_ends(key) - ended:
@@ -230,8 +241,8 @@ class Register(Administration):
     def mark_owner(self, mark_no: str) -> str | None:
         return self._mark_owners.get(mark_no)
 
-    def lost_by(self, uscc: str) -> Set[str]:
-        return self._lost.get(uscc, set())
+    def lost_by(self, uscc: str, scheme: str) -> Set[str]:
+        return self._lost.get((uscc, scheme), set())
 
     def keys(self) -> dict[str, KeyState]:
         """Every key, by kid."""
@@ -264,6 +275,10 @@ class Register(Administration):
 
     def is_quarantined(self, digest: str) -> bool:
         return digest in self.quarantined
+
+
+def _was_lost(certificate: Certificate) -> bool:
+    return any(interval.status in _LOST for interval in certificate.statuses)
 
 
 def subject_of(event: Event) -> str:

@@ -241,8 +241,8 @@ class _World(Administration):
         certificate = self.certificate(number) if number is not None else None
         return number if certificate is not None and certificate.mark(mark_no) is not None else None
 
-    def lost_by(self, uscc: str) -> Collection[str]:
-        return store.lost_by(self._cur, [uscc]).get(uscc, ())
+    def lost_by(self, uscc: str, scheme: str) -> Collection[str]:
+        return store.lost_by(self._cur, [uscc], [scheme]).get((uscc, scheme), ())
 
     def told(self, subject: str) -> Sequence[Told]:
         rows = cast(list[ToldRow], store.told_about(self._cur, [subject]))

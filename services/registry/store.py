@@ -309,15 +309,16 @@ def mark_owners(cur: Cursor, mark_nos: Collection[str]) -> dict[str, str]:
     return dict(cur.fetchall())
 
 
-def lost_by(cur: Cursor, usccs: Collection[str]) -> dict[str, set[str]]:
-    """By credit code, the certificates of these holders that were ever lost (see `World.lost_by`)."""
+def lost_by(cur: Cursor, usccs: Collection[str], schemes: Collection[str]) -> dict[tuple[str, str], set[str]]:
+    """By credit code and scheme, the certificates of these holders that were ever lost (see `World.lost_by`)."""
     cur.execute(
-        "SELECT uscc, certificate_no FROM losing_holders WHERE uscc = ANY(%s::text[])",
-        (_array(usccs),),
+        "SELECT uscc, scheme, certificate_no FROM losing_holders"
+        " WHERE uscc = ANY(%s::text[]) AND scheme = ANY(%s::text[])",
+        (_array(usccs), _array(schemes)),
     )
-    found: dict[str, set[str]] = {}
-    for uscc, number in cur.fetchall():
-        found.setdefault(uscc, set()).add(number)
+    found: dict[tuple[str, str], set[str]] = {}
+    for uscc, scheme, number in cur.fetchall():
+        found.setdefault((uscc, scheme), set()).add(number)
     return found
 
 
@@ -549,11 +550,14 @@ def save_marks(cur: Cursor, owners: Iterable[tuple[str, str]]) -> None:
     _copy(cur, "marks", "mark_no, certificate_no", [f"{_field(mark)}\t{_field(number)}\n" for mark, number in owners])
 
 
-def save_lost(cur: Cursor, revoked: Collection[tuple[str, str]]) -> None:
-    """(credit code, certificate number) of what was revoked or suspended, or whose body's approval has an end."""
-    if revoked:
+def save_lost(cur: Cursor, lost: Collection[tuple[str, str, str]]) -> None:
+    """(credit code, scheme, certificate number) of what was revoked or suspended, or whose body's approval has an
+    end."""
+    if lost:
         execute_values(
-            cur, "INSERT INTO losing_holders (uscc, certificate_no) VALUES %s ON CONFLICT DO NOTHING", list(revoked)
+            cur,
+            "INSERT INTO losing_holders (uscc, scheme, certificate_no) VALUES %s ON CONFLICT DO NOTHING",
+            list(lost),
         )
 
 
@@ -561,8 +565,9 @@ def save_lost_of(cur: Cursor, sources: Collection[str]) -> None:
     """The holders of every certificate that these bodies answer for: once for each end that an approval gets."""
     if sources:
         cur.execute(
-            "INSERT INTO losing_holders SELECT uscc, certificate_no FROM"
-            " (SELECT state::jsonb #>> '{holder,uscc}' AS uscc, substring(key FROM 13) AS certificate_no FROM records"
+            "INSERT INTO losing_holders (uscc, scheme, certificate_no) SELECT uscc, scheme, certificate_no FROM"
+            " (SELECT state::jsonb #>> '{holder,uscc}' AS uscc, state::jsonb ->> 'scheme' AS scheme,"
+            " substring(key FROM 13) AS certificate_no FROM records"
             " WHERE key IN (SELECT key FROM places WHERE responsible = ANY(%s::text[])) OFFSET 0) AS held"
             " WHERE uscc IS NOT NULL ON CONFLICT DO NOTHING",
             (_array(sources),),

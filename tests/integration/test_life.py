@@ -91,7 +91,8 @@ def test_who_lost_a_certificate_by_revocation_waits_whichever_batch_it_was(regis
     decision = register.say(BODY, "certificate.issued", a_number(), lately(holder=holder))
     assert (refused_for(decision), decision["pointer"]) == ("scheme-rule", "/data/holder/uscc")
     assert lost in decision["detail"]
-    assert register.rows("SELECT certificate_no FROM losing_holders WHERE uscc = %s", holder["uscc"]) == [(lost,)]
+    found = register.rows("SELECT scheme, certificate_no FROM losing_holders WHERE uscc = %s", holder["uscc"])
+    assert found == [("waiting", lost)]
     number = a_number()
     issued = register.say(BODY, "certificate.issued", number, lately(holder=stranger))
     correction = {"of": issued["digest"], "fields": {"holder": holder}}
