@@ -4,17 +4,18 @@ import hashlib
 import json
 import uuid
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from services import base64url
 from services.domain.body import KeyState
 from services.domain.certificate import Certificate
 from services.domain.fold import CAUSES, CLASS_REMOVED, KEY_COMPROMISED, Told
 from services.domain.identifiers import CHINA, civil_day, instant_of
 from services.domain.said import Moment
 from services.events import strict_json
-from services.events.envelope import Event
+from services.events.envelope import TYP, Event
 from services.events.event_types import check_data
 from services.events.keys import PrivateKey, new_key
 from services.events.log import Record
@@ -29,6 +30,16 @@ AUTHORITY = "urn:certmark:authority:test"
 REGISTRY = "urn:certmark:registry:main"
 MARK_KEY = new_key()
 _ABOUT = ("certificate", "mark", "declaration")
+_HEADER = base64url.encoded(json.dumps({"alg": "Ed25519", "kid": "A" * 43, "typ": TYP}).encode())
+_SIGNATURE = base64url.encoded(bytes(64))
+
+
+def _payload(event: Event) -> bytes:
+    members = asdict(event)
+    del members["digest"]
+    if event.previous:
+        members["previous"] = f"sha256:{event.previous}"
+    return json.dumps({"specversion": "1.0"} | members).encode()
 
 
 class _Register(Register):
@@ -67,6 +78,8 @@ class Memory:
     entries: list[Entry] = field(default_factory=list)
     told: dict[str, list[Told]] = field(default_factory=dict)
     events: dict[str, Told] = field(default_factory=dict)
+    signed: dict[str, str] = field(default_factory=dict)
+    """By digest, the envelope of each event that was made here; its signature is nobody's."""
     kids: dict[str, str] = field(default_factory=dict)
     """Of each accepted event, the key that signed it."""
     chains: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
@@ -108,6 +121,7 @@ class Memory:
             entries=list(self.entries),
             told={subject: list(told) for subject, told in self.told.items()},
             events=dict(self.events),
+            signed=dict(self.signed),
             kids=dict(self.kids),
             chains=dict(self.chains),
         )
@@ -125,11 +139,14 @@ class Memory:
         """The next event of this source about this subject, with its data as the strict reader reads them."""
         read = strict_json.loads(json.dumps(data).encode())
         event_id = str(uuid.UUID(int=len(self.entries) + 1))
-        digest = hashlib.sha256(f"{len(self.entries)} {source} {short} {subject}".encode()).hexdigest()
         kind = f"certmark.{short}.v1"
-        made = Event(event_id, source, kind, subject, self.now.isoformat(), 1, None, signatory, read, digest)
+        made = Event(event_id, source, kind, subject, self.now.isoformat(), 1, None, signatory, read, "")
         sequence, previous = self.chains.get((source, subject_of(made)), (0, None))
-        return replace(made, sequence=sequence + 1, previous=previous)
+        chained = replace(made, sequence=sequence + 1, previous=previous)
+        signing_input = f"{_HEADER}.{base64url.encoded(_payload(chained))}"
+        event = replace(chained, digest=hashlib.sha256(signing_input.encode()).hexdigest())
+        self.signed[event.digest] = f"{signing_input}.{_SIGNATURE}"
+        return event
 
     def say(self, source: str, short: str, subject: str, data: Mapping[str, Any], kid: str | None = None) -> Entry:
         """The entry that an event becomes. Whatever is malformed is the caller's mistake.
@@ -148,7 +165,7 @@ class Memory:
         self.seconds += 1
         kid = kid or self.key_of(event.source)
         batch = self._batch(self.chains)
-        record = Record(len(self.entries), "test", b"jws", self.now)
+        record = Record(len(self.entries), "test", self._jws(event.digest).encode(), self.now)
         batch.take(Prepared(record, kid, event.digest, event, True, None))
         self._keep(batch)
         if batch.quarantine:
@@ -163,6 +180,9 @@ class Memory:
             if event.type in CAUSES and self.drawing:
                 self._draw(told)
         return entry
+
+    def _jws(self, digest: str) -> str:
+        return self.signed.get(digest, "jws")
 
     def key_of(self, source: str) -> str:
         """A key of a source that counts at present: a new one where none is left."""
@@ -198,7 +218,7 @@ class Memory:
             if after is None or after == before:
                 continue
             batch = self._batch({})
-            batch.draw(cause, "jws", number, after)
+            batch.draw(cause, self._jws(cause.said.digest), number, after)
             moment = Moment(batch.recorded_at, civil_day(batch.recorded_at))
             self.told[number].append(Told(self.size, True, cause.said, moment))
             self._keep(batch)

@@ -1,7 +1,8 @@
 """What a source's own programs ask a thousand at a time: heads of chains, decisions, the certificates that are its."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import marshmallow as ma
@@ -9,11 +10,14 @@ import orjson
 from flask.views import MethodView
 
 from services.domain.certificate import CertificateState, from_state
+from services.domain.errors import NotFound
 from services.domain.identifiers import civil_day, instant_text
 from services.domain.standing import standing_under
 from services.postgres import Cursor
 from services.registry import store
-from services.registry.answer_schemas import HeadsOfSchema, HeldCertificatesSchema
+from services.registry.answer_schemas import HeadsOfSchema, HeldCertificatesSchema, HeldSchema
+from services.registry.as_of import as_of
+from services.registry.past import instant_named
 from services.web import Blueprint, answers
 
 T = TypeVar("T")
@@ -44,6 +48,9 @@ class DecisionsAsked(ma.Schema):
 class CertificatesQuery(ma.Schema):
     source = ma.fields.String(required=True, validate=_NAME, metadata={"description": "URN of a source"})
     at = ma.fields.Date(load_default=None, metadata={"description": "Civil date at UTC+8; today where absent"})
+    known_at = ma.fields.String(
+        load_default=None, metadata={"description": "Date (its end) or RFC 3339 instant; now where absent"}
+    )
     after = ma.fields.String(load_default="", validate=_NAME, metadata={"description": "`next` of the page before"})
     limit = ma.fields.Integer(load_default=100, validate=ma.validate.Range(1, AT_MOST))
 
@@ -88,20 +95,39 @@ def add_routes(blueprint: Blueprint, read: Read[Any], decision: type[ma.Schema])
         @blueprint.arguments(CertificatesQuery, location="query")
         @blueprint.doc(
             summary="Every certificate that a source answers for, with its state and standing",
+            description="With `at` or `known_at` those that it answered for then, each as it is answered alone; a page"
+            " may come short: go on until `next` is null.",
             responses=answers(HeldCertificatesSchema, "In order of their numbers"),
         )
         def get(self, query: dict[str, Any]) -> dict[str, Any]:
-            day = query["at"] or civil_day(datetime.now(UTC))
-            items: list[dict[str, Any]] = read(lambda cur: _page(cur, day, query))
-            return {"items": items, "next": items[-1]["certificate_no"] if len(items) == query["limit"] else None}
+            page = _then if query["at"] or query["known_at"] else _now
+            found: dict[str, Any] = read(lambda cur: page(cur, query))
+            return found
 
 
-def _page(cur: Cursor, day: date, query: dict[str, Any]) -> list[dict[str, Any]]:
+def _then(cur: Cursor, query: dict[str, Any]) -> dict[str, Any]:
+    """Of the subjects that the source has ever spoken about, the certificates that it answered for."""
+    source, limit = query["source"], query["limit"]
+    day = query["at"] or civil_day(datetime.now(UTC))
+    known_at = instant_named(query["known_at"], "/known_at") if query["known_at"] else None
+    spoken_about = [row[1] for row in store.chains_between(cur, source, None, (source, query["after"]), limit)]
+    items = []
+    for subject in spoken_about:
+        with suppress(NotFound):
+            found = as_of(cur, subject, day, known_at)
+            if found["state"]["responsible"] == source:
+                items.append({name: found[name] for name in HeldSchema().fields})
+    return {"items": items, "next": spoken_about[-1] if len(spoken_about) == limit else None}
+
+
+def _now(cur: Cursor, query: dict[str, Any]) -> dict[str, Any]:
+    """What it answers for at present, from the records: quicker, and the same."""
+    day = civil_day(datetime.now(UTC))
     rows = store.certificates_of(cur, query["source"], f"{_KEY}{query['after']}", query["limit"])
     states = [_state(row) for row in rows]
     parents = {f"{_KEY}{state['parent_no']}" for state in states if state["parent_no"]}
     above = {key: from_state(_state(row)) for key, row in store.records_of(cur, parents).items()} if parents else {}
-    return [
+    items = [
         {
             "certificate_no": state["certificate_no"],
             "standing": standing_under(from_state(state), above.get(f"{_KEY}{state['parent_no']}"), day).value,
@@ -111,6 +137,7 @@ def _page(cur: Cursor, day: date, query: dict[str, Any]) -> list[dict[str, Any]]
         }
         for state, row in zip(states, rows, strict=True)
     ]
+    return {"items": items, "next": items[-1]["certificate_no"] if len(items) == query["limit"] else None}
 
 
 def _state(row: store.StoredRecord) -> CertificateState:

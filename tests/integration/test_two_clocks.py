@@ -48,6 +48,7 @@ def test_what_was_answered_then_is_answered_again_byte_for_byte(register: Regist
         assert [asked for asked, then in answers.items() if answer(cur, *asked) != then] == []
         some = chance.sample(sorted(answers.items()), 500)
         assert sum(answer(cur, number, day, None) != then for (number, day, _), then in some) > 50
+        assert sum(b'"mark_no"' in then for _, then in some) > 50
 
 
 def say_something(register: Register, writer: Writer) -> None:
