@@ -23,6 +23,7 @@ def replay(json_: bool) -> None:
     from services.postgres import connect, database_url
     from services.registry import compared
     from services.registry import replay as registry_replay
+    from services.registry.differences import PLACES
     from services.registry.worker import pinned_genesis
 
     settings = settings_from()
@@ -39,12 +40,14 @@ def replay(json_: bool) -> None:
             found = replace(found, difference=unlike)
     good = found.difference is None
     if json_:
-        say_json({"good": good} | asdict(found))
+        words = found.difference and dict(zip(("zh", "en"), found.difference.words, strict=True))
+        say_json({"good": good} | asdict(found) | {"words": words})
     elif found.difference is None:
         OUT.print(f"✓ {found.entries} 个条目与记载一致 entries come out as they are written down", markup=False)
     else:
         wrong = found.difference
-        place = "日志 log position" if wrong.what in compared.PLACES else "条目 entry"
-        OUT.print(f"✗ {place} {wrong.seq}: {wrong.what}", markup=False)
+        place = "日志 log position" if wrong.what in PLACES else "条目 entry"
+        zh, en = wrong.words
+        OUT.print(f"✗ {place} {wrong.seq}: {wrong.what}\n  {zh}。\n  {en.capitalize()}.", markup=False)
         OUT.print(f"  记载 stored    {wrong.stored}\n  算得 computed  {wrong.computed}", markup=False)
     sys.exit(0 if good else NO)

@@ -2,55 +2,42 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 from services import base64url
+from services.domain.case import CaseRefused, Decision, fold
 from services.domain.errors import CHAIN_CODES, CertmarkError
 from services.domain.scheme import scheme_from_state, scheme_state
 from services.domain.world import Value
 from services.events.canonical import canonical_text
 from services.events.envelope import open_envelope
 from services.events.log import Log, Record, Topic, Topics
-from services.events.record import open_sealed, read_record
 from services.postgres import Connection, Cursor, snapshot, stream
-from services.registry import store
+from services.registry import store, trust
+from services.registry.as_published import pages, published_otherwise
+from services.registry.desk.deeds import from_json
 from services.registry.desk.restricted import commitment_to
+from services.registry.differences import Difference, hash_of
 from services.registry.room import canonical_state
-
-PAGE = 1000
-PLACES = ("log", "published")
-"""What is told by its position on a topic, and not by an entry."""
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """The first thing that is not as it comes out: in `what`, and both sides of it.
-
-    `seq` is its entry; for `PLACES` the position on the topic of the events or of the records.
-    """
-
-    seq: int
-    what: str
-    stored: str | None
-    computed: str | None
-
-
-def hash_of(text: str | None) -> str | None:
-    """Hex SHA-256 of a text; of none, none."""
-    return hashlib.sha256(text.encode()).hexdigest() if text is not None else None
+from services.registry.tokens import LIST_SIZE
 
 
 def first_stray(cur: Cursor, values: Mapping[str, Value]) -> Difference | None:
     """The first thing in the tables that the entries did not leave; `values` are all records but certificates."""
     for query, what in _STRAY:
-        cur.execute(query, {"chain_codes": list(CHAIN_CODES)})
+        cur.execute(query, {"chain_codes": list(CHAIN_CODES), "list_size": LIST_SIZE})
         row = cast("tuple[int | None, str | None, str | None] | None", cur.fetchone())
         if row is not None:
             seq, stored, left = row
             return Difference(seq or 0, what, stored, left)
-    return _stray_administration(cur, values) or _stray_token(cur) or _stray_opening(cur)
+    return (
+        _stray_administration(cur, values)
+        or _stray_trust(cur)
+        or _stray_token(cur)
+        or _stray_opening(cur)
+        or _stray_case(cur)
+    )
 
 
 _STRAY = (
@@ -60,6 +47,47 @@ _STRAY = (
         " WHERE r.key >= 'certificate/' AND r.key < 'certificate0' AND r.state IS DISTINCT FROM e.state"
         " ORDER BY e.seq LIMIT 1",
         "record",
+    ),
+    (
+        "SELECT r.seq, concat_ws(' ', p.responsible, p.product_class, p.is_part, r.responsible, r.product_class),"
+        " concat_ws(' ', r.said, r.class, r.part) FROM (SELECT key, seq, responsible, product_class,"
+        " state::jsonb ->> 'responsible' AS said, state::jsonb #>> '{product,class}' AS class,"
+        " state::jsonb ->> 'parent_no' IS NOT NULL AS part FROM records"
+        " WHERE key >= 'certificate/' AND key < 'certificate0') r FULL JOIN places p USING (key)"
+        " WHERE (p.responsible, p.product_class, p.is_part, r.responsible, r.product_class) IS DISTINCT FROM"
+        " (r.said, r.class, r.part, r.said, r.class) ORDER BY r.seq LIMIT 1",
+        "found by",
+    ),
+    (  # what waits throws doubt on a certificate where somebody has said it who answers for it
+        "SELECT seq, under_review::text, (NOT under_review)::text FROM record_rows r"
+        " WHERE key >= 'certificate/' AND key < 'certificate0' AND (under_review AND NOT EXISTS"
+        " (SELECT 1 FROM pending WHERE subject = substr(r.key, 13)) OR NOT under_review AND EXISTS (SELECT 1 FROM"
+        " pending WHERE subject = substr(r.key, 13) AND (source = r.responsible OR source ^@ 'urn:certmark:authority:'"
+        " OR source ^@ 'urn:certmark:alliance:'))) ORDER BY seq LIMIT 1",
+        "review",
+    ),
+    (
+        "SELECT r.seq, r.key, NULL FROM record_rows r LEFT JOIN entries e ON e.jws = r.event AND e.kind = 'event'"
+        " AND e.decision = 'accepted' WHERE r.key >= 'key/' AND r.key < 'key0' AND e.seq IS NULL"
+        " ORDER BY r.seq LIMIT 1",
+        "record",
+    ),
+    (
+        "SELECT e.seq, NULL, e.subject FROM entries e WHERE e.decision = 'accepted'"
+        " AND e.type IN ('certmark.certificate.suspended.v1', 'certmark.certificate.revoked.v1')"
+        " AND (e.state::jsonb -> 'statuses' @> '[{\"status\": \"suspended\"}]'"
+        " OR e.state::jsonb -> 'statuses' @> '[{\"status\": \"revoked\"}]')"
+        " AND e.state::jsonb #>> '{holder,uscc}' IS NOT NULL AND NOT EXISTS (SELECT 1 FROM losing_holders l"
+        " WHERE l.uscc = e.state::jsonb #>> '{holder,uscc}' AND l.certificate_no = e.subject) ORDER BY e.seq LIMIT 1",
+        "holder",
+    ),
+    (  # a place in the status lists belongs to one mark and product, and the next one lies beyond all of them
+        "SELECT min(seq), (list * %(list_size)s + index)::text, (SELECT status_index FROM head)::text FROM"
+        " (SELECT DISTINCT r.seq, r.key, (t ->> 'list')::bigint AS list, (t ->> 'index')::bigint AS index,"
+        " t ->> 'mark_no', t ->> 'gtin', t ->> 'model', t ->> 'serials' FROM record_rows r,"
+        " jsonb_array_elements(r.tokens::jsonb) t WHERE r.tokens <> '[]') AS taken GROUP BY list, index"
+        " HAVING count(*) > 1 OR list * %(list_size)s + index >= (SELECT status_index FROM head) ORDER BY 1 LIMIT 1",
+        "place",
     ),
     (
         "SELECT r.seq, m.certificate_no, r.number FROM (SELECT seq, substr(key, 13) AS number, state FROM records"
@@ -88,6 +116,18 @@ _STRAY = (
         " AND coalesce(c.commitment, d.commitment, h.commitment) IS DISTINCT FROM e.digest ORDER BY e.seq LIMIT 1",
         "commitment",
     ),
+    (  # the worker enters what waits before anything else: an hour later somebody has kept it back
+        "SELECT NULL, w.commitment, NULL FROM (SELECT received_at AS at, commitment FROM complaints WHERE seq IS NULL"
+        " UNION ALL SELECT at, commitment FROM case_deeds WHERE seq IS NULL AND commitment IS NOT NULL"
+        " UNION ALL SELECT at, commitment FROM trail_heads WHERE seq IS NULL) w, head"
+        " WHERE w.at < head.recorded_at - interval '1 hour' ORDER BY w.at LIMIT 1",
+        "commitment",
+    ),
+    (  # deeds of before there were commitments have neither
+        "SELECT seq, commitment, NULL FROM case_deeds d WHERE record IS NULL AND (commitment IS NOT NULL"
+        " OR EXISTS (SELECT 1 FROM case_deeds o WHERE o.commitment IS NOT NULL AND o.at <= d.at)) LIMIT 1",
+        "deed",
+    ),
     (
         "SELECT seq, no, commitment FROM complaints WHERE content IS NOT NULL AND commitment <>"
         " encode(sha256(convert_to(E'certmark-report/v1\\n', 'UTF8') || content), 'hex') ORDER BY seq LIMIT 1",
@@ -114,6 +154,23 @@ def _stray_administration(cur: Cursor, values: Mapping[str, Value]) -> Differenc
 def whole_scheme(state: str | None) -> object:
     """A scheme's state with the rules that came after it was written, each as where nobody names it."""
     return scheme_state(scheme_from_state(json.loads(state))) if state is not None else None
+
+
+def _stray_trust(cur: Cursor) -> Difference | None:
+    """A trust list that names a key which the register has not, or that is not the signed one beside it."""
+    record = store.records_of(cur, [trust.RECORD]).get(trust.RECORD)
+    published = trust.published(cur)
+    if record is None or published is None:
+        return None
+    known = {(key.issuer, key.purpose, key.public.kid) for key in trust.signers_in(cur)}
+    named = {(key.issuer, key.purpose, key.public.kid) for key in published.content.signers}
+    state = json.loads(record.state)
+    said = (state["version"], state["root"], tuple(state["hosts"]))
+    signed = (published.content.version, published.content.root, published.content.hosts)
+    strange = " ".join(sorted(kid for _, _, kid in named - known))
+    return (
+        Difference(record.seq, "trust", f"{said} {strange}".strip(), str(signed)) if strange or said != signed else None
+    )
 
 
 def _stray_token(cur: Cursor) -> Difference | None:
@@ -145,6 +202,26 @@ def _stray_opening(cur: Cursor) -> Difference | None:
     return None
 
 
+def _stray_case(cur: Cursor) -> Difference | None:
+    """A case that lists show otherwise than its deeds have it."""
+    rows = stream(
+        cur,
+        "SELECT c.case_no, title, division, opened_on, undecided, confirmed, excluded, closed_on, deeds,"
+        " ARRAY(SELECT deed FROM case_deeds d WHERE d.case_no = c.case_no ORDER BY number) FROM cases c ORDER BY 1",
+        {},
+    )
+    for case_no, *shown, deeds in rows:
+        try:
+            case = fold(from_json(json.loads(deed)) for deed in deeds)
+        except (CaseRefused, KeyError, TypeError, ValueError) as error:
+            return Difference(0, "case", case_no, str(error))
+        counted = [sum(one.decision is decision for one in case.findings) for decision in Decision]
+        told = [case.title, case.division, case.opened_on, *counted, case.closed_on, len(deeds)]
+        if shown != told:
+            return Difference(0, "case", f"{case_no} {shown}", str(told))
+    return None
+
+
 # --- the log, and what was published -------------------------------------------------------------------
 
 
@@ -160,44 +237,41 @@ def first_unlike_the_log(
     with snapshot(connection) as cur:
         head = store.head(cur)
         done = begin(head.position - head.start + published[1] - published[0])
-        return unaccounted(cur, log, topics.events, done) or _published_otherwise(
+        return unaccounted(cur, log, topics.events, done) or published_otherwise(
             cur, log, topics.state, published, done
         )
-
-
-def _pages(log: Log, topic: Topic, position: int, end: int) -> Iterator[list[Record]]:
-    while position < end:
-        page = log.read(topic, position, PAGE)
-        if not page:
-            return
-        position = page[-1].position + 1
-        yield [record for record in page if record.position < end]
 
 
 def unaccounted(cur: Cursor, log: Log, topic: Topic, done: Callable[[int], None]) -> Difference | None:
     """The first record up to the register's position that it does not have as it was appended, or the first it adds."""
     head, entered = store.head(cur), 0
-    for page in _pages(log, topic, head.start, head.position):
+    for page in pages(log, topic, head.start, head.position):
         digests = {record.position: _digest(record.value) for record in page}
         known = _known(cur, page, digests.values())
         for record in page:
             digest = digests[record.position]
             aside, of_digest = known.get(record.position), known.get(digest or "")
-            entered += of_digest is not None and of_digest[0] == record.position
-            if aside != record.value and not _is_of(record, of_digest):
+            is_aside = aside == (record.value, record.appended_at)
+            entered += is_aside + (of_digest is not None and of_digest[0] == record.position)
+            if not is_aside and not _is_of(record, of_digest):
                 return Difference(record.position, "log", of_digest and hash_of(of_digest[1]), digest)
         done(len(page))
-    cur.execute("SELECT (SELECT count(*) FROM entries WHERE kind = 'event') + (SELECT count(*) FROM pending)")
+    cur.execute(
+        "SELECT (SELECT count(*) FROM entries WHERE kind = 'event') + (SELECT count(*) FROM pending)"
+        " + (SELECT count(*) FROM quarantine)"
+    )
     found = cast(tuple[int], cur.fetchone())[0]
     return Difference(head.position, "log", str(found), str(entered)) if found != entered else None
 
 
 def _known(cur: Cursor, page: list[Record], digests: Iterable[str | None]) -> dict[int | str, Any]:
-    """By position what was put aside; by digest (position, jws, received_at) of what was entered, or waits."""
+    """By position (value, received_at) of what was put aside; by digest (position, jws, received_at) of what was
+    entered, or waits."""
     cur.execute(
-        "SELECT position, value FROM quarantine WHERE position BETWEEN %s AND %s", (page[0].position, page[-1].position)
+        "SELECT position, value, received_at FROM quarantine WHERE position BETWEEN %s AND %s",
+        (page[0].position, page[-1].position),
     )
-    known: dict[int | str, Any] = {position: bytes(value) for position, value in cur.fetchall()}
+    known: dict[int | str, Any] = {position: (bytes(value), came) for position, value, came in cur.fetchall()}
     cur.execute(
         "SELECT digest, position, jws, received_at FROM entries WHERE digest = ANY(%(digests)s::text[])"
         " AND kind = 'event' UNION ALL"
@@ -219,25 +293,3 @@ def _digest(value: bytes) -> str | None:
         return open_envelope(value).digest
     except CertmarkError:
         return None
-
-
-def _published_otherwise(
-    cur: Cursor, log: Log, topic: Topic, bounds: tuple[int, int], done: Callable[[int], None]
-) -> Difference | None:
-    """The first record on the topic that says of its revision what the register does not."""
-    for page in _pages(log, topic, *bounds):
-        cur.execute(
-            "SELECT key, revision, state, tokens FROM records WHERE key = ANY(%s::text[])", ([r.key for r in page],)
-        )
-        rows = {key: (revision, state, tokens) for key, revision, state, tokens in cur.fetchall()}
-        for record in page:
-            if record.key == "heartbeat":
-                continue
-            found = read_record(open_sealed(record.value).payload)
-            revision, state, tokens = rows.get(record.key, (0, None, "[]"))
-            said = json.dumps([found.state, list(found.tokens)], sort_keys=True)
-            kept = json.dumps([state and json.loads(state), json.loads(tokens)], sort_keys=True)
-            if found.revision > revision or (found.revision == revision and said != kept):
-                return Difference(record.position, "published", hash_of(kept), hash_of(said))
-        done(len(page))
-    return None

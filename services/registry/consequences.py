@@ -41,6 +41,17 @@ def affected(cur: Cursor, cause: Told, register: Register, after: str) -> tuple[
     return numbers, numbers[-1] if numbers else ""
 
 
+def has_spoken(cur: Cursor, cause: Told, register: World, number: str, seq: int) -> bool:
+    """Whether a compromised key had signed something about a certificate, since then and before an entry."""
+    key = register.key(cause.said.subject)
+    cur.execute(
+        "SELECT DISTINCT split_part(jws, '.', 1) FROM entries WHERE subject = %s AND source = %s AND received_at >= %s"
+        " AND kind = 'event' AND decision = 'accepted' AND seq < %s",
+        (number, key["owner"] if key else "", instant_of(cause.said.data["since"]).astimezone(UTC), seq),
+    )
+    return any(_kid(header) == cause.said.subject for (header,) in cur.fetchall())
+
+
 def drawn(certificate: Certificate, cause: Told, register: World) -> Certificate:
     """The certificate after the consequence; itself where there is none."""
     if cause.said.type == ANNULLED:

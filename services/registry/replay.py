@@ -1,6 +1,6 @@
 """Decides every entry anew, from the first one on, and compares what that leaves with what is written down."""
 
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,10 +8,18 @@ from typing import cast
 
 import orjson
 
-from services.domain.body import key_from_state
+from services.domain.body import Key, KeyState, key_from_state
 from services.domain.certificate import Certificate, CertificateState, from_state
-from services.domain.errors import CHAIN_CODES, CertmarkError, Malformed, Refusal
-from services.domain.fold import CAUSES, Told
+from services.domain.errors import (
+    CHAIN_CODES,
+    CertmarkError,
+    ChainForked,
+    Malformed,
+    Refusal,
+    SequenceStale,
+    SequenceTooFar,
+)
+from services.domain.fold import CAUSES, KEY_COMPROMISED, Told
 from services.domain.identifiers import civil_day, instant_text
 from services.domain.said import Moment
 from services.domain.world import Value
@@ -21,11 +29,13 @@ from services.events.keys import public_key
 from services.postgres import Connection, Cursor, snapshot, stream
 from services.registry import consequences, store
 from services.registry.administration import Administration
-from services.registry.batch import consequence_digest, effective_at_of, leaf_of
-from services.registry.compared import Difference, first_stray, hash_of, whole_scheme
+from services.registry.batch import AHEAD, consequence_digest, effective_at_of, leaf_of
+from services.registry.compared import first_stray, whole_scheme
+from services.registry.differences import Difference, hash_of
+from services.registry.put_aside import first_put_aside
 from services.registry.register import public_key_of, subject_of
 from services.registry.room import canonical_state, decide_within
-from services.registry.store import Entry
+from services.registry.store import Entry, bare_entry
 from services.registry.told import ToldRow, said_of, told_one
 
 HELD = 20_000
@@ -49,8 +59,8 @@ def replay(connection: Connection, genesis: str, begin: Callable[[int], Callable
     """
     with snapshot(connection) as cur:
         size = store.head(cur).size
-        advance, world, done = begin(size), _World(cur, genesis), 0
-        for entry in _entries(cur, size):
+        advance, world, done = begin(size), World(cur, genesis), 0
+        for entry in _entries(cur):
             if entry.seq != done:
                 return Replayed(done, Difference(done, "seq", None if entry.seq > done else str(entry.seq), str(done)))
             found = _difference(entry, world)
@@ -60,19 +70,18 @@ def replay(connection: Connection, genesis: str, begin: Callable[[int], Callable
             if done % 100 == 0:
                 advance(100)
         if done != size:
-            return Replayed(done, Difference(done, "seq", None, str(done)))
-        return Replayed(done, first_stray(cur, world.administrative))
+            return Replayed(done, Difference(done, "seq", str(size), str(done)))
+        return Replayed(done, first_stray(cur, world.administrative) or first_put_aside(cur, world.key_as_of))
 
 
-def _entries(cur: Cursor, size: int) -> Iterator[Entry]:
-    query = f"SELECT {store.ENTRY} FROM entries WHERE seq < %(size)s ORDER BY seq"
-    return (Entry(*row) for row in stream(cur, query, {"size": size}))
+def _entries(cur: Cursor) -> Iterator[Entry]:
+    return (Entry(*row) for row in stream(cur, f"SELECT {store.ENTRY} FROM entries ORDER BY seq", {}))
 
 
 _Sides = tuple[str, str | None, str | None]
 
 
-def _difference(entry: Entry, world: "_World") -> _Sides | None:
+def _difference(entry: Entry, world: "World") -> _Sides | None:
     """What of an entry is not as it comes out, as stored and as computed; else the world moves on past it."""
     leaf = leaf_of(entry)
     if leaf != entry.leaf:
@@ -84,7 +93,9 @@ def _difference(entry: Entry, world: "_World") -> _Sides | None:
     world.recorded_at = entry.recorded_at
     if entry.kind in ("token", "commitment"):
         # What a mark says of itself, whose signature is checked where it is read; or the hash of what is not public.
-        return None
+        bare = bare_entry(entry.kind, entry.seq, entry.digest, entry.subject, entry.recorded_at)
+        bare.leaf = leaf
+        return None if entry == bare else ("bare", entry.state_digest, None)
     if entry.jws is None:
         return "jws", None, entry.digest
     world.seq = entry.seq
@@ -92,7 +103,7 @@ def _difference(entry: Entry, world: "_World") -> _Sides | None:
     return told_anew(entry, entry.jws, world)
 
 
-def _decided_anew(entry: Entry, jws: str, world: "_World") -> _Sides | None:
+def _decided_anew(entry: Entry, jws: str, world: "World") -> _Sides | None:
     event = _event(jws)
     if event is None or event.digest != entry.digest:
         return "digest", entry.digest, event.digest if event else None
@@ -103,11 +114,12 @@ def _decided_anew(entry: Entry, jws: str, world: "_World") -> _Sides | None:
     stored = (entry.event_id, entry.source, entry.type, entry.subject, entry.sequence, entry.effective_at)
     if told != stored:
         return "event", _words(stored), _words(told)
-    if entry.decision in CHAIN_CODES:
-        return None  # the place in its chain was judged, not what it says
     before = world.chain(event.source, entry.subject)
-    if (event.sequence - 1, event.previous) != before:
-        return "chain", _words((event.sequence - 1, event.previous)), _words(before)
+    misplaced = _misplaced(event, *before)
+    if misplaced is not None and entry.decision in misplaced:
+        return None  # the place in its chain was judged, not what it says
+    if misplaced is not None or entry.decision in CHAIN_CODES:
+        return "chain", _words((entry.decision, event.sequence - 1, event.previous)), _words(before)
     world.keep_chain(event.source, entry.subject, (event.sequence, event.digest))
     moment = Moment(entry.received_at or entry.recorded_at, civil_day(entry.recorded_at))
     said = said_of(event, entry.subject)
@@ -127,7 +139,17 @@ def _decided_anew(entry: Entry, jws: str, world: "_World") -> _Sides | None:
     return _state_difference(entry, next((text for _, text in changes.values()), None))
 
 
-def _distrusted(entry: Entry, event: Event, envelope: Envelope, world: "_World") -> _Sides | None:
+def _misplaced(event: Event, last: int, digest: str | None) -> Sequence[str] | None:
+    """The refusals that an event may meet where its chain has come to this place; None where it is the next."""
+    if event.sequence <= last:
+        return (f"refused:{SequenceStale.slug}",)
+    if event.sequence > last + AHEAD:
+        return (f"refused:{SequenceTooFar.slug}",)
+    # One that runs ahead waits; where as many do as may, it is refused.
+    return (f"refused:{ChainForked.slug}",) if (event.sequence - 1, event.previous) != (last, digest) else None
+
+
+def _distrusted(entry: Entry, event: Event, envelope: Envelope, world: "World") -> _Sides | None:
     """Why an entry's event is not to be believed: its key, as the entries before have it; its signature; its form."""
     if entry.seq == 0:
         if event.digest != world.genesis:
@@ -139,9 +161,7 @@ def _distrusted(entry: Entry, event: Event, envelope: Envelope, world: "_World")
             return "key", envelope.kid, None
         registered = key_from_state(state)
         key, owner = public_key_of(state), registered.owner
-        # What has waited, or was put aside, was judged when it came: its key may have ended since.
-        late = entry.position is not None and entry.position < world.furthest
-        if not registered.purpose.speaks or not (late or registered.valid_at(entry.received_at or entry.recorded_at)):
+        if not registered.purpose.speaks or not was_valid(registered, entry, world):
             return "key", envelope.kid, None
     world.furthest = max(world.furthest, entry.position or 0)
     try:
@@ -153,7 +173,18 @@ def _distrusted(entry: Entry, event: Event, envelope: Envelope, world: "_World")
     return None
 
 
-def _drawn_anew(entry: Entry, jws: str, world: "_World") -> _Sides | None:
+def was_valid(key: Key, entry: Entry, world: "World") -> bool:
+    """Whether an event's key was valid when it came. What has waited was judged then: the key may have ended since."""
+    came = entry.received_at or entry.recorded_at
+    if key.valid_at(came):
+        return True
+    if entry.position is None or entry.position >= world.furthest:
+        return False
+    before = world.key_as_of(key.kid, entry.position)
+    return (before is not None and key_from_state(before).valid_at(came)) or world.was_redriven(entry.digest)
+
+
+def _drawn_anew(entry: Entry, jws: str, world: "World") -> _Sides | None:
     event = _event(jws)
     cause, certificate = world.causes.get(event.digest if event else ""), world.certificate(entry.subject)
     if cause is None or certificate is None or entry.detail != cause.said.digest:
@@ -162,6 +193,8 @@ def _drawn_anew(entry: Entry, jws: str, world: "_World") -> _Sides | None:
     if entry.digest != digest:
         return "digest", entry.digest, digest
     after = consequences.drawn(certificate, cause, world)
+    if after == certificate or not world.is_concerned(entry.subject, cause):
+        return "cause", entry.detail, None
     world.put(f"certificate/{entry.subject}", after)
     return _state_difference(entry, canonical_state(after))
 
@@ -185,7 +218,7 @@ def _state_difference(entry: Entry, state: str | None) -> _Sides | None:
     return "state", entry.state_digest, computed
 
 
-class _World(Administration):
+class World(Administration):
     """The register before an entry, as the entries before it have left it. Implements `domain.world.World`."""
 
     def __init__(self, cur: Cursor, genesis: str) -> None:
@@ -196,6 +229,7 @@ class _World(Administration):
         self.furthest = 0  # position of an event that has been met
         self._chains: OrderedDict[tuple[str, str], tuple[int, str | None]] = OrderedDict()
         self._certificates: OrderedDict[str, Certificate] = OrderedDict()
+        self._keys: defaultdict[str, list[tuple[int, KeyState]]] = defaultdict(list)  # (furthest position then, state)
         self.causes: dict[str, Told] = {}
         self.seq = 0
         self.position: int | None = None
@@ -203,8 +237,23 @@ class _World(Administration):
     def put(self, key: str, value: Value) -> None:
         if isinstance(value, Certificate):
             self._hold(value)
-        else:
-            self._values[key] = value
+            return
+        self._values[key] = value
+        if key.startswith("key/"):
+            self._keys[key].append((self.furthest, cast(KeyState, value)))
+
+    def key_as_of(self, kid: str, position: int) -> KeyState | None:
+        """A key as the register had it when it came to a position of the log."""
+        return next((state for at, state in reversed(self._keys[f"key/{kid}"]) if at < position), None)
+
+    def was_redriven(self, digest: str) -> bool:
+        """Whether an authority had it decided after it was put aside, by the keys that there were by then."""
+        self._cur.execute("SELECT 1 FROM quarantine WHERE digest = %s AND redriven", (digest,))
+        return self._cur.fetchone() is not None
+
+    def is_concerned(self, number: str, cause: Told) -> bool:
+        """Whether a compromised key has spoken about a certificate; any other cause is asked by what it changes."""
+        return cause.said.type != KEY_COMPROMISED or consequences.has_spoken(self._cur, cause, self, number, self.seq)
 
     def _hold(self, certificate: Certificate) -> None:
         self._certificates[certificate.certificate_no] = certificate

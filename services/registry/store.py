@@ -636,6 +636,12 @@ def lock_relayed(cur: Cursor) -> tuple[int, int, int]:
     return row[0], row[1], row[2]
 
 
+def relayed(cur: Cursor) -> int:
+    """The last revision that the relay has published."""
+    cur.execute("SELECT revision FROM relayed")
+    return cast(int, _one(cur)[0])
+
+
 def save_relayed(cur: Cursor, revision: int, tail: int, quarantined: int) -> None:
     cur.execute("UPDATE relayed SET revision = %s, tail = %s, quarantined = %s", (revision, tail, quarantined))
 

@@ -37,6 +37,7 @@ from services.events.event_types import SCHEMAS, check_data
 from services.events.keys import new_key, save_key
 from services.events.log import Topics
 from services.registry import api as registry
+from services.registry.differences import WORDS
 from services.settings import settings_from
 from services.verify import api as verify
 from services.verify.wording import Code, Note
@@ -249,6 +250,13 @@ def test_errors_and_documentation_name_the_same() -> None:
             listed |= set(SPAN.findall(row[0]))
     assert slugs - listed == set(), "errors that no page explains"
     assert listed - slugs - set(Code) == set(), "codes that no program has"
+
+
+@pytest.mark.parametrize("page", ["log-and-leaf.md", "log-and-leaf.zh-CN.md"])
+def test_what_a_replay_finds_and_documentation_name_the_same(page: str) -> None:
+    rows = [line.split("|") for line in (DOCS / page).read_text(encoding="utf-8").splitlines()]
+    named = [re.findall("`([^`]+)`", row[3]) for row in rows if len(row) > 3 and "`certmark replay`" in row[2]]
+    assert {name for names in named for name in names} == WORDS.keys()
 
 
 def test_answer_codes_and_notes_are_those_of_the_program() -> None:

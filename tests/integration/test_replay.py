@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from random import Random
@@ -13,23 +13,32 @@ import pytest
 from click.testing import CliRunner
 
 from services.cli import main
+from services.domain.body import key_from_state
 from services.domain.certificate import Certificate, CertificateState, from_state
 from services.domain.errors import MadeByAnotherVersion
 from services.domain.identifiers import instant_text
 from services.embedded import EmbeddedPostgres
 from services.events.canonical import canonical_text
 from services.events.drafts import Signer
-from services.events.envelope import open_envelope
+from services.events.envelope import open_envelope, sign_compact
 from services.events.event_types import EVENT_TYPES
-from services.events.keys import new_key
-from services.events.log import Topics
+from services.events.keys import load_key, new_key
+from services.events.log import Log, Record, Topics
+from services.events.record import TYP, open_sealed
 from services.migrate import migrate
 from services.postgres import Connection, Cursor, connect, execute_values, transaction
+from services.registry import consequences, store
+from services.registry import register as decided
+from services.registry.as_published import published_otherwise
 from services.registry.batch import leaf_of
-from services.registry.compared import Difference, first_stray, unaccounted
+from services.registry.compared import first_stray, unaccounted
+from services.registry.differences import WORDS, Difference
 from services.registry.form import check_form
-from services.registry.replay import Replayed, replay
-from services.registry.store import ENTRY, Entry
+from services.registry.put_aside import first_put_aside
+from services.registry.relay import Relay
+from services.registry.replay import Replayed, World, replay, was_valid
+from services.registry.store import ENTRY, Entry, bare_entry
+from services.registry.told import ToldRow, told_one
 from services.registry.worker import Worker
 from tests.conftest import a_database
 from tests.lives import AUTHORITY, BODY, DECLARANT, OTHER, Saying, Writer, beginnings
@@ -325,6 +334,13 @@ TAMPERED = (
         "UPDATE entries SET decision = 'refused:scheme-rule', leaf = replace(leaf, '\"accepted\"',"
         " '\"refused:scheme-rule\"') WHERE seq = {seq}",
     ),
+    (
+        "chain",
+        "UPDATE entries SET decision = 'refused:sequence-stale', state = NULL, state_digest = NULL, leaf = replace("
+        "replace(leaf, '\"accepted\"', '\"refused:sequence-stale\"'), '\"' || state_digest || '\"', 'null')"
+        " WHERE seq = {seq}",
+    ),
+    ("bare", "UPDATE entries SET kind = 'token', leaf = replace(leaf, '\"event\"', '\"token\"') WHERE seq = {seq}"),
     ("event", "UPDATE entries SET event_id = 'another' WHERE seq = {seq}"),
     ("digest", "UPDATE entries SET jws = (SELECT jws FROM entries WHERE seq = 0) WHERE seq = {seq}"),
     ("seq", "DELETE FROM entries WHERE seq = {seq}"),
@@ -366,10 +382,21 @@ def tampered(register: Register, seq: int, number: str, statement: str) -> Itera
             cur.execute("DROP TABLE kept")
 
 
+_A_CASE = (
+    "(case_no, title, division, opened_on, undecided, confirmed, excluded, deeds)"
+    " VALUES ('C-1', 'of which no deed tells', '310115', now(), 0, 0, 0, 0)"
+)
 BESIDE = (
     ("record", "UPDATE record_rows SET state = '{}' WHERE key = (SELECT min(key) FROM records WHERE key ^@ 'cert')"),
     ("record", "UPDATE record_rows SET state = replace(state, '示范', '另一') WHERE key = 'scheme/sample'"),
     ("record", "DELETE FROM record_rows WHERE key = (SELECT max(key) FROM record_rows WHERE key ^@ 'key/')"),
+    ("record", "UPDATE record_rows SET event = NULL WHERE key = (SELECT max(key) FROM records WHERE key ^@ 'key/')"),
+    ("found by", "DELETE FROM places WHERE key = (SELECT min(key) FROM places)"),
+    ("found by", "UPDATE record_rows SET product_class = '9999' WHERE key = (SELECT min(key) FROM places)"),
+    ("review", "UPDATE record_rows SET under_review = NOT under_review WHERE key = (SELECT min(key) FROM places)"),
+    ("review", "DELETE FROM pending"),
+    ("holder", "DELETE FROM losing_holders"),
+    ("place", "UPDATE head SET status_index = status_index - 1"),
     ("mark", "UPDATE marks SET certificate_no = 'ANOTHER-1' WHERE mark_no = (SELECT min(mark_no) FROM marks)"),
     ("head of chain", "UPDATE chains SET sequence = 9 WHERE subject = (SELECT min(subject) FROM chains)"),
     ("token", "DELETE FROM entries WHERE seq = (SELECT max(seq) FROM entries WHERE kind = 'token')"),
@@ -383,9 +410,26 @@ BESIDE = (
         "INSERT INTO complaints (no, secret_hash, received_at, received_on, due_on, content, commitment)"
         " VALUES ('R-1', '', now(), now(), now(), 'another text', 'of the text that was sent')",
     ),
+    (
+        "commitment",
+        "INSERT INTO complaints (no, secret_hash, received_at, received_on, due_on, commitment)"
+        " VALUES ('R-2', '', '2001-01-01Z', now(), now(), 'of what never joined the log')",
+    ),
+    ("case", f"INSERT INTO cases {_A_CASE}"),
+    (
+        "deed",
+        f"WITH opened AS (INSERT INTO cases {_A_CASE}) INSERT INTO case_deeds (case_no, number, at, account, deed,"
+        " commitment) VALUES ('C-1', 1, now(), 'pudong-01', '{}', 'of a record that was taken away')",
+    ),
+    (
+        "put aside",
+        "INSERT INTO quarantine (position, digest, code, detail, pointer, received_at, recorded_at, record_key, value)"
+        " SELECT position, digest, 'bad-event', '', '', received_at, recorded_at, '', convert_to(jws, 'UTF8')"
+        " FROM entries WHERE seq = 9",
+    ),
+    ("pending", "UPDATE pending SET sequence = 1"),
     ("log", "UPDATE entries SET received_at = received_at - interval '1 day' WHERE seq = 9"),
     ("log", "DELETE FROM quarantine WHERE position = (SELECT max(position) FROM quarantine)"),
-    ("log", "DELETE FROM pending"),
     ("log", "UPDATE entries SET position = position + 1 WHERE seq = 9"),
 )
 
@@ -399,7 +443,11 @@ def test_what_lies_beside_the_entries_and_was_tampered_with_is_found(
     events = Topics.under(register.settings.topic_prefix).events
 
     def found(cur: Cursor) -> Difference | None:
-        return first_stray(cur, values) or unaccounted(cur, register.log, events, lambda done: None)
+        return (
+            first_stray(cur, values)
+            or first_put_aside(cur, lambda kid, position: values.get(f"key/{kid}"))
+            or unaccounted(cur, register.log, events, lambda done: None)
+        )
 
     with suppress(_PutBack), transaction(register.connection) as cur:
         assert found(cur) is None
@@ -411,8 +459,127 @@ def test_what_lies_beside_the_entries_and_was_tampered_with_is_found(
         raise _PutBack
 
 
+@dataclass
+class Topic:
+    """A topic as somebody left it who may write to it, and holds the seal."""
+
+    records: list[Record]
+
+    def read(self, topic: object, position: int, limit: int) -> list[Record]:
+        return [record for record in self.records if record.position >= position][:limit]
+
+    def bounds(self, topic: object) -> tuple[int, int]:
+        return 0, self.records[-1].position + 1
+
+
+@pytest.fixture(scope="module")
+def published(register: Register) -> list[Record]:
+    """What the relay has published of it."""
+    relay = Relay(register.settings)
+    while relay.step():
+        pass
+    relay.drop()
+    topic = Topics.under(register.settings.topic_prefix).state
+    return register.log.read(topic, 0, 10_000)
+
+
+def test_what_is_published_is_what_the_register_has(register: Register, published: list[Record]) -> None:
+    assert said_otherwise(register, published) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"under_review": True}, "published"),
+        ({"recorded_at": "2001-01-01T00:00:00.000Z"}, "published"),
+        ({"digest": "0" * 64}, "published"),
+        ({"history": [{"seq": 0}]}, "published"),
+        ({"tokens": [{}]}, "published"),
+        ({"revision": 10**6}, "published"),
+        ({"key": "certificate/NOBODYS-1", "revision": -5}, "published"),
+        ({"key": "certificate/NOBODYS-1", "revision": -5, "topic": "heartbeat"}, "withheld"),  # readers refuse it
+        ({"seal": "A" * 20}, "withheld"),
+        ({"gone": True}, "withheld"),
+        ({"revision": 1}, "withheld"),
+    ],
+    ids=str,
+)
+def test_what_is_published_otherwise_or_withheld_is_found(
+    register: Register, published: list[Record], change: dict[str, Any], what: str
+) -> None:
+    place, record = next((n, r) for n, r in enumerate(published) if r.key.startswith("certificate/"))
+    found = said_otherwise(register, [*published[:place], *forged(register, record, **change), *published[place + 1 :]])
+    assert found is not None
+    assert found.what == what
+
+
+def forged(register: Register, record: Record, **change: Any) -> list[Record]:
+    """A record that says something else, sealed as the real one is."""
+    if change.pop("gone", False):
+        return []
+    key, spoil = load_key(register.settings.seal_key), change.pop("seal", "")
+    topic_key = change.pop("topic", change.get("key", record.key))
+    payload = json.dumps(json.loads(open_sealed(record.value).payload) | change).encode()
+    value = sign_compact({"alg": key.public.alg, "kid": key.public.kid, "typ": TYP}, payload, key)
+    value = value[: -len(spoil)] + spoil.encode() if spoil else value
+    return [replace(record, key=topic_key, value=value)]
+
+
+def said_otherwise(register: Register, records: list[Record]) -> Difference | None:
+    topic = Topics.under(register.settings.topic_prefix).state
+    with transaction(register.connection) as cur:
+        end = records[-1].position + 1
+        return published_otherwise(cur, cast(Log, Topic(records)), topic, (0, end), lambda done: None)
+
+
 class _PutBack(Exception):
     """Rolls back what was tampered with."""
+
+
+def test_a_compromised_key_concerns_what_it_has_signed_alone(register: Register) -> None:
+    with transaction(register.connection) as cur:
+        cur.execute(
+            "SELECT e.digest, c.subject, c.seq FROM entries e JOIN entries c ON c.detail = e.digest"
+            " WHERE e.type = 'certmark.key.compromised.v1' AND c.kind = 'consequence' LIMIT 1"
+        )
+        digest, number, seq = cast("tuple[str, str, int]", cur.fetchone())
+        (*row, _) = store.told_by_digest(cur, [digest])[0]
+        cause, world = told_one(cast(ToldRow, tuple(row))), decided.Register()
+        world.reload(cur)
+        cur.execute("SELECT DISTINCT subject FROM entries WHERE source = %s AND kind = 'event'", (BODY,))
+        others = [subject for (subject,) in cur.fetchall()]
+        assert consequences.has_spoken(cur, cause, world, number, seq)
+        assert not any(consequences.has_spoken(cur, cause, world, other, seq) for other in others if other != number)
+
+
+def test_an_event_that_waited_is_believed_by_its_key_as_of_then(register: Register) -> None:
+    retired = key_from_state(
+        {
+            "v": 1,
+            "kind": "key",
+            "kid": "K",
+            "owner": BODY,
+            "purpose": "event",
+            "key": dict(new_key().public.jwk),
+            "from": ago(100),
+            "until": None,
+            "retired_on": ago(50),
+            "compromised_since": None,
+        }
+    )
+    state = register.rows("SELECT state FROM records WHERE key ^@ 'key/' ORDER BY seq LIMIT 1")[0][0]
+    with transaction(register.connection) as cur:
+        world = World(cur, register.settings.genesis)
+        world.furthest = 10
+        world.put("key/K", json.loads(state) | {"from": ago(100), "retired_on": None})
+        world.furthest = 20
+        world.put("key/K", json.loads(state) | {"from": ago(100), "retired_on": ago(50)})
+        world.furthest = 30
+        entry = bare_entry("event", 99, "", "", datetime.now(UTC))
+        answers = {
+            position: was_valid(retired, replace(entry, position=position), world) for position in (5, 15, 25, 30)
+        }
+    assert answers == {5: False, 15: True, 25: False, 30: False}
 
 
 def test_the_command_says_so(register: Register, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -422,8 +589,11 @@ def test_the_command_says_so(register: Register, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("CERTMARK_TOPIC_PREFIX", register.settings.topic_prefix)
     size = register.head().size
     good = CliRunner().invoke(main, ["replay", "--json"])
-    assert (good.exit_code, json.loads(good.output)) == (0, {"good": True, "entries": size, "difference": None})
+    whole = {"good": True, "entries": size, "difference": None, "words": None}
+    assert (good.exit_code, json.loads(good.output)) == (0, whole)
     with tampered(register, 3, "", "UPDATE entries SET leaf = replace(leaf, digest, subject) WHERE seq = {seq}"):
         bad = CliRunner().invoke(main, ["replay"])
     assert bad.exit_code == 1
     assert "✗ 条目 entry 3: leaf" in bad.output
+    for sentence in WORDS["leaf"]:
+        assert sentence[5:20] in bad.output
