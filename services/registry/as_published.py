@@ -42,9 +42,9 @@ def published_otherwise(
     seals = _seals(cur)
     out = bytearray(relayed // 8 + 1)  # a bit for each revision that is, or was overtaken, on the topic
     for page in pages(log, topic, bounds[0], log.bounds(topic)[1]):
-        keys = [record.key for record in page if record.key != "heartbeat"]
+        keys = {record.key for record in page if record.key != "heartbeat"}  # not compacted, a topic repeats them
         rows = store.records_of(cur, keys)
-        told = store.histories_of(cur, [key.partition("/")[2] for key in keys if key.startswith("certificate/")])
+        told = store.histories_of(cur, {key.partition("/")[2] for key in keys if key.startswith("certificate/")})
         for record in page:
             found = _believed(record, seals)
             if found is None or found.key == "heartbeat":
