@@ -1,6 +1,7 @@
 """Errors as answers: every CertmarkError and every HTTP error becomes one RFC 9457 problem document."""
 
 import uuid
+from types import MappingProxyType
 from typing import Any
 
 from flask import Flask, Response, json, request
@@ -42,6 +43,12 @@ class UnsupportedMediaType(CertmarkError):
     title = "The request's content type is not one that is read here"
     zh = "此处不读取该内容类型"
     status = 415
+
+
+class EncodedBody(UnsupportedMediaType):
+    """RFC 9110, 15.5.16: who sends an encoding that is not read is told which is."""
+
+    headers = MappingProxyType({"Accept-Encoding": "identity"})
 
 
 class InternalError(CertmarkError):

@@ -4,8 +4,10 @@ import ipaddress
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from services.domain.errors import NotConfigured
 
@@ -13,6 +15,29 @@ _SECURITIES = ("plaintext", "ssl", "sasl_plaintext", "sasl_ssl")
 _MECHANISMS = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN")
 _PORTS = range(1, 65536)
 _LOOPBACK = re.compile(r"(127(\.[0-9]{1,3}){3}|localhost|\[::1\])(:[0-9]+)?", re.ASCII)
+
+_HOST = r"([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
+_FORMS = {
+    name: (re.compile(form, re.ASCII), words)
+    for name, form, words in (
+        ("CERTMARK_LOG", "postgres|kafka", "'postgres' or 'kafka'"),
+        ("CERTMARK_PRODUCTION", "[01]", "1, or 0 as where nothing is set"),
+        ("CERTMARK_GENESIS", "[0-9a-f]{64}", "a digest: 64 lower-case hexadecimal digits"),
+        (
+            "CERTMARK_HOST",
+            rf"{_HOST}|[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*",
+            "a host's name or address, without a port",
+        ),
+        ("CERTMARK_HOSTS", rf"(\s*({_HOST}(:[0-9]+)?)?\s*,?)*", "hosts, such as q.example, with commas between"),
+        ("CERTMARK_TOPIC_PREFIX", "[A-Za-z0-9._-]{1,200}", "1 to 200 of A-Z a-z 0-9 . _ -"),
+        (
+            "CERTMARK_KAFKA_BOOTSTRAP",
+            rf"\s*{_HOST}(:[0-9]+)?\s*(,\s*{_HOST}(:[0-9]+)?\s*)*",
+            "brokers, such as kafka-1:9092, with commas between",
+        ),
+    )
+}
+"""What stands in a variable, as a whole, and how it is told; numbers, addresses and what goes together are below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +132,10 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
     """
     told = os.environ if environment is None else environment
     env = {name: value for name, value in told.items() if value}  # what is empty is not set
+    _refuse_mistyped(env)
+    for variable, (form, words) in _FORMS.items():
+        if variable in env and not form.fullmatch(env[variable]):
+            raise NotConfigured(f"{variable}={env[variable]!r}: it is {words}")
 
     def number(name: str, default: int, among: range = range(2**31)) -> int:
         text = env.get(name, str(default))
@@ -117,8 +146,6 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
     data = Path(env.get("CERTMARK_DATA", ".data")).absolute()
     log = env.get("CERTMARK_LOG", "postgres")
     bootstrap = env.get("CERTMARK_KAFKA_BOOTSTRAP", "")
-    if log not in ("postgres", "kafka"):
-        raise NotConfigured(f"CERTMARK_LOG={log!r}: it is 'postgres' or 'kafka'")
     if log == "kafka" and not bootstrap:
         raise NotConfigured("CERTMARK_LOG='kafka' needs CERTMARK_KAFKA_BOOTSTRAP, which is empty")
     production = env.get("CERTMARK_PRODUCTION", "") == "1"
@@ -135,13 +162,19 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
     ports = {"VERIFY": verify_port, "EVENTS": events_port, "REGISTRY": registry_port}
     if len(set(ports.values())) != 3:
         raise NotConfigured(f"CERTMARK_…_PORT: two services share a port: {ports}")
-    public_url = env.get("CERTMARK_PUBLIC_URL", f"http://{host}:{verify_port}").rstrip("/")
-    events_url = env.get("CERTMARK_EVENTS_URL", f"http://{host}:{events_port}").rstrip("/")
+    public_url = _address(env, "CERTMARK_PUBLIC_URL", host, verify_port)
     own_host = public_url.partition("://")[2].partition("/")[0].lower()
     hosts = tuple(h.strip().lower() for h in env.get("CERTMARK_HOSTS", "").split(",") if h.strip())
     security, user, password_file, mechanism, ca_file = _way_to_kafka(env)
     patience = number("CERTMARK_KAFKA_PATIENCE", 20, range(2, 601))
     oidc_issuer, oidc_client = env.get("CERTMARK_OIDC_ISSUER", ""), env.get("CERTMARK_OIDC_CLIENT", "")
+    if oidc_issuer and not _is_address(oidc_issuer):
+        raise NotConfigured(f"CERTMARK_OIDC_ISSUER={oidc_issuer!r}: it is an address that begins with https://")
+    database_url = env.get("CERTMARK_DATABASE_URL", "")
+    if database_url and not database_url.startswith(("postgresql://", "postgres://")):
+        raise NotConfigured(  # what stands there is not shown: it may hold a password
+            "CERTMARK_DATABASE_URL is no address of a database: it begins with postgresql://"
+        )
     if bool(oidc_issuer) != bool(oidc_client):
         raise NotConfigured(
             f"CERTMARK_OIDC_ISSUER ({oidc_issuer!r}) and CERTMARK_OIDC_CLIENT ({oidc_client!r}) go together, or neither"
@@ -157,40 +190,71 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         kafka_ca_file=ca_file,
         kafka_patience=patience,
         topic_prefix=env.get("CERTMARK_TOPIC_PREFIX", "certmark"),
-        database_url=env.get("CERTMARK_DATABASE_URL", ""),
+        database_url=database_url,
         genesis=genesis,
         production=production,
         host=host,
         verify_port=verify_port,
         events_port=events_port,
         registry_port=registry_port,
-        workers=number("CERTMARK_WORKERS", 1),
+        workers=number("CERTMARK_WORKERS", 1, range(1, 1001)),
         public_url=public_url,
-        events_url=events_url,
+        events_url=_address(env, "CERTMARK_EVENTS_URL", host, events_port),
         hosts=tuple(dict.fromkeys((own_host, *hosts))),
         seal_key=Path(env.get("CERTMARK_SEAL_KEY", data / "keys" / "seal.pem")),
         mark_key=Path(env.get("CERTMARK_MARK_KEY", data / "keys" / "mark.pem")),
         status_key=Path(env.get("CERTMARK_STATUS_KEY", data / "keys" / "status.pem")),
         trust_key=Path(env.get("CERTMARK_TRUST_KEY", data / "keys" / "trust.pem")),
         trust_roots=Path(env.get("CERTMARK_TRUST_ROOTS", data / "trust")),
-        stale_after_hours=number("CERTMARK_STALE_AFTER_HOURS", 24),
-        rate_per_second=number("CERTMARK_RATE_PER_SECOND", 5000),
+        stale_after_hours=number("CERTMARK_STALE_AFTER_HOURS", 24, range(1, 87_601)),
+        rate_per_second=number("CERTMARK_RATE_PER_SECOND", 5000, range(1, 2**31)),
         streams=number("CERTMARK_STREAMS", 100),
         figures_port=number("CERTMARK_FIGURES_PORT", 0, range(65536)),
         trusted_proxies=_networks(env.get("CERTMARK_TRUSTED_PROXIES", "")),
         searches_per_minute=number("CERTMARK_SEARCHES_PER_MINUTE", 120),
         lookups_per_second=number("CERTMARK_LOOKUPS_PER_SECOND", 0),
         districts_file=_path(env.get("CERTMARK_DISTRICTS_FILE", "")),
-        check_material_days=number("CERTMARK_CHECK_MATERIAL_DAYS", 180),
-        reports_url=env.get("CERTMARK_REPORTS_URL", f"http://{host}:{registry_port}").rstrip("/"),
+        check_material_days=number("CERTMARK_CHECK_MATERIAL_DAYS", 180, range(36_526)),
+        reports_url=_address(env, "CERTMARK_REPORTS_URL", host, registry_port),
         form_key=Path(env.get("CERTMARK_FORM_KEY", data / "verify" / "form.key")),
-        registry_url=env.get("CERTMARK_REGISTRY_URL", f"http://{host}:{registry_port}").rstrip("/"),
+        registry_url=_address(env, "CERTMARK_REGISTRY_URL", host, registry_port),
         oidc_issuer=oidc_issuer,
         oidc_client=oidc_client,
         oidc_secret_file=_path(env.get("CERTMARK_OIDC_SECRET_FILE", "")),
         oidc_claim=env.get("CERTMARK_OIDC_CLAIM", "preferred_username"),
     )
     return settings.over_kafka(bootstrap) if log == "kafka" else settings
+
+
+def _refuse_mistyped(env: Mapping[str, str]) -> None:
+    """What is no setting and looks like one would be left out unseen. Others may be there for other programs."""
+    known = [f"CERTMARK_{field.name.upper()}" for field in fields(Settings)]
+    for name in env.keys() - set(known):
+        if name.startswith("CERTMARK_") and (meant := get_close_matches(name, known, 1, 0.9)):
+            raise NotConfigured(f"{name} is no setting; {meant[0]} is")
+
+
+def _address(env: Mapping[str, str], name: str, host: str, port: int) -> str:
+    """A service's address as others reach it, without a slash at its end; where none is named, its own."""
+    text = env.get(name, f"http://{host}:{port}").rstrip("/")
+    if not _is_address(text):
+        raise NotConfigured(f"{name}={text!r}: it is an address that begins with https:// or http://")
+    return text
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return (
+            parts.scheme in ("http", "https")
+            and parts.port != 0
+            and re.fullmatch(rf"{_HOST}(:[0-9]+)?", parts.netloc, re.ASCII) is not None
+            and re.fullmatch(r"[!-~]+", text) is not None
+            and not parts.query
+            and not parts.fragment
+        )
+    except ValueError:  # a port that is none
+        return False
 
 
 def _way_to_kafka(env: Mapping[str, str]) -> tuple[str, str, Path | None, str, Path | None]:

@@ -16,7 +16,7 @@ from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.http import parse_accept_header
 from werkzeug.utils import cached_property
 
-from services import api_docs, problems, telemetry
+from services import api_docs, parameters, problems, telemetry
 from services.asgi import TOO_SLOW
 from services.domain.errors import BadRequest
 from services.language import LANGUAGES
@@ -38,7 +38,20 @@ LARGEST_BODY = 8 * 1024 * 1024 + 64 * 1024
 """Bytes of a body that a service takes where it says nothing else; deploy/nginx.conf lets as much through."""
 _DRAINED = 64 * 1024 * 1024
 
+_UNCODED = ("", "identity")
+_READS = "certmark_reads"
+
 View = TypeVar("View", bound=Callable[..., Any])
+
+
+def reads(encoding: str) -> Callable[[View], View]:
+    """Next to a view: it reads bodies in this encoding as well; everywhere else they come plain."""
+
+    def mark(view: View) -> View:
+        setattr(view, _READS, encoding)
+        return view
+
+    return mark
 
 
 class _Parser(FlaskParser):
@@ -48,8 +61,6 @@ class _Parser(FlaskParser):
         if not req.is_json:
             kind = req.mimetype[:80]
             raise problems.UnsupportedMediaType(f"the content type is {kind!r}", hint="application/json")
-        if req.content_encoding:
-            raise problems.UnsupportedMediaType("the body is encoded; send it plain")
         return super().load_json(req, schema)
 
 
@@ -92,6 +103,9 @@ class ProblemSchema(ma.Schema):
     code = ma.fields.String(required=True, metadata={"description": "Stable name of the error"})
     pointer = ma.fields.String(required=True, metadata={"description": "RFC 6901 pointer of the member concerned"})
     hint = ma.fields.String(required=True, metadata={"description": "What to do about it"})
+    pointers = ma.fields.List(
+        ma.fields.String(), metadata={"description": "Of every member concerned, where several are"}
+    )
 
 
 class WordsSchema(ma.Schema):
@@ -145,6 +159,8 @@ class _Contents(BasePlugin):
     def operation_helper(self, path: str | None = None, operations: dict[Any, Any] | None = None, **_: Any) -> None:
         for operation in (operations or {}).values():
             responses: dict[int | str, Any] = operation["responses"]
+            if (path or "").startswith(parameters.PROGRAMS):
+                responses.setdefault(400, {"description": "A parameter is unknown, or its value cannot be read"})
             if "requestBody" in operation:
                 responses.setdefault(413, {"description": "The body is larger than its limit"})
                 responses.setdefault(415, {"description": "The body is of a type that is not read here"})
@@ -198,6 +214,11 @@ def service_app(
     def refuse_what_did_not_come() -> None:
         if request.environ.get(TOO_SLOW):
             raise problems.RequestTooSlow("the body did not come in time", hint="send it again, in smaller parts")
+        encoding = request.headers.get("Content-Encoding", "").strip().lower()
+        if encoding not in _UNCODED and getattr(app.view_functions.get(request.endpoint or ""), _READS, "") != encoding:
+            raise problems.EncodedBody(f"the body is encoded: {encoding[:32]!r}", hint="不要压缩 · send it plain")
+
+    parameters.refuse_unknown(app, api.spec.to_dict)
 
     @app.after_request
     def add_headers(response: Response) -> Response:

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import IO, TYPE_CHECKING
 import click
 from rich.table import Table
 
+from services.commands.standard_input import file_named
 from services.commands.terminal import NO, OUT, as_json, progress, say_json
 from services.domain.errors import BadRequest, NotConfigured
 from services.domain.impostor import Origin, origin
@@ -69,14 +71,17 @@ def check(
         _check_urls(files, settings.hosts, json_)
         return
     mapping = _mapping(settings.data / "mappings", mapping_file, platform)
-    paths = [_spooled(settings.data, name) for name in files]
-    if dry_run:
-        for name, path in zip(files, paths, strict=True):
-            _show_preview(name, path, mapping, sheet, json_)
-        return
+    if missing := [name for name in files if name != "-" and not Path(name).is_file()]:
+        raise BadRequest(f"{missing[0]}: there is no such file")
     verdicts, rules = Counter[str](), Counter[str]()
     samples: list[bytes] = []
-    with tempfile.TemporaryFile() if out is None else _writable(Path(out)) as target:
+    with ExitStack() as stack:
+        paths = [stack.enter_context(file_named(Path(name))) for name in files]
+        if dry_run:
+            for name, path in zip(files, paths, strict=True):
+                _show_preview(name, path, mapping, sheet, json_)
+            return
+        target = stack.enter_context(_writable(out))
         for path in paths:
             for checked in _checked(path, mapping, sheet, images, processes or os.cpu_count() or 1, target, json_):
                 verdicts.update(checked.verdicts)
@@ -87,11 +92,14 @@ def check(
     sys.exit(NO if verdicts[Verdict.LEAD] else 0)
 
 
-def _writable(path: Path) -> IO[bytes]:
+def _writable(out: str | None) -> IO[bytes]:
+    """Where the findings go: the file of this name, or one that nobody else sees."""
+    if out is None:
+        return tempfile.TemporaryFile()
     try:
-        return path.open("w+b")
+        return Path(out).open("w+b")
     except OSError as error:
-        raise BadRequest(f"{path} cannot be written: {error.strerror}") from None
+        raise BadRequest(f"{out} cannot be written: {error.strerror}") from None
 
 
 def _checked(
@@ -195,19 +203,6 @@ def _read_mapping(path: Path) -> dict[str, str]:
     if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
         raise BadRequest(f"{path} is no JSON object of texts")
     return found
-
-
-def _spooled(data: Path, name: str) -> Path:
-    """The file of a name; standard input is written to one, for it is read by another process."""
-    if name != "-":
-        path = Path(name)
-        if not path.is_file():
-            raise BadRequest(f"{name}: there is no such file")
-        return path
-    data.mkdir(parents=True, exist_ok=True)
-    path = data / f"check-{os.getpid()}.in"
-    path.write_bytes(sys.stdin.buffer.read())
-    return path
 
 
 def _show_preview(name: str, path: Path, mapping: Mapping[str, str], sheet: str | None, json_: bool) -> None:

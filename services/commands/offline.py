@@ -9,7 +9,8 @@ from services.commands.held_lists import Renewed, default_folder, held_in, renew
 from services.commands.terminal import NO, OUT, SIGNS, say_json
 from services.domain.errors import BadRequest
 from services.domain.identifiers import CHINA, instant_text
-from services.marks.photo import LARGEST_FILE, codes_in
+from services.marks.photo import LARGEST_FILE as LARGEST_FILE
+from services.marks.photo import codes_in
 from services.settings import Settings
 from services.verify.offline import OfflineAnswer, check
 from services.verify.scan_wording import BECAUSE, NEITHER, OFFLINE, SCAN, WITHOUT_PRODUCT, Why
@@ -27,9 +28,14 @@ def texts_in(path: Path) -> list[str]:
             data = file.read(LARGEST_FILE + 1)
     except OSError as error:
         raise BadRequest(f"{path} cannot be read: {error.strerror}") from None
+    return texts_of(data, str(path))
+
+
+def texts_of(data: bytes, name: str) -> list[str]:
+    """The same of an image's bytes; `name` is what to call it."""
     found = codes_in(data)
     if not found:
-        raise BadRequest(f"there is no QR code in {path}")
+        raise BadRequest(f"there is no QR code in {name}")
     return found
 
 

@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from services.commands.identity import default_key, key_named, load_key_file, source_named
+from services.commands.standard_input import file_named
 from services.commands.terminal import NO, OUT, as_json, progress, say_json
 from services.domain.errors import BadRequest
 from services.events import client, drafts, imports
@@ -58,7 +59,7 @@ _SHEET = click.option("--sheet", "worksheet", metavar="NAME", help="Worksheet. D
 @click.option("--template", type=_FILE, help="Write an empty sheet with every column (.csv or .xlsx), and end.")
 @as_json
 def import_(files: tuple[Path, ...], template: Path | None, json_: bool, **told: Any) -> None:
-    """Turn a body's FILES (CSV or XLSX) into signed events, send them, and tell what became of each row.
+    """Turn a body's FILES (CSV or XLSX; - is standard input) into signed events, send them, tell what became of each.
 
     Rows that are wrong do not stop the others. A run that was cut goes on where it stopped: give the same command
     again. The exit code is 0 only when every row was accepted (in a dry run: is good). See docs/import.md.
@@ -81,8 +82,8 @@ def import_(files: tuple[Path, ...], template: Path | None, json_: bool, **told:
 def _import_one(file: Path, *, json_: bool, **told: Any) -> bool:
     settings = settings_from()
     values = _values(told["values"])
-    sheet = open_sheet(file, _mapping(told["mapping"]), told["worksheet"])
     with ExitStack() as stack:
+        sheet = open_sheet(stack.enter_context(file_named(file)), _mapping(told["mapping"]), told["worksheet"])
         if told["dry_run"]:
             journal = stack.enter_context(closing(Journal.in_passing()))
             with progress("checked", sheet.about, json_) as advance:
@@ -96,7 +97,7 @@ def _import_one(file: Path, *, json_: bool, **told: Any) -> bool:
             with progress("decided", journal.counts()["stored"], json_) as advance:
                 imports.settle(journal, speaker.registry, told["seconds"], advance)
             imports.blame_refusals(journal, sheet)
-        report = _report(sheet, tally, journal, told["dry_run"])
+        report = {"file": str(file), **_report(sheet, tally, journal, told["dry_run"])}
         if told["fix"] is not None and report["wrong"]:
             report["fix"] = {"file": str(told["fix"]), "rows": write_fix_file(told["fix"], sheet, journal)}
         faults = list(journal.faults(told["show"]))
@@ -164,7 +165,6 @@ def _report(sheet: Sheet, tally: imports.Tally, journal: Journal, dry_run: bool)
     decided = sum(counts[name] for name in ("accepted", "refused", "quarantined", "pending"))
     sent = {name: counts[name] for name in ("signed", "stored", "accepted", "refused", "quarantined", "pending")}
     return {
-        "file": str(sheet.path),
         "sha256": sheet.digest,
         "encoding": encoding_said(sheet.encoding) or None,
         "worksheet": sheet.name or None,
@@ -270,12 +270,11 @@ def reconcile(
     show: int,
     json_: bool,
 ) -> None:
-    """Compare a body's FILE (the columns of an import) with the register, certificate by certificate.
+    """Compare a body's FILE (the columns of an import; - is standard input) with the register.
 
     Tells what is missing on either side and what differs, field by field; the exit code is 0 only where nothing
     does. An empty cell claims nothing. With --json: one difference a line, then the counts.
     """
-    sheet = open_sheet(file, _mapping(mapping), worksheet)
     source = source_named(as_)
     shown: list[Difference] = []
     more = 0
@@ -291,6 +290,7 @@ def reconcile(
             more += 1
 
     with ExitStack() as stack:
+        sheet = open_sheet(stack.enter_context(file_named(file)), _mapping(mapping), worksheet)
         service = stack.enter_context(closing(client.Service(registry or settings_from().service_url("registry"))))
         write = stack.enter_context(_differences_to(csv_))
         books = stack.enter_context(closing(Books()))

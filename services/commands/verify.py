@@ -13,7 +13,7 @@ from services.settings import Settings, settings_from
 
 
 @click.command()
-@click.argument("question", metavar="[NUMBER|URL|IMAGE]", default="")
+@click.argument("question", metavar="[NUMBER|URL|IMAGE|-]", default="")
 @click.option("--service", "url", metavar="URL", help="The verify service. Default: the local one.")
 @click.option("--offline", "off", is_flag=True, help="Judge a code by the lists at hand, without any network.")
 @click.option("--refresh", "renew", is_flag=True, help="First fetch the trust list and status lists for --offline.")
@@ -35,6 +35,7 @@ def verify(
 ) -> None:
     """Look up a certificate number, a mark's address, or an image with a mark's QR; 0 only when valid.
 
+    - is standard input: an image, or a number or address a line. The exit code is 0 only when all are valid.
     With --offline the signature is checked here and the status read from cached lists (docs/scan.md).
     """
     from services.commands import offline
@@ -50,17 +51,49 @@ def verify(
             sys.exit(NO if brought["refused"] else 0)
     if not question:
         raise BadRequest("name a number, an address or an image")
-    texts = offline.texts_in(Path(question)) if _is_image(question) else [question]
+    texts = _texts_in(question)
     if off:
         sys.exit(offline.judge(settings, texts, folder, json_=json_))
     service = client.Service(url or settings.service_url("verify"))
-    answers = [service.get("/v1/verify", q=text) for text in texts]
-    for answer in answers:
-        if json_:
-            say_json(answer)
-        else:
-            _show_answer(answer)
-    sys.exit(0 if all(answer.get("code") == "valid" for answer in answers) else NO)
+    good = True
+    for first in range(0, len(texts), AT_ONCE):
+        some = texts[first : first + AT_ONCE]
+        for answer in _answers(service, some):
+            good = good and answer.get("code") == "valid"
+            if json_:
+                say_json(answer)
+            else:
+                _show_answer(answer)
+    sys.exit(0 if good else NO)
+
+
+AT_ONCE = 1_000
+"""Texts of one request, as the service takes them."""
+
+
+def _answers(service: client.Service, texts: list[str]) -> list[dict[str, Any]]:
+    if len(texts) == 1:
+        return [service.get("/v1/verify", q=texts[0])]
+    found: list[dict[str, Any]] = service.post("/v1/verify", {"q": texts})["items"]
+    return found
+
+
+def _texts_in(question: str) -> list[str]:
+    """What is to be looked up, in its order."""
+    from services.commands import offline
+
+    if _is_image(question):
+        return offline.texts_in(Path(question))
+    if question != "-":
+        return [question]
+    data = sys.stdin.buffer.read(offline.LARGEST_FILE + 1)
+    try:
+        lines = [line.strip() for line in data.decode("utf-8-sig").splitlines()]
+    except UnicodeDecodeError:
+        return offline.texts_of(data, "-")
+    if len(data) > offline.LARGEST_FILE or not any(lines):
+        raise BadRequest(f"standard input holds nothing, or more than {offline.LARGEST_FILE >> 20} MiB")
+    return [line for line in lines if line]
 
 
 _IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".svg", ".pdf")

@@ -29,6 +29,7 @@ ADVICE: Mapping[str, tuple[str, str]] = MappingProxyType(
             "correct what the pointer names; docs/events.md lists the members of each type",
         ),
         "bad-request": ("对照该服务的 /docs", "compare with /docs of the service"),
+        "unknown-parameter": ("改正参数的名称", "correct the parameter's name"),
         "unsupported-media-type": ("对照该服务的 /docs", "compare with /docs of the service"),
         "method-not-allowed": ("对照该服务的 /docs", "compare with /docs of the service"),
         "not-acceptable": ("对照该服务的 /docs", "compare with /docs of the service"),
@@ -135,4 +136,5 @@ def problem(error: CertmarkError) -> dict[str, Any]:
         "code": error.slug,
         "pointer": error.pointer,
         "hint": hint_for(error.slug, error.hint) or "",
+        **({"pointers": list(error.pointers)} if error.pointers else {}),
     }

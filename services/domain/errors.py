@@ -4,6 +4,7 @@
 test compares this file with the documentation.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -11,7 +12,8 @@ class CertmarkError(Exception):
     """An answer to bad input, with a stable code; `title` and `zh` say in both languages what it stands for.
 
     `detail` says what is wrong with this input, `pointer` is the RFC 6901 JSON pointer of the member
-    concerned (empty: the whole), `hint` says what to do about it.
+    concerned (empty: the whole), `hint` says what to do about it. `pointers` are there where the same is wrong with
+    several members: all of them, and `pointer` is the first.
     """
 
     slug: ClassVar[str] = "error"
@@ -19,10 +21,11 @@ class CertmarkError(Exception):
     zh: ClassVar[str] = "错误"
     status: ClassVar[int] = 500
 
-    def __init__(self, detail: str, *, pointer: str = "", hint: str = "") -> None:
+    def __init__(self, detail: str, *, pointer: str = "", hint: str = "", pointers: Sequence[str] = ()) -> None:
         super().__init__(detail)
         self.detail = detail
-        self.pointer = pointer
+        self.pointer = pointers[0] if pointers else pointer
+        self.pointers = tuple(pointers)
         self.hint = hint
 
 

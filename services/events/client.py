@@ -51,6 +51,7 @@ class Refused(CertmarkError):
             str(problem.get("detail") or problem.get("title") or f"HTTP {status}"),
             pointer=str(problem.get("pointer", "")),
             hint=str(problem.get("hint", "")),
+            pointers=[str(pointer) for pointer in problem.get("pointers", ())],
         )
         self.code = str(problem.get("code", f"http-{status}"))
         self.answered = status
@@ -137,8 +138,8 @@ class Service:
 
     def _document(self, path: str, status: int, _headers: http.client.HTTPMessage, body: bytes) -> dict[str, Any]:
         document = json_object(body)
-        if "family" in document:
-            return document  # a look-up's answer: `status_unknown` is one too, although its status is 503
+        if "family" in document or "items" in document:
+            return document  # a look-up's answer, or many: `status_unknown` is one too, although its status is 503
         if status == 404:
             raise NotFound(str(document.get("detail", path)), hint=str(document.get("hint", "")))
         if status >= 400 and "code" in document and "title" in document:

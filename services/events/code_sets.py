@@ -149,20 +149,25 @@ def names_of(
     names: dict[str, dict[str, str]] = {}
     strange: dict[str, Refused] = {}
     for first in range(0, len(codes), NAMED_AT_ONCE):
-        left = list(codes[first : first + NAMED_AT_ONCE])
-        while left:
-            try:
-                asked = json.dumps({"mark_no": mark_no, "codes": left, "gtin": gtin}).encode()
-                status, _, raw = service.request("POST", "/v1/code-hashes", asked, "application/json")
-                said = _answered(service, status, raw)
-            except Refused as refused:
-                place = refused.pointer.removeprefix("/codes/")
-                if not place.isdigit():
-                    raise
-                strange[left.pop(int(place))] = refused
-                continue
-            public = said["public_hashes"] or [""] * len(left)
-            for code, hash_, known_by in zip(left, said["items"], public, strict=True):
-                names[code] = {"code": hash_, **({"public_hash": known_by} if known_by else {})}
-            break
+        some = codes[first : first + NAMED_AT_ONCE]
+        try:
+            names |= _named(service, mark_no, some, gtin)
+        except Refused as refused:
+            foreign = {some[int(pointer.removeprefix("/codes/"))] for pointer in refused.pointers}
+            if not foreign:
+                raise
+            strange |= {code: refused for code in some if code in foreign}
+            if own := [code for code in some if code not in foreign]:
+                names |= _named(service, mark_no, own, gtin)
     return names, strange
+
+
+def _named(service: Service, mark_no: str, codes: Sequence[str], gtin: str | None) -> dict[str, dict[str, str]]:
+    asked = json.dumps({"mark_no": mark_no, "codes": codes, "gtin": gtin}).encode()
+    status, _, raw = service.request("POST", "/v1/code-hashes", asked, "application/json")
+    said = _answered(service, status, raw)
+    public = said["public_hashes"] or [""] * len(codes)
+    return {
+        code: {"code": hash_, **({"public_hash": known_by} if known_by else {})}
+        for code, hash_, known_by in zip(codes, said["items"], public, strict=True)
+    }

@@ -226,8 +226,6 @@ def _routes(ingest: Ingest) -> Blueprint:
     @routes.post("/events")
     @routes.doc(**_DOC)
     def take_events() -> Response:
-        if request.content_encoding:
-            raise UnsupportedMediaType("the body is encoded; send it plain")
         if request.mimetype == ONE:
             return _one(ingest, request.get_data(cache=False))
         if request.mimetype == MANY:

@@ -255,19 +255,20 @@ def _workbook(path: Path) -> Iterator[Any]:
     """The workbook in read-only mode, formulas by the values that were last computed."""
     import openpyxl  # a tenth of a second, which no other command should wait
 
-    with _said_by_openpyxl(path):
-        with zipfile.ZipFile(path) as packed:
-            unpacked = sum(info.file_size for info in packed.infolist())
-        if unpacked > _LARGEST_UNPACKED:
-            raise SheetUnreadable(
-                f"{path}: 解压后 {unpacked >> 20} MiB，太大 (too large unpacked)",
-                hint="分成几个文件，或另存为 CSV；split it, or save it as CSV",
-            )
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
-    try:
-        yield book
-    finally:
-        book.close()
+    with path.open("rb") as file:  # by its name openpyxl would judge it once more
+        with _said_by_openpyxl(path):
+            with zipfile.ZipFile(file) as packed:
+                unpacked = sum(info.file_size for info in packed.infolist())
+            if unpacked > _LARGEST_UNPACKED:
+                raise SheetUnreadable(
+                    f"{path}: 解压后 {unpacked >> 20} MiB，太大 (too large unpacked)",
+                    hint="分成几个文件，或另存为 CSV；split it, or save it as CSV",
+                )
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+        try:
+            yield book
+        finally:
+            book.close()
 
 
 @contextmanager

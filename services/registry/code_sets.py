@@ -395,7 +395,7 @@ def named(
     """The hashes by which events name these codes of a source, in their order; of serials the public ones, too.
 
     Raises:
-        NoSuchCode: one of them is none that this source issued under this mark.
+        NoSuchCode: some of them are none that this source issued under this mark; the pointers say which.
     """
     salt = salt_of(cur)
     values = [unit_hash(salt, hashed_serial(gtin, code) if gtin else hashed(code)) for code in codes]
@@ -405,9 +405,8 @@ def named(
         (values, source, mark_no),
     )
     known = {hash_ for (hash_,) in cur.fetchall()}
-    for place, value in enumerate(values):
-        if value not in known:
-            raise NoSuchCode(f"{source} has issued no such code under mark {mark_no}", pointer=f"/codes/{place}")
+    if strange := [f"/codes/{place}" for place, value in enumerate(values) if value not in known]:
+        raise NoSuchCode(f"{source} has issued no such code under mark {mark_no}", pointers=strange)
     public = [public_hash(mark_no, printed_serial(gtin, code)).hex() for code in codes] if gtin else None
     return [hash_text(value) for value in values], public
 

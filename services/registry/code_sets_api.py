@@ -21,7 +21,7 @@ from services.registry.code_sets import Progress
 from services.registry.gate import Gate, who_asks
 from services.registry.unit_tokens import Job
 from services.settings import Settings
-from services.web import Blueprint, answers
+from services.web import Blueprint, answers, reads
 
 T = TypeVar("T")
 _PLAIN = ("", "text/plain", "text/csv", "application/octet-stream")
@@ -108,6 +108,7 @@ def blueprint(settings: Settings, read: Reads, gate: Gate) -> Blueprint:
         description=f"A code a line, plain or gzip, at most {code_sets.AT_ONCE:,} in one request. A larger set comes "
         "in ascending order in several, each with `digest` and `from`. The same again changes nothing.",
     )
+    @reads("gzip")
     def bring(query: dict[str, Any]) -> dict[str, Any]:
         caller = who_asks()
         codes = code_sets.codes_in(code_sets.inflated(request.get_data(), compressed=_is_packed()))
@@ -184,10 +185,9 @@ def blueprint(settings: Settings, read: Reads, gate: Gate) -> Blueprint:
 
 def _is_packed() -> bool:
     kind = request.mimetype
-    encoding = request.headers.get("Content-Encoding", "").strip().lower()
-    if kind not in (*_PLAIN, *_PACKED) or encoding not in ("", "identity", "gzip"):
+    if kind not in (*_PLAIN, *_PACKED):
         raise UnsupportedMediaType("codes come as text/plain, a line each, or the same in gzip")
-    return encoding == "gzip" or kind in _PACKED
+    return kind in _PACKED or "gzip" in request.headers.get("Content-Encoding", "").lower()
 
 
 def _hex(digest: str) -> str:

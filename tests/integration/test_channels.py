@@ -185,6 +185,10 @@ def test_a_code_on_every_channel(nodes: dict[bool, Node], code: Code) -> None:
     assert all(worded.title[language] in said.output for language in LANGUAGES)
     as_json = CliRunner().invoke(main, ["verify", "--json", "--service", node.url, question])
     assert _timeless(json.loads(as_json.output)) == _timeless(answer)
+    lines = f"{question}\n\n TEST-VALID-000001 \n".encode()
+    piped = CliRunner().invoke(main, ["verify", "--json", "--service", node.url, "-"], input=lines)
+    assert piped.exit_code == said.exit_code
+    assert next(json.loads(line)["code"] for line in piped.output.splitlines()) == code
 
 
 def _timeless(answer: dict[str, Any]) -> dict[str, Any]:

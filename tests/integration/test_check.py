@@ -32,9 +32,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(data: Path, *words: str) -> tuple[int, str]:
+def run(data: Path, *words: str, stdin: bytes = b"") -> tuple[int, str]:
     told = {"CERTMARK_DATA": str(data), "CERTMARK_PUBLIC_URL": "https://verify.certmark.example"}
-    result = CliRunner().invoke(main, ["check", *words], env=told)
+    result = CliRunner().invoke(main, ["check", *words], env=told, input=stdin)
     return result.exit_code, result.output
 
 
@@ -60,7 +60,9 @@ def test_a_copy_is_told_of_both_shops_however_far_apart(data: Path, tmp_path: Pa
         lines[at] = json.dumps(shown)
     (tmp_path / "many.jsonl").write_text("\n".join(lines), encoding="utf-8")
     out = tmp_path / "out.jsonl"
-    _, told = run(data, str(tmp_path / "many.jsonl"), "--out", str(out), "--json")
+    held = sorted(data.iterdir())
+    _, told = run(data, "-", "--out", str(out), "--json", stdin=(tmp_path / "many.jsonl").read_bytes())
+    assert sorted(data.iterdir()) == held, "nothing of what was sent stays"
     found = findings(out)
     assert [int(str(one["row"])) for one in found] == list(range(2500))
     assert {str(one["row"]) for one in found if one["rules"] == ["L15"]} == {"3", "2400"}

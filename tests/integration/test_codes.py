@@ -531,11 +531,14 @@ def void_by_command(
         said = certmark("codes", "void", serials[0], *words, **environment)
         assert said == {"voided": 1, "voided_before": 0, "refused": []}
         file = folder / "lost.txt"
-        file.write_text("\n".join((*serials, "NOBODYS-1")), encoding="ascii")
+        file.write_text("\n".join(("NOBODYS-1", *serials, "NOBODYS-2")), encoding="ascii")
         again = CliRunner().invoke(main, ["codes", "void", "--file", str(file), *words, "--json"], env=environment)
     said = json.loads(again.output)
     assert (again.exit_code, said["voided"], said["voided_before"]) == (1, len(serials) - 1, 1)
-    assert [(row["unit"], row["code"]) for row in said["refused"]] == [("NOBODYS-1", "no-such-code")]
+    assert [(row["unit"], row["code"]) for row in said["refused"]] == [
+        ("NOBODYS-1", "no-such-code"),
+        ("NOBODYS-2", "no-such-code"),
+    ]
     voided = node.register.state(about[1])["marks"][0]["voided"]
     assert {one["public_hash"] for one in voided} == {
         public_hash(about[3], MarkPath.of_product(GTIN, serial).aad).hex() for serial in serials

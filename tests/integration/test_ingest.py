@@ -212,9 +212,11 @@ def test_bad_input_has_its_own_code_and_reaches_no_log(desk: Desk) -> None:
         assert (answer.status, answer.json["code"]) == (status, code), jws[:60]
         assert answer.headers["Content-Type"] == "application/problem+json"
     assert desk.post(good, "text/plain").status == 415
-    assert desk.post(good, **{"Content-Encoding": "gzip"}).status == 415
+    encoded = desk.post(good, **{"Content-Encoding": "gzip"})
+    assert (encoded.status, encoded.headers["Accept-Encoding"]) == (415, "identity")
     assert desk.request("GET", "/v1/events").status == 405
     assert desk.stored() == []
+    assert desk.post(good, **{"Content-Encoding": "identity"}).status == 202, "no encoding at all"
 
 
 def test_lines_are_answered_one_by_one_in_order(desk: Desk) -> None:

@@ -318,7 +318,7 @@ def test_the_documentation_loads_nothing_from_elsewhere(client: FlaskClient) -> 
         ("/v1/verify?q=%E2%82", 200),
         ("/v1/verify?q=%", 200),
         ("/v1/verify?q=%zz", 200),
-        ("/v1/verify?q=a&q=b", 200),
+        ("/v1/verify?q=a&q=b", 400),
         ("/v1/verify?q=%D9%A2%D9%A0%D9%A2%D9%A3", 200),
         ("/v1/verify?q=%ED%A0%80", 200),  # a lone surrogate in bytes
         ("/v1/verify", 422),

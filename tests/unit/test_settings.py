@@ -8,13 +8,58 @@ from services.domain.errors import NotConfigured
 from services.postgres import database_url
 from services.settings import settings_from
 
-PRODUCTION = {"CERTMARK_PRODUCTION": "1", "CERTMARK_GENESIS": "ab"}
+PRODUCTION = {"CERTMARK_PRODUCTION": "1", "CERTMARK_GENESIS": "ab" * 32}
 KAFKA = {"CERTMARK_LOG": "kafka", "CERTMARK_KAFKA_BOOTSTRAP": "127.0.0.1:9092,broker:9092"}
 SASL = {
     "CERTMARK_KAFKA_SECURITY": "sasl_ssl",
     "CERTMARK_KAFKA_USER": "verify",
     "CERTMARK_KAFKA_PASSWORD_FILE": "/run/secrets/verify",
 }
+MALFORMED = (
+    ("CERTMARK_GENESIS", "ab"),
+    ("CERTMARK_GENESIS", "sha256:" + "ab" * 32),
+    ("CERTMARK_GENESIS", "AB" * 32),
+    ("CERTMARK_PRODUCTION", "true"),
+    ("CERTMARK_HOST", "0.0.0.0:8080"),
+    ("CERTMARK_HOST", "http://127.0.0.1"),
+    ("CERTMARK_HOSTS", "q.example, https://old.example"),
+    ("CERTMARK_TOPIC_PREFIX", "cert mark"),
+    ("CERTMARK_KAFKA_BOOTSTRAP", "kafka://broker:9092"),
+    ("CERTMARK_KAFKA_BOOTSTRAP", "broker:9092;other:9092"),
+    ("CERTMARK_PUBLIC_URL", "q.example"),
+    ("CERTMARK_PUBLIC_URL", "https://q.example?x=1"),
+    ("CERTMARK_PUBLIC_URL", "https://q.example:80a"),
+    ("CERTMARK_EVENTS_URL", "ftp://events.example"),
+    ("CERTMARK_REGISTRY_URL", "https:///v1"),
+    ("CERTMARK_REPORTS_URL", "https://name@registry.example"),
+    ("CERTMARK_OIDC_ISSUER", "login.example"),
+    ("CERTMARK_TRUSTED_PROXIES", "10.0.0.1/8"),
+    ("CERTMARK_FIGURES_PORT", "-1"),
+    *(
+        (name, "ten")
+        for name in (
+            "CERTMARK_STALE_AFTER_HOURS",
+            "CERTMARK_RATE_PER_SECOND",
+            "CERTMARK_STREAMS",
+            "CERTMARK_WORKERS",
+            "CERTMARK_SEARCHES_PER_MINUTE",
+            "CERTMARK_LOOKUPS_PER_SECOND",
+            "CERTMARK_CHECK_MATERIAL_DAYS",
+        )
+    ),
+)
+
+
+def test_what_other_programs_are_told_is_theirs() -> None:
+    """deploy/compose.yaml reads some of its own, and Kubernetes sets some for each service that it knows."""
+    others = {
+        "CERTMARK_SEAL_KEY_FILE": "seal.pem",
+        "CERTMARK_MARK_KEYS_FOLDER": "marks",
+        "CERTMARK_VERIFY_SERVICE_HOST": "10.0.0.7",
+        "CERTMARK_VERIFY_PORT_8080_TCP": "tcp://10.0.0.7:8080",
+        "CERTMARKS": "x",
+    }
+    assert settings_from(others) == settings_from({})
 
 
 def test_without_any_variable_it_is_the_embedded_default() -> None:
@@ -57,6 +102,10 @@ def test_the_public_address_is_one_of_the_hosts_that_are_ours() -> None:
             {**SASL, "CERTMARK_KAFKA_SECURITY": "sasl_plaintext", "CERTMARK_KAFKA_MECHANISM": "PLAIN"},
             ("'sasl_plaintext'", "CERTMARK_KAFKA_MECHANISM='PLAIN'"),
         ),
+        *(({name: value}, (name, repr(value))) for name, value in MALFORMED),
+        ({"CERTMARK_DATABASE_URL": "postgres.example/x"}, ("CERTMARK_DATABASE_URL", "postgresql://")),
+        ({"CERTMARK_GENISIS": "ab" * 32}, ("CERTMARK_GENISIS is no setting", "CERTMARK_GENESIS is")),
+        ({"CERTMARK_STALE_AFTER_HOUR": "2"}, ("CERTMARK_STALE_AFTER_HOUR ", "CERTMARK_STALE_AFTER_HOURS")),
         ({**PRODUCTION, **KAFKA}, ("CERTMARK_KAFKA_SECURITY='plaintext'", "'127.0.0.1:9092,broker:9092'")),
         (
             {**PRODUCTION, **KAFKA, **SASL, "CERTMARK_KAFKA_SECURITY": "sasl_plaintext"},

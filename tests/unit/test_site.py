@@ -93,7 +93,7 @@ def test_no_verdict_names_who_signed_approved_or_audited(site: Site, row: dict[s
 
 @pytest.mark.parametrize("path", NEED_THE_FILE)
 def test_without_a_file_a_page_says_that_it_cannot(bare: FlaskClient, path: str) -> None:
-    answer = bare.get(f"{path}{'&' if '?' in path else '?'}lang=zh", headers={"Accept": "text/html"})
+    answer = bare.get(path, headers={"Accept": "text/html", "Accept-Language": "zh"})
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) > 0
     if not path.startswith("/v1/"):

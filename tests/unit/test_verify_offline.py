@@ -70,8 +70,8 @@ def at_an_hour(monkeypatch: pytest.MonkeyPatch, hours: int) -> None:
 def certmark(tmp_path: Path, host: Host, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     at_an_hour(monkeypatch, 1)
 
-    def run(*words: str) -> Result:
-        return CliRunner().invoke(main, ["verify", "--trust", str(tmp_path / "trust"), *words])
+    def run(*words: str, stdin: bytes = b"") -> Result:
+        return CliRunner().invoke(main, ["verify", "--trust", str(tmp_path / "trust"), *words], input=stdin)
 
     return run
 
@@ -107,6 +107,10 @@ def test_every_code_of_an_image_is_judged(certmark: Callable[..., Result], tmp_p
     found = certmark("--offline", "--json", str(tmp_path / "sheet.png"))
     assert sorted(json.loads(line)["code"] for line in found.output.splitlines()) == ["not_ours", "valid"]
     assert found.exit_code == 1
+    piped = certmark("--offline", "--json", "-", stdin=(tmp_path / "sheet.png").read_bytes())
+    assert (piped.output, piped.exit_code) == (found.output, 1)
+    lines = certmark("--offline", "--json", "-", stdin=f"\ufeff{url()}\r\n\nhttps://shop.example/1".encode())
+    assert [json.loads(line)["code"] for line in lines.output.splitlines()] == ["valid", "not_ours"]
 
 
 def test_a_voided_code_is_known_and_no_older_list_brings_it_back(certmark: Callable[..., Result], host: Host) -> None:
@@ -192,3 +196,5 @@ def test_wrong_use_is_said(certmark: Callable[..., Result], tmp_path: Path) -> N
     (tmp_path / "text.png").write_text("no picture", encoding="utf-8")
     refused = certmark("--offline", "--json", str(tmp_path / "text.png"))
     assert (json.loads(refused.output)["code"], refused.exit_code) == ("not-a-picture", 2)
+    assert certmark("--offline", "-", stdin=b"\n \n").exit_code == 2
+    assert json.loads(certmark("--json", "-", stdin=b"\x89\xff").output)["code"] == "not-a-picture"
