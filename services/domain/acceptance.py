@@ -237,6 +237,7 @@ _OF_CLOCK: Mapping[ClockKind, tuple[Doubt, str]] = MappingProxyType(
         ClockKind.PARENT: (Doubt.OVERDUE_PARENT, "/parent_no"),
     }
 )
+"""An audit is owed by what is suspended, which says more."""
 
 
 def _doubts(candidate: Candidate, day: date) -> Iterator[tuple[Doubt, str]]:
@@ -259,7 +260,8 @@ def _doubts(candidate: Candidate, day: date) -> Iterator[tuple[Doubt, str]]:
     if certificate.transfer is not None and ClockKind.TRANSFER not in late:
         yield Doubt.TRANSFER_PENDING, "/transfer"
     for kind in late:
-        yield _OF_CLOCK[kind]
+        if kind in _OF_CLOCK:
+            yield _OF_CLOCK[kind]
 
 
 _OF_BODY: Mapping[BodyStatus | None, Doubt] = MappingProxyType(

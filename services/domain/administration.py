@@ -34,7 +34,7 @@ from services.domain.errors import (
     TransitionNotAllowed,
     UnknownSubject,
 )
-from services.domain.said import CalendarData, CatalogueData, ClassChangeData, Moment, Said
+from services.domain.said import CalendarData, CatalogueData, ClassChangeData, CompetenceData, Moment, Said
 from services.domain.scheme import Scheme, scheme_rules, scheme_state
 from services.domain.transition import check_ahead
 from services.domain.world import Changes, World
@@ -101,9 +101,7 @@ def approve_body(said: Said, world: World, moment: Moment) -> Changes:
 
 def _competence_from(held: Sequence[CompetenceState], said: Said) -> list[CompetenceState]:
     """The scope of an approval; what was held before it ends on its eve, unless it is said anew from as early a day."""
-    granted: list[CompetenceState] = [
-        {"scheme": s["scheme"], "from": s["from"], "until": s.get("until")} for s in said.data["schemes"]
-    ]
+    granted = [_competence(data) for data in said.data["schemes"]]
     eve = (date.fromisoformat(said.data["effective_at"]) - timedelta(days=1)).isoformat()
     earlier: list[CompetenceState] = [
         {**s, "until": min(s["until"] or eve, eve)}
@@ -113,21 +111,26 @@ def _competence_from(held: Sequence[CompetenceState], said: Said) -> list[Compet
     return earlier + granted
 
 
+def _competence(data: CompetenceData) -> CompetenceState:
+    granted: CompetenceState = {"scheme": data["scheme"], "from": data["from"], "until": data.get("until")}
+    codes = data.get("codes")
+    return {**granted, "codes": sorted(codes)} if codes else granted
+
+
 def change_scope(said: Said, world: World, moment: Moment) -> Changes:
     """The new scope from a date on; what it leaves out ends the day before and is never deleted."""
     before = _body(said.subject, world)
     effective_at = date.fromisoformat(said.data["effective_at"])
     check_ahead(effective_at, moment)
     eve = (effective_at - timedelta(days=1)).isoformat()
-    listed = {s["scheme"] for s in said.data["schemes"]}
+    listed = [_competence(data) for data in said.data["schemes"]]
+    named = [(s["scheme"], s.get("codes")) for s in listed]
     kept: list[CompetenceState] = [
-        s if s["until"] or s["scheme"] in listed else {**s, "until": eve} for s in before["schemes"]
+        s if s["until"] or (s["scheme"], s.get("codes")) in named else {**s, "until": eve} for s in before["schemes"]
     ]
-    still_open = {s["scheme"] for s in kept if not s["until"]}
-    added = [s for s in said.data["schemes"] if s["scheme"] not in still_open]
-    for competence in added:
-        kept.append({"scheme": competence["scheme"], "from": competence["from"], "until": competence.get("until")})
-    after: BodyState = {**before, "schemes": kept}
+    still_open = [(s["scheme"], s.get("codes")) for s in kept if not s["until"]]
+    added = [s for s in listed if (s["scheme"], s.get("codes")) not in still_open]
+    after: BodyState = {**before, "schemes": [*kept, *added]}
     return {f"body/{said.subject}": after}
 
 

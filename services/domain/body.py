@@ -1,9 +1,10 @@
 """Who may speak: authorities, certification bodies, alliances, and the keys that they sign with."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from services.domain.identifiers import civil_day, instant_of
 
@@ -47,7 +48,11 @@ KeyState = TypedDict(
     },
 )
 
-CompetenceState = TypedDict("CompetenceState", {"scheme": str, "from": str, "until": str | None})
+CompetenceState = TypedDict(
+    "CompetenceState", {"scheme": str, "from": str, "until": str | None, "codes": NotRequired[list[str]]}
+)
+"""`codes` are those that an approval is limited to; one that is not has none."""
+
 BodyStatusState = TypedDict("BodyStatusState", {"status": str, "from": str})
 BackfillState = TypedDict("BackfillState", {"from": str, "until": str})
 
@@ -152,15 +157,21 @@ def _has_approval(body: BodyState, scheme: str, day: date) -> bool:
     return body_status_on(body, day) in (BodyStatus.APPROVED, BodyStatus.SUSPENDED) and _in_scope(body, scheme, day)
 
 
-def is_competent(body: BodyState, scheme: str, day: date) -> bool:
-    """Whether a body may issue under a scheme on a day (approval, status and scope together)."""
-    return body_status_on(body, day) is BodyStatus.APPROVED and _in_scope(body, scheme, day)
+def is_competent(body: BodyState, scheme: str, day: date, codes: Collection[str] | None = None) -> bool:
+    """Whether a body may issue under a scheme on a day (approval, status and scope together).
+
+    `codes` are those of what it would issue, the scheme's sub-class and the product's class; None: for whatever code.
+    """
+    return body_status_on(body, day) is BodyStatus.APPROVED and _in_scope(body, scheme, day, codes)
 
 
-def _in_scope(body: BodyState, scheme: str, day: date) -> bool:
+def _in_scope(body: BodyState, scheme: str, day: date, codes: Collection[str] | None = None) -> bool:
     text = day.isoformat()
     return any(
-        s["scheme"] == scheme and s["from"] <= text and (s["until"] is None or text <= s["until"])
+        s["scheme"] == scheme
+        and s["from"] <= text
+        and (s["until"] is None or text <= s["until"])
+        and (codes is None or not s.get("codes") or not set(codes).isdisjoint(s["codes"]))
         for s in body["schemes"]
     )
 

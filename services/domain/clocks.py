@@ -5,17 +5,19 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
+from services.domain.basis import last_day_of_edition
 from services.domain.calendar import Calendars, add_working_days
 from services.domain.catalogue import CatalogueState, class_of
-from services.domain.certificate import Basis, Certificate, Status, StatusInterval
+from services.domain.certificate import Certificate, Status, StatusInterval
 from services.domain.errors import SchemeRule
+from services.domain.reasons import FAILED_CHECK
 from services.domain.scheme import Clock as ClockLimit
 from services.domain.scheme import SchemeRules
 from services.domain.standing import Standing, interval_on, standing
 
 
 class ClockKind(StrEnum):
-    """What a clock counts down to; the first six can be overdue, the rest only tell a date."""
+    """What a clock counts down to; the first seven can be overdue, the rest only tell a date."""
 
     SURVEILLANCE = "surveillance"
     SUSPENSION = "suspension"
@@ -23,6 +25,7 @@ class ClockKind(StrEnum):
     TRANSFER = "transfer"
     CATALOGUE = "catalogue"
     PARENT = "parent"
+    AUDIT = "audit"
     RENEWAL_WINDOW = "renewal_window"
     RENEWAL_APPLICATION = "renewal_application"
     EXPIRY = "expiry"
@@ -36,6 +39,7 @@ RULES: Mapping[ClockKind, str] = {
     ClockKind.TRANSFER: "K04",
     ClockKind.CATALOGUE: "K05",
     ClockKind.PARENT: "K06",
+    ClockKind.AUDIT: "K11",
     ClockKind.RENEWAL_WINDOW: "K07",
     ClockKind.RENEWAL_APPLICATION: "K08",
     ClockKind.EXPIRY: "K09",
@@ -50,6 +54,7 @@ CAN_BE_OVERDUE = (
     ClockKind.TRANSFER,
     ClockKind.CATALOGUE,
     ClockKind.PARENT,
+    ClockKind.AUDIT,
 )
 """The register is not told of an application for renewal, and an expired certificate is over: the others wait for
 nobody's report."""
@@ -117,7 +122,7 @@ def next_due(certificate: Certificate, versions: Sequence[SchemeRules], today: d
     last = certificate.statuses[-1]
     if last.status in (Status.REVOKED, Status.CANCELLED) and last.since <= today:
         return None
-    running = [due for _, due, _ in _suspensions_from(certificate, today)]
+    running = [due for _, due, _ in _suspensions(certificate, today, date.max, audit_days=0)]
     running += [due for rules in versions for _, due, _ in _standards(certificate, rules)]
     if certificate.surveillance_due is not None:
         running.append(certificate.surveillance_due)
@@ -131,7 +136,7 @@ _Running = tuple[ClockKind, date, str | None]
 
 def _living(certificate: Certificate, day: date, now: Standing, rules: SchemeRules) -> Iterator[_Running]:
     yield from _renewal(certificate, rules)
-    yield from _suspensions_on(certificate, day)
+    yield from _suspensions(certificate, day, day, rules["failed_check_audit_days"])
     if now is Standing.VALID:
         yield from _surveillance(certificate, rules)
         yield from _standards(certificate, rules)
@@ -160,21 +165,20 @@ def _surveillance(certificate: Certificate, rules: SchemeRules) -> Iterator[_Run
         yield ClockKind.SURVEILLANCE, _later(due, rules["surveillance_grace_days"]), None
 
 
-def _suspensions_on(certificate: Certificate, day: date) -> Iterator[_Running]:
-    """The suspensions that are running on a day: of the certificate, of its parts, of its marks."""
+def _suspensions(certificate: Certificate, first: date, last: date, audit_days: int | None) -> Iterator[_Running]:
+    """Of the suspensions that run on any day of a stretch, by whole certificate, part and mark: when each ends, and
+    where it is for a failed check when the audit is due, until a surveillance is passed after it was known."""
     for statuses, what in _timelines(certificate):
-        interval = interval_on(statuses, day)
-        if interval is not None and interval.status is Status.SUSPENDED and interval.until is not None:
-            yield ClockKind.SUSPENSION, interval.until, what
-
-
-def _suspensions_from(certificate: Certificate, today: date) -> Iterator[_Running]:
-    """The suspensions that run on some day from today on."""
-    for statuses, what in _timelines(certificate):
-        ends = [*(interval.since for interval in statuses[1:]), date.max]
+        ends = [*(interval.since for interval in statuses[1:]), None]
         for interval, end in zip(statuses, ends, strict=True):
-            if interval.status is Status.SUSPENDED and interval.until is not None and end > today:
+            if interval.status is not Status.SUSPENDED or interval.since > last or (end and end <= first):
+                continue
+            if interval.until is not None:
                 yield ClockKind.SUSPENSION, interval.until, what
+            known = interval.determined_on or interval.since
+            audited = any(known <= passed <= last for passed in certificate.surveillances)
+            if interval.reason == FAILED_CHECK and audit_days is not None and not audited:
+                yield ClockKind.AUDIT, _later(known, audit_days), what
 
 
 def _timelines(certificate: Certificate) -> Iterator[tuple[Sequence[StatusInterval], str | None]]:
@@ -191,18 +195,6 @@ def _standards(certificate: Certificate, rules: SchemeRules) -> Iterator[_Runnin
         last = last_day_of_edition(basis, rules)
         if last is not None:
             yield ClockKind.STANDARD, last, f"{basis.standard}-{basis.edition}"
-
-
-def last_day_of_edition(basis: Basis, rules: SchemeRules) -> date | None:
-    """The last day on which an edition is in order; None where the scheme has put none after it."""
-    for old in rules["transitions"]:
-        if _same(basis.standard, old["standard"]) and basis.edition == old["edition"]:
-            return date.fromisoformat(old["until"])
-    return None
-
-
-def _same(standard: str, other: str) -> bool:
-    return "".join(standard.split()).upper() == "".join(other.split()).upper()
 
 
 def _transfer(certificate: Certificate, rules: SchemeRules) -> Iterator[_Running]:
@@ -291,17 +283,3 @@ def check_within(
             pointer="/data/effective_at",
             hint="correct determined_on if it is mistyped; history belongs into a backfill that the authority opens",
         )
-
-
-def check_editions(bases: Sequence[Basis], issued_on: date, rules: SchemeRules) -> None:
-    """Whether what is certified against was in order on the day of issue (domain rules §1, 5 and 20).
-
-    Raises:
-        SchemeRule: an edition whose transition was over.
-    """
-    for at, basis in enumerate(bases):
-        last = last_day_of_edition(basis, rules)
-        if last is not None and issued_on > last:
-            raise SchemeRule(
-                f"{basis.standard}-{basis.edition} was in order until {last}", pointer=f"/data/basis/{at}/edition"
-            )

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, cast
 
 from services.domain import administration, notices
 from services.domain.amendment import widens
+from services.domain.basis import check_editions, check_listed
 from services.domain.body import AllianceState, BodyState, KeyState, in_backfill, is_competent, is_member
 from services.domain.catalogue import CatalogueState, class_of, modes_on
 from services.domain.certificate import Certificate, to_state
@@ -83,7 +84,7 @@ def _issue(said: Said, world: World, moment: Moment) -> Changes:
         if certificate.holder.uscc != said.source_id:
             raise NotResponsible(f"{said.source} declares for another holder", pointer="/data/holder/uscc")
     else:
-        _check_competence(said, world, moment, scheme.id, certificate.issued_on)
+        _check_competence(said, world, moment, certificate, certificate.issued_on)
         check_waiting(certificate, world, rules, moment)
     return {f"certificate/{number}": certificate}
 
@@ -142,21 +143,25 @@ def _check_parent(said: Said, world: World) -> None:
         raise SchemeRule("a sub-certificate has no sub-certificates", pointer="/data/parent_no")
 
 
-def _check_competence(said: Said, world: World, moment: Moment, scheme: str, day: date) -> None:
+def _check_competence(said: Said, world: World, moment: Moment, certificate: Certificate, day: date) -> None:
     """Issuing, resuming and authorizing need competence on the date and at the decision, but for open backfills.
 
-    An alliance's scheme is its members' alone, on the date and at the decision likewise.
+    Where the approval is limited to codes, for the certificate's. An alliance's scheme is its members' alone, on the
+    date and at the decision likewise.
     """
+    scheme, rules = certificate.scheme, scheme_on(world, certificate.scheme, day)[1]
+    product_class = certificate.product.product_class if certificate.product else None
+    codes = [code for code in (rules["sub_class"], product_class) if code]
     body = world.body(said.source_id)
     if body is None:
         raise NotCompetent(f"{said.source_id} is not an approved body", pointer="/source")
-    if not is_competent(body, scheme, day):
-        raise NotCompetent(f"{said.source_id} was not approved for {scheme} on {day}", pointer="/data/scheme")
-    if not is_competent(body, scheme, moment.today) and not in_backfill(body, day, moment.today):
-        raise NotCompetent(f"{said.source_id} is not approved for {scheme} at present", pointer="/source")
-    alliance_id = scheme_on(world, scheme, day)[1]["alliance"]
-    if alliance_id is not None:
-        _check_membership(body, alliance_id, world, moment, day)
+    what = " ".join([scheme, *codes])
+    if not is_competent(body, scheme, day, codes):
+        raise NotCompetent(f"{said.source_id} was not approved for {what} on {day}", pointer="/data/scheme")
+    if not is_competent(body, scheme, moment.today, codes) and not in_backfill(body, day, moment.today):
+        raise NotCompetent(f"{said.source_id} is not approved for {what} at present", pointer="/source")
+    if rules["alliance"] is not None:
+        _check_membership(body, rules["alliance"], world, moment, day)
 
 
 def _check_membership(body: BodyState, alliance_id: str, world: World, moment: Moment, day: date) -> None:
@@ -182,9 +187,14 @@ def _amend(said: Said, world: World, moment: Moment) -> Changes:
     after = cast(Certificate, changes[f"certificate/{certificate.certificate_no}"])
     day = date.fromisoformat(said.data["effective_at"])
     if widens(certificate, after):
-        _check_competence(said, world, moment, certificate.scheme, day)
+        _check_competence(said, world, moment, after, day)
     moment = _in_history(moment, world.body(said.source_id), day)
     _, rules = scheme_on(world, certificate.scheme, day)
+    if after.basis != certificate.basis:
+        added = [one for one in after.basis if one not in certificate.basis]
+        check_editions(added, day, rules, "/data/items")
+        if not moment.history:
+            check_listed(after.basis, rules, "/data/items")
     if after.holder.uscc != certificate.holder.uscc:  # a new holder waits as if it were issued to it
         check_waiting(replace(after, issued_on=day), world, rules, moment, pointer="/data/fields/holder/uscc")
     if rules["required"] and not moment.history:
@@ -200,7 +210,7 @@ def _resume(said: Said, world: World, moment: Moment) -> Changes:
     """As `_change`, for what needs competence on that date and now: resuming and renewing."""
     certificate = _responsible_for(said, world)
     changes = _changed(certificate, said, world, moment)
-    _check_competence(said, world, moment, certificate.scheme, date.fromisoformat(said.data["effective_at"]))
+    _check_competence(said, world, moment, certificate, date.fromisoformat(said.data["effective_at"]))
     return changes
 
 
@@ -248,7 +258,7 @@ def _transfer(said: Said, world: World, moment: Moment) -> Changes:
 def _receive(said: Said, world: World, moment: Moment) -> Changes:
     certificate = _existing(said, world)
     changes = _changed(certificate, said, world, moment)
-    _check_competence(said, world, moment, certificate.scheme, date.fromisoformat(said.data["effective_at"]))
+    _check_competence(said, world, moment, certificate, date.fromisoformat(said.data["effective_at"]))
     return changes
 
 
@@ -377,6 +387,7 @@ def _authorize_mark(said: Said, world: World, moment: Moment) -> Changes:
     _, rules = scheme_on(world, certificate.scheme, effective_at)
     _check_authorizer(said, certificate, rules)
     _check_grantor(said, world, moment, certificate)
+    check_listed(certificate.basis, rules, "/subject")
     mark_no = certificate_number(said.data["mark_no"])
     if world.mark_owner(mark_no) is not None or world.certificate(mark_no) is not None:
         raise NumberTaken(f"{mark_no} is in the register already", pointer="/data/mark_no")
@@ -402,7 +413,7 @@ def _check_grantor(said: Said, world: World, moment: Moment, certificate: Certif
     """Who grants the use of a mark is competent: a body by its approval, an alliance for its members' certificates."""
     day = date.fromisoformat(said.data["effective_at"])
     if said.source_kind == "body":
-        _check_competence(said, world, moment, certificate.scheme, day)
+        _check_competence(said, world, moment, certificate, day)
     elif said.source_kind == "alliance" and certificate.body is not None:
         body = world.body(certificate.body)
         assert body is not None  # it has issued or received the certificate

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import cast
 
+from services.domain.basis import check_basis
 from services.domain.certificate import (
     Basis,
     Certificate,
@@ -15,7 +16,6 @@ from services.domain.certificate import (
     Status,
     StatusInterval,
 )
-from services.domain.clocks import check_editions
 from services.domain.errors import (
     BadDates,
     MissingField,
@@ -59,7 +59,7 @@ def issued(number: str, said: Said, rules: SchemeRules, moment: Moment, *, decla
     _check_content(data, rules, moment)
     _check_validity(rules, valid_from, valid_until)
     basis = bases_of(data.get("basis") or [])
-    check_editions(basis, issued_on, rules)
+    check_basis(basis, issued_on, rules, moment)
     interval = StatusInterval(Status.ACTIVE, effective_at, None, None, None, said.digest)
     product = product_of(data)
     certificate = Certificate(

@@ -7,6 +7,7 @@ from typing import cast
 
 from services.domain.amendment import amended
 from services.domain.authorization import change_mark, with_codes, with_mark, with_voided_code
+from services.domain.basis import check_basis
 from services.domain.certificate import (
     Certificate,
     Json,
@@ -19,7 +20,6 @@ from services.domain.certificate import (
     Transfer,
     rows_of,
 )
-from services.domain.clocks import check_editions
 from services.domain.errors import (
     BadDates,
     NothingToChange,
@@ -210,7 +210,7 @@ def _renewed(certificate: Certificate, said: Said, rules: SchemeRules, moment: M
             f"this scheme's certificates are valid for at most {months} months", pointer="/data/valid_until"
         )
     basis = bases_of(data["basis"]) if data.get("basis") else certificate.basis
-    check_editions(basis, issued_on, rules)
+    check_basis(basis, issued_on, rules, moment)
     check_approver(said, rules)
     period = Period(certificate.valid_from, end, certificate.issued_on, said.digest)
     marks = tuple(

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+FAILED_CHECK = "S01"
+"""A suspension for an official spot check that was failed."""
+
 ASKED_FOR = "S08"
 """The one that nobody determines: the holder asks for it."""
 

@@ -210,7 +210,10 @@ class CalendarData(TypedDict):
     instrument: str
 
 
-CompetenceData = TypedDict("CompetenceData", {"scheme": str, "from": str, "until": NotRequired[str | None]})
+CompetenceData = TypedDict(
+    "CompetenceData",
+    {"scheme": str, "from": str, "until": NotRequired[str | None], "codes": NotRequired[list[str] | None]},
+)
 
 
 def day_of(text: str | None) -> date | None:

@@ -43,6 +43,13 @@ class Transition(TypedDict):
     until: str
 
 
+class Standard(TypedDict):
+    """A standard that is certified against, in one edition or in any."""
+
+    standard: str
+    edition: NotRequired[str | None]
+
+
 class Judgement(TypedDict):
     """Whether an act is allowed (yes, no, review), with the rule and its clause that say so."""
 
@@ -83,6 +90,7 @@ SchemeRules = TypedDict(
         "version": int,
         "name": Words,
         "class": str,
+        "sub_class": str | None,
         "mandatory": bool,
         "declaration": bool,
         "mark_authorizer": str,
@@ -109,8 +117,10 @@ SchemeRules = TypedDict(
         "approver_differs": bool,
         "routes": list[int],
         "mark_requires": list[str],
+        "standards": list[Standard],
         "transitions": list[Transition],
         "surveillance_grace_days": int,
+        "failed_check_audit_days": int | None,
         "receive_within_days": int,
         "reapply_months": int | None,
         "reapply_revoked": Reapply | None,
@@ -134,6 +144,7 @@ class SchemeState(TypedDict):
 
 
 _ABSENT: dict[str, object] = {
+    "sub_class": None,
     "alliance": None,
     "mark": None,
     "families": [],
@@ -156,8 +167,10 @@ _ABSENT: dict[str, object] = {
     "approver_differs": False,
     "routes": [],
     "mark_requires": [],
+    "standards": [],
     "transitions": [],
     "surveillance_grace_days": 0,
+    "failed_check_audit_days": None,
     "receive_within_days": 30,
     "reapply_months": None,
     "reapply_revoked": None,

@@ -7,6 +7,7 @@ from werkzeug.test import TestResponse
 
 from services.auth import Role
 from services.domain.clocks import RULES, ClockKind
+from services.events.keys import new_key
 from services.postgres import transaction
 from services.registry import overdue
 from services.registry.gate import gate_of
@@ -98,6 +99,22 @@ def test_a_suspension_past_its_end_is_overdue_and_its_surveillance_is_not_beside
     assert listed(client)[number] == [("suspension", ago(2), None)]
     revoked = {"effective_at": ago(0), "reason": "R07"}
     assert accepted(register.say(BODY, "certificate.revoked", number, revoked))
+    assert number not in listed(client)
+
+
+def test_an_audit_is_owed_after_a_failed_check(register: Register, client: Asker) -> None:
+    register.say(AUTHORITY, "scheme.published", "audited", a_scheme(failed_check_audit_days=10))
+    competence = [{"scheme": "audited", "from": ago(500)}]
+    approved = {"effective_at": ago(500), "name": "示范机构", "schemes": competence}
+    body = "CNCA-R-2019-8016"
+    assert accepted(register.say(AUTHORITY, "body.approved", body, approved))
+    register.add_key(f"urn:certmark:body:{body}", new_key(), "event")
+    number = register.issue("audited", source=f"urn:certmark:body:{body}")
+    failed = a_suspension(effective_at=ago(8), determined_on=ago(11), reason="S01")
+    assert accepted(register.say(f"urn:certmark:body:{body}", "certificate.suspended", number, failed))
+    assert listed(client, kind="audit")[number] == [("audit", ago(1), None)]
+    passed = {"effective_at": ago(2)}
+    assert accepted(register.say(f"urn:certmark:body:{body}", "certificate.surveillance_passed", number, passed))
     assert number not in listed(client)
 
 

@@ -91,6 +91,12 @@ def test_our_check_digit_of_a_gtin_is_the_librarys(digits: str) -> None:
     assert is_gtin14(digits) == (len(digits) == 14 and ean.is_valid(digits))
 
 
-@given(st.from_regex(r"[0-9A-Z]{2}[0-9]{6}[0-9A-Z]{10}", fullmatch=True))
-def test_our_check_of_a_credit_code_is_the_librarys(code: str) -> None:
-    assert is_uscc(code) == uscc.is_valid(code)
+@given(st.from_regex(r"[0-9A-HJ-NPQRTUWXY]{2}[0-9]{6}[0-9A-HJ-NPQRTUWXY]{10}", fullmatch=True), st.integers(0, 17))
+def test_our_check_of_a_credit_code_is_the_librarys(code: str, place: int) -> None:
+    """But that the library lets no code begin with letters."""
+    assert is_uscc(code) == (uscc.calc_check_digit(code) == code[17])
+    right = code[:17] + uscc.calc_check_digit(code)
+    assert is_uscc(right)
+    assert not is_uscc(right[:place] + "I" + right[place + 1 :])
+    other = "1" if right[place] == "0" else "0"
+    assert not is_uscc(right[:place] + other + right[place + 1 :]), "one sign that is wrong is always found"

@@ -262,6 +262,22 @@ def a_suspension_runs_out_and_nobody_says_anything(year: Year) -> None:
     year.asks(number, "review P14", made_on="2026-01-20", shipped_on="2026-01-21")
 
 
+def an_official_check_is_failed(year: Year) -> None:
+    """Thirty days after it was determined the body has audited a quality management system."""
+    system = "790625Q00040R0S"
+    year.issued("2025-03-03", system, SYSTEMS, "qms", valid_until="2028-03-02", **SYSTEM)
+    failed = {"reason": "S01", "until": "2026-08-01", "determined_on": "2026-03-02"}
+    year.says("2026-03-05", SYSTEMS, "certificate.suspended", system, **failed)
+    certificate = year.memory.certificate(system)
+    assert overdue(clocks(certificate, date(2026, 4, 1), rules_of("qms"))) == ()
+    late = overdue(clocks(certificate, date(2026, 4, 2), rules_of("qms")))
+    assert [(clock.rule, clock.due.isoformat()) for clock in late] == [("K11", "2026-04-01")]
+    year.says("2026-04-10", SYSTEMS, "certificate.surveillance_passed", system)
+    assert overdue(clocks(year.memory.certificate(system), date(2026, 4, 10), rules_of("qms"))) == ()
+    year.says("2026-04-11", SYSTEMS, "certificate.resumed", system, verified_on="2026-04-10")
+    year.stands(system, d2026_03_04="valid", d2026_04_10="suspended", d2026_11_01="valid")
+
+
 def a_season_without_orders(year: Year) -> None:
     """The holder asks: nobody determined anything, and twelve months are allowed instead of three."""
     number = "2025010703000011"
@@ -556,6 +572,7 @@ HISTORIES: tuple[Callable[[Year], None], ...] = (
     the_date_of_issue_is_corrected_after_marks_were_printed,
     a_suspension_is_annulled_after_the_end,
     a_suspension_runs_out_and_nobody_says_anything,
+    an_official_check_is_failed,
     a_season_without_orders,
     a_body_does_not_say_when_it_knew,
     the_years_end_without_a_calendar,

@@ -46,6 +46,7 @@ SCHEME: SchemeRules = scheme_rules(
         "grace_days": 10,
         "surveillance_months": 12,
         "surveillance_grace_days": 30,
+        "failed_check_audit_days": 30,
         "renewal_window_days": 180,
         "renewal_apply_days": 90,
         "receive_within_days": None,
@@ -78,6 +79,7 @@ def kinds(found: tuple[Clock, ...]) -> list[str]:
     return [clock.kind.value for clock in found]
 
 
+FAILED = replace(since(Status.SUSPENDED, date(2026, 9, 3)), reason="S01", determined_on=date(2026, 9, 1))
 PART_SUSPENDED = (since(Status.SUSPENDED, date(2026, 9, 1), date(2026, 11, 30)),)
 WAITING = [
     (ClockKind.SURVEILLANCE, {"surveillance_due": date(2025, 3, 6)}, date(2025, 4, 5), None),
@@ -108,8 +110,14 @@ WAITING = [
         date(2026, 10, 31),
         "CNCA-R-2019-7902",
     ),
+    (ClockKind.AUDIT, {"statuses": (ACTIVE, FAILED)}, date(2026, 10, 1), None),
+    (ClockKind.AUDIT, {"statuses": (ACTIVE, replace(FAILED, determined_on=None))}, date(2026, 10, 3), None),
     (ClockKind.CATALOGUE, {"product": Product("电器", "0703", None, (Item("A1", None),))}, date(2027, 1, 31), "0703"),
 ]
+
+
+LEAVE_TIME = (ClockKind.SURVEILLANCE, ClockKind.TRANSFER, ClockKind.AUDIT)
+"""Thirty days by the scheme above; another version may leave less."""
 
 
 @pytest.mark.parametrize(("kind", "fields", "due", "what"), WAITING)
@@ -127,7 +135,7 @@ def test_a_clock_is_overdue_from_the_day_after_it_was_due(
         (first,) = sieved
         assert first is not None
         assert first <= due
-        left = {ClockKind.SURVEILLANCE: SCHEME["surveillance_grace_days"], ClockKind.TRANSFER: 30}.get(kind, 0)
+        left = 30 if kind in LEAVE_TIME else 0
         assert (due - first).days == left, "whatever time a scheme leaves counts as none"
 
 
@@ -143,7 +151,11 @@ def test_what_has_ended_or_expired_is_not_overdue(
     expired = replace(certificate, valid_until=due)
     assert overdue(clocks(expired, due + DAY, SCHEME, CATALOGUE)) == ()
     assert next_due(expired, (SCHEME,), due + DAY) is None
-    if kind not in (ClockKind.SURVEILLANCE, ClockKind.TRANSFER):  # of these a version may leave less time
+    if kind not in (
+        ClockKind.SURVEILLANCE,
+        ClockKind.TRANSFER,
+        ClockKind.AUDIT,
+    ):  # of these a version may leave less time
         assert next_due(expired, (SCHEME,), BEGIN) is None, "it expires before anything is overdue"
 
 
@@ -161,6 +173,19 @@ def test_a_suspended_one_owes_its_end_and_not_the_surveillance_besides() -> None
     certificate = a_certificate(surveillance_due=date(2025, 3, 6), statuses=(ACTIVE, suspended))
     assert overdue(clocks(certificate, date(2025, 7, 9), SCHEME)) == ()
     assert kinds(overdue(clocks(certificate, date(2025, 7, 10), SCHEME))) == ["suspension"]
+
+
+def test_a_failed_check_is_audited_until_a_surveillance_is_passed_or_the_suspension_ends() -> None:
+    failed, late = a_certificate(statuses=(ACTIVE, FAILED)), date(2026, 10, 2)
+    assert kinds(overdue(clocks(failed, late, SCHEME))) == ["audit"]
+    assert kinds(overdue(clocks(replace(failed, surveillances=(date(2026, 8, 31),)), late, SCHEME))) == ["audit"]
+    audited = replace(failed, surveillances=(date(2026, 9, 1),))
+    lifted = replace(failed, statuses=(ACTIVE, FAILED, since(Status.ACTIVE, date(2026, 9, 20))))
+    other = replace(failed, statuses=(ACTIVE, replace(FAILED, reason="S03")))
+    for one in (audited, lifted, other):
+        assert overdue(clocks(one, late, SCHEME)) == ()
+        assert next_due(one, (SCHEME,), late) is None
+    assert overdue(clocks(failed, late, scheme_rules({**SCHEME, "failed_check_audit_days": None}))) == ()
 
 
 def test_what_left_the_scope_owes_nothing() -> None:

@@ -14,6 +14,7 @@ __all__ = ["memory"]
 
 APPROVAL_NO = BODY.rpartition(":")[2]
 ITEM = {"model": "A1", "gtin": "06909900123007"}
+MARK_SIGN = {"id": "sample-mark", "name": {"zh": "示范标志", "en": "sample mark"}}
 MARK = {"mark_no": "MARK-1", "mark": "sample-mark", "products": [ITEM]}
 CODES = {"mark_no": "MARK-1", "product": "A1", "quantity": 2, "rule_version": "2024", "digest": "7" * 64}
 NEW = {"scheme": "life-plain", "holder": {"name": "示范公司"}, "product": {"name": "电器", "items": [ITEM]}}
@@ -118,6 +119,96 @@ def test_nothing_is_issued_to_an_edition_whose_transition_is_over(memory: Memory
     assert memory.say(BODY, "certificate.issued", "NO-7", present).decision == "accepted"
     renewed = memory.say(BODY, "certificate.renewed", "NO-9" if issued else "NO-7", {"effective_at": day(0), **RENEWED})
     assert renewed.decision == ("refused:scheme-rule" if issued else "accepted")
+
+
+@pytest.mark.parametrize(
+    ("modules", "decision"),
+    [
+        ([("GB/T 19001", "2008")], "refused:scheme-rule"),
+        ([("GB/T 19001", "2016")], "refused:scheme-rule"),  # it has that already, and nothing is added
+        ([("GB/T 24001", "2016")], "accepted"),
+    ],
+)
+def test_no_amendment_adds_an_edition_whose_transition_is_over(
+    memory: Memory, modules: list[tuple[str, str]], decision: str
+) -> None:
+    listed(memory, transitions=[{"standard": "GB/T 19001", "edition": "2008", "until": day(-1)}])
+    basis = [{"standard": "GB/T 19001", "edition": "2016"}]
+    issue(memory, "NO-9", **first_event(0, **NEW | {"scheme": "listed", "basis": basis}))
+    added = [{"op": "added", "basis": {"standard": s, "edition": e}} for s, e in modules]
+    said = {"effective_at": day(0), "items": added}
+    expected = "refused:nothing-to-change" if modules[0][1] == "2016" and modules[0][0] == "GB/T 19001" else decision
+    assert memory.say(BODY, "certificate.amended", "NO-9", said).decision == expected
+
+
+# --- the standards and codes that a scheme and an approval are limited to ---------------------------------------------
+
+OURS, OTHERS = {"standard": "DB31/T 1048", "edition": "2017"}, {"standard": "GB 1"}
+
+
+def listed(memory: Memory, **rules: Any) -> None:
+    """A scheme `listed` with some rules, for which the body is approved beside its others."""
+    told(memory, "scheme.published", "listed", AUTHORITY, **a_scheme(**rules))
+    scope = [{"scheme": one, "from": "2016-01-01"} for one in ("life-plain", "listed")]
+    told(memory, "body.scope_changed", APPROVAL_NO, AUTHORITY, effective_at=day(0), schemes=scope)
+
+
+@pytest.mark.parametrize(
+    ("basis", "decision"),
+    [
+        ([OURS], "accepted"),
+        ([OTHERS, {"standard": "db31/t1048", "edition": "2017"}], "accepted"),
+        ([OURS | {"edition": "2024"}], "refused:scheme-rule"),
+        ([OTHERS], "refused:scheme-rule"),
+    ],
+)
+def test_what_is_certified_rests_on_a_standard_of_its_scheme(
+    memory: Memory, basis: list[dict[str, Any]], decision: str
+) -> None:
+    listed(memory, mark=MARK_SIGN, standards=[OURS])
+    said = first_event(-1, **NEW | {"scheme": "listed", "basis": basis})
+    assert memory.fork().say(BODY, "certificate.issued", "NO-9", said).decision == decision
+    issue(memory, "NO-8", **said | {"basis": [OURS]})
+    changed = {"effective_at": day(0), "fields": {"basis": [*basis, {"standard": "GB 2"}]}}
+    assert memory.fork().say(BODY, "certificate.amended", "NO-8", changed).decision == decision
+    renewed = {"effective_at": day(0), **RENEWED, "basis": basis}
+    assert memory.say(BODY, "certificate.renewed", "NO-8", renewed).decision == decision
+    # History is taken as it was certified; a mark is granted today.
+    told(memory, "backfill.opened", APPROVAL_NO, body=APPROVAL_NO, until=day(9))
+    issue(memory, "NO-7", **said)
+    granted = {"effective_at": day(0), **MARK, "valid_until": day(100)}
+    assert memory.say(BODY, "mark.authorized", "NO-7", granted).decision == decision
+
+
+@pytest.mark.parametrize(
+    ("sub_class", "product_class", "decision"),
+    [
+        (None, "0703", "accepted"),
+        ("V-01", "0704", "accepted"),
+        ("V-02", "0704", "refused:not-competent"),
+        (None, None, "refused:not-competent"),
+    ],
+)
+def test_an_approval_that_is_limited_to_codes_is_for_no_other(
+    memory: Memory, sub_class: str | None, product_class: str | None, decision: str
+) -> None:
+    listed(memory, sub_class=sub_class)
+    goods = {"name": "电器", "class": product_class, "items": [ITEM]}
+    said = first_event(-1, **NEW | {"scheme": "listed", "product": goods})
+    issue(memory, "NO-8", **said)
+    limited = {"scheme": "listed", "from": day(-5), "codes": ["V-01", "0703"]}
+    told(memory, "body.scope_changed", APPROVAL_NO, AUTHORITY, effective_at=day(-5), schemes=[limited])
+    assert memory.say(BODY, "certificate.issued", "NO-9", said).decision == decision
+    widened = {"effective_at": day(0), "items": [{"op": "added", "model": "A2"}]}
+    assert memory.fork().say(BODY, "certificate.amended", "NO-8", widened).decision == decision
+    told(memory, "certificate.revoked", "NO-8", BODY, effective_at=day(0), reason="R05")
+    body = memory.register.body(APPROVAL_NO)
+    assert body is not None
+    assert [is_competent(body, "listed", TODAY + timedelta(days=n), ["0704"]) for n in (-6, -5)] == [True, False]
+    unlimited = {"scheme": "listed", "from": day(0)}
+    told(memory, "body.scope_changed", APPROVAL_NO, AUTHORITY, effective_at=day(0), schemes=[unlimited])
+    assert memory.say(BODY, "certificate.issued", "NO-7", said).decision == decision, "of the day before"
+    assert memory.say(BODY, "certificate.issued", "NO-6", said | first_event(0)).decision == "accepted"
 
 
 # --- approvals that end ---------------------------------------------------------------------------------------------

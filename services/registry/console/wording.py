@@ -196,6 +196,7 @@ TEXTS: dict[str, Text] = {
     "clock_transfer": Text("转移未接收", "A transfer not taken over"),
     "clock_catalogue": Text("目录不再接受该方式", "The catalogue no longer takes this mode"),
     "clock_parent": Text("主证书已终止", "The parent certificate has ended"),
+    "clock_audit": Text("抽查不合格后未按期审核", "No audit after a failed check"),
     "due": Text("期限", "Last day"),
     "days_late": Text("{days} 天", "{days} days"),
     "late": Text("逾期", "Overdue by"),
