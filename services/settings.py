@@ -106,7 +106,7 @@ class Settings:
         Raises:
             NotConfigured: production, and what goes there could be read on the way.
         """
-        if self.production and not self.kafka_security.endswith("ssl") and not _is_loopback(bootstrap):
+        if self.production and not self.kafka_security.endswith("ssl") and not is_loopback(bootstrap):
             raise NotConfigured(
                 f"CERTMARK_PRODUCTION=1 and CERTMARK_KAFKA_SECURITY={self.kafka_security!r}, and the broker "
                 f"({bootstrap!r}) is not on this machine: what goes there could be read and changed on the way",
@@ -119,7 +119,8 @@ class Settings:
         return replace(self, log="postgres", database_url=url)
 
 
-def _is_loopback(bootstrap: str) -> bool:
+def is_loopback(bootstrap: str) -> bool:
+    """Whether these addresses, parted by commas, are this machine's own."""
     return all(_LOOPBACK.fullmatch(server.strip()) for server in bootstrap.split(","))
 
 

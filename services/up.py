@@ -36,7 +36,7 @@ from services.registry.form import check_form
 from services.registry.store import records_of
 from services.registry.worker import pinned_genesis
 from services.scratch import scratch_folder
-from services.settings import Settings
+from services.settings import Settings, is_loopback
 
 READY_SECONDS = 60
 KEYS_SECONDS = 3600.0
@@ -286,8 +286,15 @@ def children(settings: Settings) -> list[Child]:
         Child("verify", "verify-scans", [python, "-m", "services.verify.scans"]),
         web("registry", "services.registry.api:create_server", settings.registry_port, "asgi"),  # its streams stay open
         web("events", "services.events.ingest:create_server", settings.events_port, "asgi"),
-        web("verify", "services.verify.api:create_app", settings.verify_port),
+        web("verify", *_verify_server(settings)),
     ]
+
+
+def _verify_server(settings: Settings) -> tuple[str, int, str]:
+    """Where strangers come with no proxy between, bodies are taken in before the one thread is asked. That costs."""
+    if is_loopback(settings.host):
+        return "services.verify.api:create_app", settings.verify_port, "wsgi"
+    return "services.verify.api:create_server", settings.verify_port, "asgi"
 
 
 def environment(settings: Settings) -> dict[str, str]:

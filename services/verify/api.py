@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask, Response, request
 from flask_smorest import Api
 
-from services import telemetry
+from services import asgi, telemetry
 from services.api_docs import Link
 from services.domain.consequence import Act
 from services.domain.errors import BadRequest, TooLarge
@@ -50,7 +50,7 @@ from services.verify.site import routes as site
 from services.verify.typed import typed_or_answered
 from services.verify.warm import WarmPath
 from services.verify.wording import LABELS, Code
-from services.web import SECURITY_HEADERS, Blueprint, service_app
+from services.web import LARGEST_BODY, SECURITY_HEADERS, Blueprint, service_app
 
 # --- the application --------------------------------------------------------------------------------------------
 
@@ -59,6 +59,11 @@ def create_app() -> Flask:
     """The application for the server, with the settings of the environment."""
     telemetry.log_as_json("verify")
     return app_for(settings_from(), _now)
+
+
+def create_server() -> asgi.Front:
+    """The same for an ASGI server: no slow sender holds its thread, and a look-up costs more (docs/decisions/0044)."""
+    return asgi.Front(create_app(), LARGEST_BODY)
 
 
 def app_for(settings: Settings, clock: Callable[[], datetime]) -> Flask:

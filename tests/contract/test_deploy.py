@@ -75,6 +75,8 @@ def test_one_machine_and_compose_run_the_same_processes(compose: dict[str, Any])
     alone = {what(child.command) for child in children(settings_from({}))}
     composed = {what(compose["services"][name]["command"]) for name in set(OWN) - ONCE}
     assert alone == composed
+    facing = {what(child.command) for child in children(settings_from({"CERTMARK_HOST": "192.0.2.1"}))}
+    assert facing ^ alone == {f"services.verify.api:{name}" for name in ("create_app", "create_server")}
 
 
 @pytest.mark.parametrize("service", OWN)

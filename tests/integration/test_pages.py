@@ -8,10 +8,13 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from http.client import HTTPConnection
 from pathlib import Path
+from socket import create_connection
+from urllib.error import HTTPError
 from urllib.parse import quote, urlsplit
 
 import pytest
@@ -37,7 +40,7 @@ AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 
 @dataclass(frozen=True)
 class Served:
-    """Two nodes over the same register: one up to date, one whose data is two days old."""
+    """Two nodes over the same register: one up to date, one whose data is two days old, served as to strangers."""
 
     fresh: str
     stale: str
@@ -53,7 +56,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     look_up_often(fresh_data)
     fill(stale_data, old)
     ports = free_ports(2)
-    nodes = [serve(data, port) for data, port in zip((fresh_data, stale_data), ports, strict=True)]
+    nodes = [serve(fresh_data, ports[0]), serve(stale_data, ports[1], "asgi")]
     try:
         urls = [f"http://127.0.0.1:{port}" for port in ports]
         for url in urls:
@@ -129,8 +132,9 @@ def fill(data: Path, register: SealedRegister) -> None:
     projector.close()
 
 
-def serve(data: Path, port: int) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "services.verify.api:create_app"]
+def serve(data: Path, port: int, interface: str = "wsgi") -> subprocess.Popen[bytes]:
+    factory = "services.verify.api:create_app" if interface == "wsgi" else "services.verify.api:create_server"
+    command = [sys.executable, "-m", "granian", "--interface", interface, "--factory", factory]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--blocking-threads", "1"]
     environment = os.environ | {"CERTMARK_DATA": str(data), "CERTMARK_VERIFY_PORT": str(port)}
     return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
@@ -532,6 +536,23 @@ def test_nothing_is_a_yes_on_data_that_is_too_old(served: Served) -> None:
         html = connection.getresponse().read().decode()
         connection.close()
         assert 'class="v yes"' not in html, case.name
+
+
+def test_who_faces_strangers_waits_for_no_slow_sender(served: Served) -> None:
+    """Forty hold a body back; who asks meanwhile is answered (docs/decisions/0044)."""
+    address = urlsplit(served.stale)
+    with ExitStack() as held:
+        for _ in range(40):
+            sender = held.enter_context(create_connection((address.hostname, address.port)))
+            sender.sendall(b"POST /v1/verify HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\n{")
+        assert page_bytes(served.stale + "/c/2023990703000117", 503)
+        asking = urllib.request.Request(
+            served.stale + "/v1/verify", b'{"queries": []}', {"Content-Type": "application/json"}
+        )
+        with pytest.raises(HTTPError) as refused:
+            urllib.request.urlopen(asking, timeout=5)
+        assert refused.value.code < 500, "a whole body is taken in beside them"
+        refused.value.close()
 
 
 RULES = """() => {  // of the two sheets that every page may have: a chart's own is another's
