@@ -20,6 +20,7 @@ from services.commands.standard_input import file_named
 from services.commands.terminal import NO, OUT, as_json, progress, say_json
 from services.domain.errors import BadRequest
 from services.events import client, drafts, imports
+from services.events.cells import safe_text
 from services.events.columns import BY_KEY, HEADINGS, VERB_WORDS, Verb, plain_heading, plain_mapping
 from services.events.faults import Fault
 from services.events.journal import Journal
@@ -319,7 +320,9 @@ def _differences_to(path: Path | None) -> Iterator[Callable[[Difference], None]]
     with path.open("x", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file, lineterminator="\r\n")
         writer.writerow(_HEADINGS)
-        yield lambda d: writer.writerow((d.kind, d.certificate_no, d.line or "", d.field, d.theirs, d.ours))
+        yield lambda d: writer.writerow(
+            (d.kind, d.certificate_no, d.line or "", d.field, safe_text(d.theirs), safe_text(d.ours))
+        )
 
 
 def _show_differences(differences: list[Difference], more: int) -> None:

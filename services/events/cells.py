@@ -30,6 +30,19 @@ def is_empty(cell: Cell) -> bool:
 SPACES = " \t\r\n\u00a0\u3000\u200b\ufeff"
 
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""What a text in a cell may not begin with: spreadsheet programs would run it as a formula."""
+
+
+def safe_text(text: str) -> str:
+    """A text that no spreadsheet program takes for a formula.
+
+    An apostrophe goes before what begins like one, and before what begins with an apostrophe itself; so a reader
+    gets the text back by taking one leading apostrophe away, as an import does.
+    """
+    return f"'{text}" if text.startswith((*FORMULA, "'")) else text
+
+
 def shown(cell: Cell) -> str:
     """A cell as it is shown in a complaint and written to a fix file: nothing is lost but a date's midnight."""
     if cell is None:

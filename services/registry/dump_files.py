@@ -10,6 +10,7 @@ from typing import IO, Any, Protocol
 import orjson
 
 from services.domain.errors import NotConfigured
+from services.events.cells import safe_text
 from services.registry.dump_tables import Kind, Row, Table
 
 FORMATS = ("jsonl", "csv", "parquet")
@@ -17,8 +18,6 @@ FORMATS = ("jsonl", "csv", "parquet")
 GROUP = 5000
 """Rows of one row group of a Parquet file: fixed, as it shapes the bytes; and all that is held in memory."""
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""What a text in a cell may not begin with: spreadsheet programs would run it as a formula."""
 
 _BOM = "\ufeff"
 
@@ -74,15 +73,6 @@ class _Csv:
 
     def close(self) -> None:
         self._file.close()
-
-
-def safe_text(text: str) -> str:
-    """A text that no spreadsheet program takes for a formula.
-
-    An apostrophe goes before what begins like one, and before what begins with an apostrophe itself; so a reader
-    gets the text back by taking one leading apostrophe away.
-    """
-    return f"'{text}" if text.startswith((*FORMULA, "'")) else text
 
 
 def _compact(value: Any) -> str:

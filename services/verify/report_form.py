@@ -25,7 +25,12 @@ _KEPT = 10
 """Times as many are given back to who wrote too much, to shorten: a browser that cuts them off says nothing."""
 
 WHERE_KINDS = ("shop", "platform", "other")
-_INVISIBLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+INVISIBLE = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\u2800\u3164\ufeff\uffa0\ufff0-\uffff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e00ff"
+    "\U000e01f0-\U000e0fff]"
+)
+"""What no event may hold in a text either: it is not seen, or turns the direction of what is."""
 _SPACE = re.compile(r"[ \t]+")
 _REGION = re.compile(r"[1-9][0-9]{5}", re.ASCII)
 _ANSWER = re.compile(r"[a-z_]{1,40}", re.ASCII)
@@ -109,7 +114,7 @@ def filled_in(form: Mapping[str, str]) -> Filled:
 
     def line(name: str) -> str:
         return _SPACE.sub(
-            " ", _INVISIBLE.sub(" ", form.get(name, "")[: _KEPT * LONGEST[name]]).replace("\n", " ")
+            " ", INVISIBLE.sub(" ", form.get(name, "")[: _KEPT * LONGEST[name]]).replace("\n", " ")
         ).strip()
 
     text = form.get("text", "")[: _KEPT * LONGEST["text"]].replace("\r\n", "\n").replace("\r", "\n")
@@ -122,7 +127,7 @@ def filled_in(form: Mapping[str, str]) -> Filled:
         where=line("where"),
         link=line("link"),
         region=region if _REGION.fullmatch(region) else "",
-        text=_INVISIBLE.sub(" ", text).strip(),
+        text=INVISIBLE.sub(" ", text).strip(),
         contact=line("contact"),
         consent=form.get("consent") == "yes",
     )

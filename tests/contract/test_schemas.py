@@ -36,11 +36,13 @@ from services.events.event_types import (
     SCHEMAS,
     SubjectKind,
     check_data,
+    check_form,
     compile_schema,
     resolved,
 )
 from services.events.forms import check_draft
 from services.events.keys import new_key
+from services.verify.report_form import INVISIBLE
 from tests.sealed_register import demonstration_certificates
 from tests.signed import event_of
 
@@ -335,3 +337,27 @@ def _values(value: Any, wanted: str) -> list[Any]:
         return []
     here = [value[wanted]] if isinstance(value.get(wanted), str) else []
     return here + [found for member in value.values() for found in _values(member, wanted)]
+
+
+UNSEEN = (
+    "\xad\u034f\u061c\u115f\u1160\u17b4\u180e\u200b\u202e\u2060\u2066\u2800\u3164\ufeff\uffa0\ufff9\uffff"
+    "\U0001bca0\U000e0041"
+)
+"""One of each stretch of what Unicode calls ignorable, or turns the direction: two names would differ unseen."""
+
+
+@pytest.mark.parametrize("sign", UNSEEN, ids=ascii)
+@pytest.mark.parametrize("place", ["{}示范公司", "示范{}公司", "{}"])
+def test_a_text_holds_nothing_that_is_not_seen(sign: str, place: str) -> None:
+    data = copy.deepcopy(EVENT_TYPES["certmark.certificate.issued.v1"].schema["examples"][0])
+    data["holder"]["name"] = place.format(sign)
+    with pytest.raises(BadEvent):
+        check_form("certmark.certificate.issued.v1", data)
+    assert sign not in INVISIBLE.sub(" ", place.format(sign)), "nor does a report"
+
+
+def test_a_text_holds_the_characters_of_rare_names() -> None:
+    data = copy.deepcopy(EVENT_TYPES["certmark.certificate.issued.v1"].schema["examples"][0])
+    for name in ("葛\U000e0100城公司", "𠮷野家", "Ünal é", "شركة"):
+        data["holder"]["name"] = name
+        check_form("certmark.certificate.issued.v1", data)

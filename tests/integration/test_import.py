@@ -350,7 +350,7 @@ def test_a_sheet_beside_the_register(desk: Desk, tmp_path: Path) -> None:
     assert sent.exit_code == 0, sent.output
     theirs = [
         a_row(same, 证书状态="有效", 获证组织名称="示范公司(上海)"),
-        a_row(other, 规格型号="A1、B2", 商品条码="", 有效期至=ahead(401), 证书状态="撤销"),
+        a_row(other, 规格型号="A1、=B2", 商品条码="", 有效期至=ahead(401), 证书状态="撤销"),
         a_row(suspended, 证书状态="暂停", 批准人编号=""),
         a_row(extra, 证书状态="有效"),
         a_row("无编号", 证书状态="有效"),
@@ -365,7 +365,7 @@ def test_a_sheet_beside_the_register(desk: Desk, tmp_path: Path) -> None:
         {"kind": "different", "certificate_no": other, "line": 3, "field": field, "theirs": a, "ours": b}
         for field, a, b in (
             ("证书状态", "revoked", "valid"),
-            ("规格型号", "B2", ""),
+            ("规格型号", "=B2", ""),
             ("有效期至", ahead(401), ahead(400)),
         )
     ]
@@ -374,7 +374,9 @@ def test_a_sheet_beside_the_register(desk: Desk, tmp_path: Path) -> None:
         ("not_in_file", missing),
     }
     with (tmp_path / "differences.csv").open(encoding="utf-8-sig", newline="") as written:
-        assert len(list(csv.reader(written))) == 1 + len(differences)
+        cells = list(csv.reader(written))
+    assert len(cells) == 1 + len(differences)
+    assert "'=B2" in [row[4] for row in cells], "no spreadsheet program takes it for a formula"
 
     agreed = a_sheet(tmp_path / "agreed.csv", [row for row in rows if not row["事件"]])
     differences, counts = reconciled(desk, agreed, code=0)

@@ -15,8 +15,9 @@ from services.domain.certificate import Status, to_state
 from services.domain.errors import BadRequest, NotConfigured
 from services.domain.notice_states import RecallState, WarningState
 from services.domain.standing import Standing, standing
+from services.events.cells import FORMULA, safe_text
 from services.registry import dump_files
-from services.registry.dump_files import FORMULA, open_table, safe_text
+from services.registry.dump_files import open_table
 from services.registry.dump_tables import (
     CERTIFICATES,
     NOT_PUBLISHED,

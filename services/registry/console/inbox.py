@@ -9,6 +9,7 @@ from typing import Any
 
 from services.chart import Bar, bar_chart
 from services.domain.errors import every_error
+from services.events.cells import safe_text
 from services.language import Language
 from services.registry.console.asked import Seen, members_of
 from services.registry.console.pages import Frame
@@ -132,14 +133,8 @@ def fix_list(refusals: Iterable[tuple[Seen, bytes]]) -> bytes:
             _hint(seen, "en"),
             beijing(seen.recorded_at),
         )
-        writer.writerow([as_text(cell) for cell in row])
+        writer.writerow([safe_text("" if cell is None else str(cell)) for cell in row])
     return file.getvalue().encode("utf-8-sig")
-
-
-def as_text(cell: object) -> str:
-    """A cell that no spreadsheet program takes for a formula: what a source wrote is shown, never computed."""
-    text = "" if cell is None else str(cell)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def drafts_of(refusals: Iterable[tuple[Seen, bytes]]) -> bytes:

@@ -23,6 +23,7 @@ from services.chart import (
     tile_map,
 )
 from services.domain.standing import Standing
+from services.events.cells import safe_text
 from services.language import Language
 from services.verify.pages import Frame
 from services.verify.register import Directory
@@ -200,13 +201,8 @@ def as_csv(table: Table) -> bytes:
     writer = csv.writer(out, quoting=csv.QUOTE_ALL)
     writer.writerow(("id", *table.columns))
     for code, row in zip(table.codes, table.rows, strict=True):
-        writer.writerow([_plain(cell) for cell in (code, *row)])
+        writer.writerow([safe_text(cell) if isinstance(cell, str) else cell for cell in (code, *row)])
     return b"\xef\xbb\xbf" + out.getvalue().encode()
-
-
-def _plain(cell: str | int) -> str | int:
-    formula = isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "'", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-    return f"'{cell}" if formula else cell
 
 
 def _by_standing(counts: Mapping[tuple[str, Standing], int]) -> dict[str, Counter[Standing]]:
