@@ -65,6 +65,12 @@ class ScanReceiver:
                 return None
             raise
 
+    def rest(self) -> Iterator[tuple[str, Address]]:
+        """What had come and was not received yet. From now on nobody counts here."""
+        (self._folder / NAME).unlink(missing_ok=True)
+        while (told := self.receive(0)) is not None:
+            yield told
+
     def close(self) -> None:
         self._socket.close()
         with contextlib.suppress(OSError):

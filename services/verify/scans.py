@@ -125,7 +125,10 @@ def _follow(
             told = receiver.receive(min(1.0, max(0.0, min(due for _, due in turns.values()) - time.monotonic())))
             if told is not None:
                 scans.count(*told, today, time.monotonic())
-        _tried(scans.publish, civil_day(datetime.now(UTC)))
+        today = civil_day(datetime.now(UTC))
+        for told in receiver.rest():
+            scans.count(*told, today, time.monotonic())
+        _tried(scans.publish, today)
         scans.close()
     finally:
         log.close()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from statistics import median
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -18,6 +19,7 @@ from services.domain.certificate import Certificate, Status, StatusInterval
 from services.events.log import Log, Topics, open_log
 from services.settings import Settings
 from services.verify.answer import decide
+from services.verify.projector import WAIT_S
 from services.verify.read_model import Unreadable
 from services.verify.recognise import recognise
 from services.verify.register import Register
@@ -27,7 +29,7 @@ from tests.sealed_register import SealedRegister, demonstration
 
 pytestmark = pytest.mark.integration
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 NUMBER = "PZB-2025-00217"
 
 
@@ -115,7 +117,7 @@ def suspended(certificate: Certificate) -> Certificate:
     return replace(certificate, statuses=(*certificate.statuses, interval))
 
 
-def test_a_change_is_seen_within_milliseconds(node: Node) -> None:
+def test_a_change_is_seen_as_it_comes_and_not_at_the_next_look(node: Node) -> None:
     node.publish()
     node.start()
     until(lambda: node.code() is Code.VALID)
@@ -126,36 +128,32 @@ def test_a_change_is_seen_within_milliseconds(node: Node) -> None:
         node.publish()
         expected = Code.SUSPENDED if turn % 2 == 0 else Code.VALID
         seconds.append(until(lambda expected=expected: node.code() is expected, 0.0005))  # type: ignore[misc]
-    # A look now and then would be in time by luck, and not five times; a busy machine may hold up the others.
-    assert sorted(seconds)[4] < 0.05
+    # Who looked once a second would need half a second for half of them; a busy machine may hold up some.
+    assert median(seconds) < WAIT_S / 5
 
 
 def test_kill_at_any_moment_loses_and_doubles_nothing(node: Node) -> None:
     base = demonstration(NUMBER)
     numbers = [f"KILL-2026-{n:05}" for n in range(1500)]
-    for n, number in enumerate(numbers):
+    kills = 0
+    for n, number in enumerate(numbers, 1):
         mark = replace(base.marks[0], mark_no=f"M-{number}")
         node.register.publish_certificate(replace(base, certificate_no=number, marks=(mark,)))
         if n % 3 == 0:
             node.register.publish_certificate(suspended(replace(base, certificate_no=number, marks=(mark,))))
-    node.register.heartbeat()
-    end = len(node.register.values)
-    node.publish()
-
-    kills = 0
-    while node.position() < end:
-        node.start()
-        before = node.position()
-        with suppress(AssertionError):
+        if n % 500:
+            continue
+        node.register.heartbeat()
+        node.publish()  # while nobody reads: there is something to be killed at
+        while (before := node.position()) < len(node.register.values):
+            node.start()
             until(lambda before=before: node.position() > before, 0.001)  # type: ignore[misc]
-        time.sleep(0.003 * kills)  # later each time, so that the kill meets different places
-        node.kill()
-        kills += 1
-        assert kills < 40
-    assert kills >= 2
+            time.sleep(0.003 * kills)  # later each time, so that the kill meets different places
+            node.kill()
+            kills += 1
     node.start()
     until(lambda: node.code() is Code.VALID)
-    for n, number in enumerate(numbers):
+    for n, number in enumerate(numbers, 1):
         assert node.code(number) is (Code.SUSPENDED if n % 3 == 0 else Code.VALID)
     meta = node.reader.meta()
     assert (meta.seq, meta.complete) == (node.register.seq, True)

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.kafka.broker import Broker
 from services.domain.copies import KEPT_DAYS
@@ -33,6 +34,7 @@ from tests.conftest import SettingsFor
 from tests.integration.test_channels import words
 from tests.integration.test_pages import a_register, fill, serve, wait_for
 from tests.sealed_register import ROOT, claims_of, demonstration
+from tests.system import wait_for as wait_until
 
 TODAY = civil_day(datetime.now(UTC))
 CODE = code_key(b"010690990012300721A1")
@@ -121,7 +123,7 @@ def test_a_units_page_tells_its_look_ups_and_no_log_line_tells_who_asked(
         log.ensure(Topics.under(settings.topic_prefix).all())
     register = a_register(datetime.now(UTC) - timedelta(seconds=5))
     fill(settings.data, register)
-    (port,) = free_ports(1)
+    port, figures = free_ports(2)
     soap = demonstration("SHB-P-2024-0031")
     assert soap.product is not None
     item = soap.product.items[0]
@@ -135,6 +137,7 @@ def test_a_units_page_tells_its_look_ups_and_no_log_line_tells_who_asked(
         "CERTMARK_DATABASE_URL": fresh_database,
         "CERTMARK_TOPIC_PREFIX": settings.topic_prefix,
         "CERTMARK_DISTRICTS_FILE": str(table),
+        "CERTMARK_FIGURES_PORT": str(figures),
         "CERTMARK_TRUSTED_PROXIES": "127.0.0.1/32",
         "PYTHONUNBUFFERED": "1",
     }
@@ -158,6 +161,7 @@ def test_a_units_page_tells_its_look_ups_and_no_log_line_tells_who_asked(
             client = f"10.{n % 7 + 1}.3.{n}"
             request = urllib.request.Request(url, headers={"X-Forwarded-For": client, "Accept": "application/json"})
             urllib.request.urlopen(request, timeout=10).close()
+            wait_until(lambda n=n: look_ups(figures) == 2 + n, 20)  # the line between them holds but a few
         scans.terminate()  # it publishes what it has before it ends
         scans.wait(20)
         counted = a_count(settings, tmp_path)
@@ -183,6 +187,17 @@ def test_a_units_page_tells_its_look_ups_and_no_log_line_tells_who_asked(
         (everything,) = cur.fetchone() or ("",)
     assert "A1B2C3" not in everything, "the code's hash, not the code"
     assert "10.3.3" not in everything
+
+
+def look_ups(port: int) -> float:
+    """How many the counting process has counted."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        families = {one.name: one for one in text_string_to_metric_families(answer.read().decode())}
+    return sum(
+        sample.value
+        for sample in families["certmark_unit_lookups"].samples
+        if sample.name.endswith("_total") and sample.labels["outcome"] == "counted"
+    )
 
 
 def a_count(settings: Settings, tmp_path: Path) -> set[str]:

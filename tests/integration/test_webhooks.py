@@ -57,8 +57,8 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def deliverer(register: Register) -> Iterator[Deliverer]:
-    """One that is not running yet, and whose first pause is short."""
-    made = Deliverer(register.settings, first_wait=0.05, patience=0.5)
+    """One that is not running yet. What has failed waits until the test says that it is `due`."""
+    made = Deliverer(register.settings, first_wait=60)
     yield made
     made.stopping = True
     made.run()
@@ -82,7 +82,12 @@ def the_hook(register: Register, name: str) -> webhook_store.Webhook:
     return found
 
 
-def until(deliverer: Deliverer, condition: Callable[[], object], seconds: float = 10) -> None:
+def due(register: Register, name: str) -> None:
+    """Let the pause after a failure be over."""
+    register.rows("UPDATE webhooks SET next_at = clock_timestamp() WHERE name = %s RETURNING name", name)
+
+
+def until(deliverer: Deliverer, condition: Callable[[], object], seconds: float = 30) -> None:
     """Let the deliverer work until it holds."""
 
     def worked() -> object:
@@ -190,10 +195,14 @@ def test_what_is_not_taken_is_delivered_again_as_it_was(
 ) -> None:
     name = hooked(register, receiver)
     receiver.answers[:] = [wrong, 204]
+    if wrong is drips:
+        deliverer.patience = 0.5
     number = register.issue()
     until(deliverer, lambda: the_hook(register, name).failures == 1)
     assert the_hook(register, name).last_error == said
+    deliverer.patience = outbound.SECONDS
     later = register.issue()
+    due(register, name)
     until(deliverer, lambda: len(receiver.received) >= 3)
     first, again, following = receiver.received
     assert (again.said["id"], again.items) == (first.said["id"], first.items)
@@ -222,12 +231,17 @@ def test_pauses_grow_and_a_busy_receiver_says_how_long(
     register.issue()
     pauses: list[dt.timedelta] = []
     for failures in range(3):
+        due(register, name)
         until(deliverer, lambda: the_hook(register, name).failures > len(pauses))
         pauses.append(the_hook(register, name).next_at - dt.datetime.now(dt.UTC))
         assert len(receiver.received) == failures + 1
+        assert deliverer.step() == 0, "it pauses"
     assert pauses == sorted(pauses)
+    assert pauses[-1] > 2 * pauses[0]
     receiver.answers[:] = [503]
     receiver.headers["Retry-After"] = "120"
+    deliverer.first_wait = 1
+    due(register, name)
     until(deliverer, lambda: the_hook(register, name).failures == 4)
     assert the_hook(register, name).next_at - dt.datetime.now(dt.UTC) > dt.timedelta(seconds=100)
 
