@@ -398,6 +398,7 @@ BESIDE = (
     ("holder", "DELETE FROM losing_holders"),
     ("place", "UPDATE head SET status_index = status_index - 1"),
     ("mark", "UPDATE marks SET certificate_no = 'ANOTHER-1' WHERE mark_no = (SELECT min(mark_no) FROM marks)"),
+    ("mark", "INSERT INTO marks (mark_no, certificate_no) SELECT 'M-OF-NOBODY', max(certificate_no) FROM marks"),
     ("head of chain", "UPDATE chains SET sequence = 9 WHERE subject = (SELECT min(subject) FROM chains)"),
     ("token", "DELETE FROM entries WHERE seq = (SELECT max(seq) FROM entries WHERE kind = 'token')"),
     (

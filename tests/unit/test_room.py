@@ -99,9 +99,10 @@ def test_a_story_stays_short_enough_to_be_folded_anew(place: int, state: int, *,
     if state:
         assert amended(memory, "TT-1", "added", [f"{'型' * 60}{i}" for i in range(state)]).decision == "accepted"
     memory.chains[BODY, "TT-1"] = (place - 1, "0" * 64)
-    grown = memory.say(BODY, "certificate.amended", "TT-1", {"effective_at": day(0), "fields": {"headcount": 7}})
-    assert grown.decision == ("accepted" if fits else "refused:no-room")
     suspended = {"effective_at": day(0), "reason": "S03", "until": day(30)}
+    part = memory.fork().say(BODY, "certificate.suspended", "TT-1", suspended | {"items": [{"model": "A1"}]})
+    grown = memory.say(BODY, "certificate.amended", "TT-1", {"effective_at": day(0), "fields": {"headcount": 7}})
+    assert part.decision == grown.decision == ("accepted" if fits else "refused:no-room")
     assert memory.say(BODY, "certificate.suspended", "TT-1", suspended).decision == "accepted"
 
 

@@ -5,11 +5,12 @@ from itertools import permutations
 
 import pytest
 
-from services.domain.certificate import Certificate, Part, PartKind, Period, Status, StatusInterval
+from services.domain.certificate import Certificate, Item, Part, PartKind, Period, Product, Status, StatusInterval
 from services.domain.standing import (
     Standing,
     interval_on,
     mark_standing,
+    model_standing,
     own_mark_standing,
     part_standing,
     standing,
@@ -124,6 +125,47 @@ def test_a_part_may_be_suspended_by_itself_and_enter_later(
 
     assert stands(a_certificate()) == [day_before, on_the_day]
     assert stands(a_certificate(statuses=(since(Status.REVOKED, BEGIN),))) == [Standing.REVOKED] * 2
+
+
+ENTERED, LEFT = (since(Status.ACTIVE, CHANGED),), (since(Status.CANCELLED, CHANGED),)
+SUSPENDED = (since(Status.SUSPENDED, CHANGED),)
+
+
+def row(gtin: str | None, *statuses: StatusInterval, kind: PartKind = PartKind.ITEM, name: str = "A1") -> Part:
+    return Part(kind, name, gtin, statuses)
+
+
+@pytest.mark.parametrize(
+    ("gtins", "others", "asked", "day_before", "on_the_day"),
+    [
+        # What is covered by its own row is judged by it, and on days before that by another GTIN of the model …
+        (["g2"], [row("g1", *LEFT)], ENTERED, Standing.VALID, Standing.VALID),
+        (["g1", "g2"], [], ENTERED, Standing.VALID, Standing.VALID),  # … which needs no row if it was never touched
+        (["g1", "g2"], [], (*ENTERED, *SUSPENDED), Standing.VALID, Standing.SUSPENDED),
+        (["g1", "g2"], [], LEFT, Standing.VALID, Standing.VALID),
+        (["g2"], [row("g3", *SUSPENDED)], LEFT, Standing.VALID, Standing.SUSPENDED),
+        # and by nothing that is of no model of this name.
+        (["g2", "g3"], [row("g3", *ENTERED)], ENTERED, Standing.NOT_YET_VALID, Standing.VALID),
+        (["g2"], [row(None, *SUSPENDED, kind=PartKind.SITE)], ENTERED, Standing.NOT_YET_VALID, Standing.VALID),
+        (["g2"], [row(None, *SUSPENDED, name="A9")], ENTERED, Standing.NOT_YET_VALID, Standing.VALID),
+        (["g2"], [], LEFT, Standing.VALID, Standing.CANCELLED),
+        (None, [], ENTERED, Standing.NOT_YET_VALID, Standing.VALID),
+    ],
+)
+def test_a_model_is_covered_by_whichever_of_its_gtins(
+    gtins: list[str] | None,
+    others: list[Part],
+    asked: tuple[StatusInterval, ...],
+    day_before: Standing,
+    on_the_day: Standing,
+) -> None:
+    items = (Item("A9", None), *(Item("A1", gtin) for gtin in gtins or ()))
+    product = Product("电器", "0101", None, items) if gtins else None
+    part = row("g2", *asked)
+    certificate = a_certificate(product=product, parts=(part, *others))
+    found = [model_standing(certificate, part, day) for day in (CHANGED - DAY, CHANGED)]
+    assert found == [day_before, on_the_day]
+    assert model_standing(certificate, None, CHANGED) is Standing.VALID
 
 
 @pytest.mark.parametrize(
