@@ -123,11 +123,14 @@ def test_the_register_keeps_hashes_alone(register: Register) -> None:
     assert token.removeprefix(auth.PREFIX) not in row[0]
 
 
-def test_a_demonstrations_token_is_nothing_in_production(register: Register) -> None:
-    token = a_token(register, Role.REGULATOR, demonstration=True)
-    with transaction(register.connection) as cur:
-        assert auth.find(cur, token, demonstration=True) is not None
-        assert auth.find(cur, token, demonstration=False) is None
+def test_a_demonstrations_token_is_nothing_in_production(
+    register: Register, url: str, free_ports: Callable[[int], list[int]], tmp_path: Any
+) -> None:
+    tokens = [a_token(register, Role.PLATFORM, demonstration=demonstration) for demonstration in (True, False)]
+    (port,) = free_ports(1)
+    with served(register.settings, port, tmp_path, CERTMARK_PRODUCTION="1") as in_production:
+        for address, statuses in ((url, [200, 200]), (in_production, [401, 200])):
+            assert [ask(address, "/v1/webhooks", token)[0] for token in tokens] == statuses
 
 
 def test_the_document_names_the_scheme_and_what_needs_it(url: str) -> None:
