@@ -161,7 +161,7 @@ def test_a_units_page_tells_its_look_ups_and_no_log_line_tells_who_asked(
             client = f"10.{n % 7 + 1}.3.{n}"
             request = urllib.request.Request(url, headers={"X-Forwarded-For": client, "Accept": "application/json"})
             urllib.request.urlopen(request, timeout=10).close()
-            wait_until(lambda n=n: look_ups(figures) == 2 + n, 20)  # the line between them holds but a few
+            wait_until(lambda n=n: look_ups(figures) == 2 + n, 20)  # type: ignore[misc]  # the line between holds a few
         scans.terminate()  # it publishes what it has before it ends
         scans.wait(20)
         counted = a_count(settings, tmp_path)

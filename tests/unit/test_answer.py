@@ -4,21 +4,24 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from services.domain.certificate import Certificate, Item, Status, StatusInterval
+from services.domain.certificate import Certificate, Item, Part, PartKind, Status, StatusInterval
+from services.domain.scheme import SchemeRules
 from services.domain.standing import Standing
 from services.events.keys import new_key
 from services.marks.token import MarkPath, mark_url, sign_token
-from services.verify.answer import Answer, decide
-from services.verify.projector import Projector
+from services.verify.answer import Answer, Judgement, decide, with_grace
+from services.verify.projector import BATCH, Projector
 from services.verify.recognise import Question, recognise
 from services.verify.register import Register
 from services.verify.wording import Code, Family, Note, wording
 from tests.sealed_register import (
     DEMONSTRATION,
     NOW,
+    SCHEMES,
     STATE,
     ListLog,
     SealedRegister,
@@ -85,7 +88,7 @@ def test_a_number_alone_holds_for_the_listed_models_only(ask: Ask) -> None:
     assert ask("790624Q00123R0S").notes == ()  # a system has no models
     assert ask("SDOC-2025-000731").notes == (Note.SELF_DECLARED, Note.SCOPE_LIMITED)
     by_product = ask("06909900123007")
-    assert (by_product.code, by_product.notes) == (Code.VALID, ())
+    assert (by_product.code, by_product.notes, by_product.interval) == (Code.VALID, (), None)
     assert by_product.item == Item("KFR-35GW/A1", "06909900123007")
 
 
@@ -121,6 +124,23 @@ def test_a_bodys_lost_approval_stands_beside_the_answer(ask: Ask) -> None:
 )
 def test_what_is_typed_gets_its_code(ask: Ask, text: str, code: Code) -> None:
     assert ask(text).code is code
+
+
+def test_only_who_mistypes_is_told_how_numbers_look(ask: Ask) -> None:
+    assert ask("<script>").hints
+    assert ask("https://example.org/").hints == ()
+
+
+def test_a_marks_number_that_is_a_certificates_too_means_what_was_asked_for(tmp_path: Path) -> None:
+    register = SealedRegister().publish_all()
+    soap = demonstration("SHB-P-2024-0031")
+    register.publish_certificate(replace(soap, marks=(replace(soap.marks[0], mark_no="PZB-2025-00217"),)))
+    reader = built(register, tmp_path)
+    for path, number in (("m", soap.certificate_no), ("c", "PZB-2025-00217")):
+        answer = decide(recognise(f"{BASE}/{path}/PZB-2025-00217", HOSTS), reader, NOW, STALE_AFTER)
+        assert answer.certificate is not None
+        assert answer.certificate.certificate_no == number
+    reader.model.close()
 
 
 def test_a_gtin_in_several_certificates_is_a_list_without_a_yes(ask: Ask) -> None:
@@ -229,6 +249,90 @@ def test_a_valid_certificate_does_not_make_its_mark_authorized(tmp_path: Path, s
     reader.model.close()
 
 
+def suspended_since(certificate: Certificate, day: date) -> Certificate:
+    interval = StatusInterval(Status.SUSPENDED, day, day + 60 * DAY, "S03", day, "9" * 64)
+    return replace(certificate, statuses=(*certificate.statuses, interval))
+
+
+SMALL, LARGE = Item("250g", "06909900127449"), Item("500g", "06909900123014")
+
+
+@pytest.mark.parametrize(
+    ("items", "covered", "code"),
+    [
+        ((SMALL, LARGE), (LARGE, SMALL), Code.VALID),
+        ((SMALL, LARGE), (), Code.VALID),  # a mark that names no products is for all
+        ((SMALL, LARGE), (LARGE,), Code.OUT_OF_SCOPE),
+        ((LARGE,), (SMALL, LARGE), Code.OUT_OF_SCOPE),
+        ((SMALL,), None, Code.MARK_NOT_AUTHORIZED),  # the mark itself is gone
+    ],
+)
+def test_a_genuine_code_is_held_to_the_scope_of_its_certificate_and_its_mark(
+    tmp_path: Path, items: tuple[Item, ...], covered: tuple[Item, ...] | None, code: Code
+) -> None:
+    register = SealedRegister().publish_all()
+    soap = demonstration("SHB-P-2024-0031")
+    assert soap.product is not None
+    url = register.url(soap, SMALL)
+    marks = (replace(soap.marks[0], products=covered),) if covered is not None else ()
+    changed = replace(soap, product=replace(soap.product, items=items), marks=marks)
+    register.publish_certificate(changed)
+    assert answer_to(url, register, tmp_path).code is code
+    register.publish_certificate(suspended_since(changed, NOW.date()))
+    assert answer_to(url, register, tmp_path).code is Code.SUSPENDED, "which is graver than the scope"
+
+
+def test_a_genuine_code_of_a_certificate_that_is_not_here_is_of_an_unknown_number(tmp_path: Path) -> None:
+    register = SealedRegister().publish_all()
+    away = replace(demonstration("SHB-S-2024-0044"), certificate_no="SHB-S-2026-9999")
+    assert answer_to(register.url(away), register, tmp_path).code is Code.UNKNOWN_NUMBER
+
+
+def test_a_mark_is_told_by_the_gtin_that_was_asked_and_by_no_other(tmp_path: Path) -> None:
+    register = SealedRegister().publish_all()
+    soap = demonstration("SHB-P-2024-0031")
+    register.publish_certificate(
+        replace(soap, marks=(replace(soap.marks[0], products=(Item("250g", None), SMALL)),)),
+    )
+    assert answer_to(SMALL.gtin or "", register, tmp_path).mark is not None
+    assert answer_to(soap.certificate_no, register, tmp_path).mark is None
+    by_mark = answer_to(f"{BASE}/m/M-SHB-P-2024-0031", register, tmp_path)
+    assert (by_mark.code, by_mark.notes) == (Code.VALID, (Note.SCOPE_LIMITED,))
+
+
+def test_a_child_tells_the_interval_that_it_stands_by(tmp_path: Path) -> None:
+    """Its parent's where it falls with it, its own where it is suspended by itself."""
+    register = SealedRegister().publish_all()
+    parent = demonstration("PZB-2025-00217")
+    child = replace(demonstration("7903OP2600128"), parent_no=parent.certificate_no)
+    fallen, by_itself = suspended_since(parent, NOW.date()), suspended_since(child, NOW.date() - DAY)
+    for one, other, since in (
+        (parent, child, None),
+        (fallen, child, NOW.date()),
+        (parent, by_itself, NOW.date() - DAY),
+        (fallen, by_itself, NOW.date() - DAY),
+    ):
+        register.publish_certificate(one)
+        register.publish_certificate(other)
+        answer = answer_to(child.certificate_no, register, tmp_path)
+        assert (answer.code is Code.SUSPENDED) is (since is not None)
+        assert (answer.interval and answer.interval.since) == since
+
+
+@pytest.mark.parametrize(("status", "code"), [(Status.SUSPENDED, Code.SUSPENDED), (Status.ACTIVE, Code.VALID)])
+def test_an_item_may_be_suspended_by_itself(tmp_path: Path, status: Status, code: Code) -> None:
+    register = SealedRegister().publish_all()
+    soap = demonstration("SHB-P-2024-0031")
+    assert soap.product is not None
+    of_part = StatusInterval(status, NOW.date() - DAY, None, None, None, "9" * 64)
+    part = Part(PartKind.ITEM, SMALL.model, SMALL.gtin, (of_part,))
+    product = replace(soap.product, items=(SMALL, LARGE))
+    register.publish_certificate(replace(soap, product=product, parts=(part,)))
+    answer = answer_to(SMALL.gtin or "", register, tmp_path)
+    assert (answer.code, answer.interval) == (code, of_part if code is Code.SUSPENDED else None)
+    assert answer_to(LARGE.gtin or "", register, tmp_path).code is Code.VALID
+
+
 def test_a_product_taken_out_of_the_scope_is_out_of_scope(tmp_path: Path) -> None:
     register = SealedRegister().publish_all()
     soap = demonstration("SHB-P-2024-0031")
@@ -247,6 +351,25 @@ def test_overdue_surveillance_and_review_stand_beside_the_answer(tmp_path: Path)
     answer = answer_to("PZB-2025-00217", register, tmp_path)
     assert answer.code is Code.VALID
     assert answer.notes == (Note.SCOPE_LIMITED, Note.OVERDUE_SURVEILLANCE, Note.UNDER_REVIEW)
+    register.publish_certificate(replace(certificate, surveillance_due=NOW.date()))
+    assert answer_to("PZB-2025-00217", register, tmp_path).notes == (Note.SCOPE_LIMITED,), "on its last day"
+    register.publish_certificate(suspended_since(certificate, NOW.date()))
+    assert answer_to("PZB-2025-00217", register, tmp_path).notes == (), "nothing is asked of what is suspended"
+
+
+@pytest.mark.parametrize(
+    ("grace", "late", "noted"), [(30, 30, False), (30, 31, True), (0, 1, True), (None, 1, True), (30, None, True)]
+)
+def test_a_surveillance_is_noted_as_overdue_once_the_schemes_grace_is_over(
+    grace: int | None, late: int | None, *, noted: bool
+) -> None:
+    due = NOW.date() - late * DAY if late else None
+    certificate = replace(demonstration("PZB-2025-00217"), surveillance_due=due)
+    rules = cast(SchemeRules, SCHEMES["pinzibiao"] | {"surveillance_grace_days": grace}) if grace is not None else None
+    others = (Note.SCOPE_LIMITED, Note.UNDER_REVIEW)
+    judged = Judgement(Code.VALID, Standing.VALID, (*others, Note.OVERDUE_SURVEILLANCE), None)
+    told = with_grace(judged, certificate, rules, NOW.date())
+    assert told.notes == (*others, *[Note.OVERDUE_SURVEILLANCE] * noted)
 
 
 def test_a_superseded_certificate_names_its_successor(tmp_path: Path) -> None:
@@ -288,6 +411,21 @@ def test_without_a_file_nothing_is_known_and_nothing_denied(tmp_path: Path) -> N
     assert code(f"{BASE}/c/SHB-S-2024-0044?m=12") is Code.UNREADABLE
 
 
+def test_a_node_that_is_still_reading_knows_a_false_code_of_a_key_that_it_has_read(tmp_path: Path) -> None:
+    register = SealedRegister().publish_all()
+    register.values += [register.values[-1]] * BATCH
+    projector = Projector(ListLog(register.values), STATE, register.genesis, tmp_path)
+    projector.step()
+    reader = Register(tmp_path)
+    assert not reader.meta().complete
+    service = demonstration("SHB-S-2024-0044")
+    url = register.url(service)
+    tampered = url[:-1] + ("1" if url[-1] != "1" else "2")
+    for text, code in ((tampered, Code.BAD_SIGNATURE), (SealedRegister().url(service), Code.STATUS_UNKNOWN)):
+        assert decide(recognise(text, HOSTS), reader, NOW, STALE_AFTER).code is code
+    projector.close()
+
+
 def test_a_node_that_is_still_reading_denies_nothing(tmp_path: Path) -> None:
     register = SealedRegister().publish_all()
     projector = Projector(ListLog(register.values), STATE, register.genesis, tmp_path)
@@ -318,13 +456,21 @@ def test_of_a_compromised_key_only_the_tokens_in_the_register_count(tmp_path: Pa
     register = SealedRegister().publish_all()
     service = demonstration("SHB-S-2024-0044")
     recorded = register.url(service)
+    unheard_of = register.url(replace(service, certificate_no="SHB-S-2026-9999"))
+    two_items = demonstration("SHB-P-2024-0031")
+    assert two_items.product is not None
+    product = replace(two_items.product, items=(SMALL, LARGE))
+    two_items = replace(two_items, product=product, marks=(replace(two_items.marks[0], products=(SMALL, LARGE)),))
+    register.publish_certificate(two_items)
     path = MarkPath.of_certificate(service.certificate_no)
     claims = replace(claims_of(service, service.marks[0], None), index=2)
     forged = mark_url(BASE, path, sign_token(claims, path, register.mark_key))
     register.add_key(register.mark_key, "mark", compromised_since="2026-10-01T00:00:00.000Z")
     reader = built(register, tmp_path)
     assert decide(recognise(recorded, HOSTS), reader, NOW, STALE_AFTER).code is Code.VALID
-    assert decide(recognise(forged, HOSTS), reader, NOW, STALE_AFTER).code is Code.UNKNOWN_SIGNER
+    assert decide(recognise(register.url(two_items, LARGE), HOSTS), reader, NOW, STALE_AFTER).code is Code.VALID
+    for text in (forged, unheard_of):
+        assert decide(recognise(text, HOSTS), reader, NOW, STALE_AFTER).code is Code.UNKNOWN_SIGNER
     reader.model.close()
 
 
@@ -363,6 +509,7 @@ def a_noticed_register() -> SealedRegister:
     register.publish_recall("R-4", day - DAY, gtin="06909900124851")
     register.publish_recall("R-5", day - 9 * DAY, certificate_no="PZB-2025-00217", closed_on=day.isoformat())
     register.publish_recall("R-6", day + DAY, certificate_no="7903OP2600128")
+    register.publish_recall("R-7", day, gtin="06909900999992")
     register.publish_warning("W-1", day, scheme="qms")
     register.publish_warning("W-2", day, **{"class": "0703"}, level="danger")
     register.heartbeat()
@@ -378,6 +525,7 @@ def a_noticed_register() -> SealedRegister:
         ("2022990201000204", Code.DO_NOT_SELL, ["R-2"]),
         ("06909900200098", Code.DO_NOT_SELL, ["R-3"]),
         ("06909900200111", Code.UNKNOWN_NUMBER, []),
+        ("06909900999992", Code.DO_NOT_SELL, ["R-7"]),  # nobody certifies it
         ("06909900124851", Code.DO_NOT_SELL, ["R-4"]),
         ("2025990701000062", Code.DO_NOT_SELL, ["R-4"]),
         ("PZB-2025-00217", Code.VALID, []),
@@ -388,6 +536,7 @@ def test_a_recall_stands_above_the_standing(tmp_path: Path, text: str, code: Cod
     answer = answer_to(text, a_noticed_register(), tmp_path)
     assert answer.code is code
     assert [recall.state["id"] for recall in answer.recalls] == recalls
+    assert (answer.beneath is None) is (code is not Code.DO_NOT_SELL)
 
 
 def test_an_alert_changes_no_verdict_and_the_most_urgent_is_first(tmp_path: Path) -> None:

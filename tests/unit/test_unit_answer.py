@@ -28,7 +28,12 @@ CODED, SERIAL, STRANGE = "79032612345678901", "A1B2C3", "79032600000000000"
 
 
 def a_set(run: str, product: Item, form: Form, **said: str) -> Json:
-    told = {"run": run, "product": product.model, "form": form.value, "effective_at": (TODAY - 9 * DAY).isoformat()}
+    told: dict[str, Json] = {
+        "run": run,
+        "product": product.model,
+        "form": form.value,
+        "effective_at": (TODAY - 9 * DAY).isoformat(),
+    }
     return told | ({"gtin": product.gtin or ""} if form is Form.SERIAL else {}) | said
 
 
