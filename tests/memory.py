@@ -54,10 +54,10 @@ class _Register(Register):
         self._certificates, self._mark_owners = other._certificates.copy(), dict(other._mark_owners)
         self._lost = {holder: set(numbers) for holder, numbers in other._lost.items()}
 
-    def lost_by(self, uscc: str, scheme: str) -> Set[str]:
+    def lost_by(self, holder: str, scheme: str) -> Set[str]:
         certificates = [self._memory.certificate(number) for number in self._memory.numbers()]
-        ended = {c.certificate_no for c in certificates if c.holder.uscc == uscc and self._all_ends(f"body/{c.body}")}
-        return super().lost_by(uscc, scheme) | ended
+        ended = {c.certificate_no for c in certificates if c.holder.uscc == holder and self._all_ends(f"body/{c.body}")}
+        return super().lost_by(holder, scheme) | ended
 
     def told(self, subject: str) -> list[Told]:
         return self._memory.told.get(subject, [])

@@ -45,7 +45,7 @@ from services.domain.lifecycle import apply, latest_surveillance
 from services.domain.said import Moment, Said
 from services.domain.scheme import SchemeRules, scheme_from_state
 from services.domain.transition import check_ahead
-from services.domain.waiting import check_waiting
+from services.domain.waiting import check_waiting, sought_by
 from services.domain.world import Changes, World, scheme_on
 
 
@@ -195,8 +195,8 @@ def _amend(said: Said, world: World, moment: Moment) -> Changes:
         check_editions(added, day, rules, "/data/items")
         if not moment.history:
             check_listed(after.basis, rules, "/data/items")
-    if after.holder.uscc != certificate.holder.uscc:  # a new holder waits as if it were issued to it
-        check_waiting(replace(after, issued_on=day), world, rules, moment, pointer="/data/fields/holder/uscc")
+    if sought_by(after.holder) != sought_by(certificate.holder):  # a new holder waits as if it were issued to it
+        check_waiting(replace(after, issued_on=day), world, rules, moment, pointer="/data/fields/holder")
     if rules["required"] and not moment.history:
         states = (cast(Mapping[str, object], to_state(one)) for one in (certificate, after))
         before, now = (missing_of(state, rules["required"]) for state in states)

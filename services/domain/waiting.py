@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from datetime import date
 
 from services.domain.body import BodyState, lost_approval_by
-from services.domain.certificate import Certificate, Status, StatusInterval
+from services.domain.certificate import Certificate, Party, Status, StatusInterval
 from services.domain.errors import SchemeRule
-from services.domain.identifiers import add_months
+from services.domain.identifiers import add_months, normalised
+from services.domain.listing_words import name_form
 from services.domain.said import Moment
 from services.domain.scheme import SchemeRules
 from services.domain.standing import Standing, interval_on, standing
@@ -14,28 +15,54 @@ from services.domain.world import World
 
 
 def check_waiting(
-    certificate: Certificate, world: World, rules: SchemeRules, moment: Moment, pointer: str = "/data/holder/uscc"
+    certificate: Certificate, world: World, rules: SchemeRules, moment: Moment, pointer: str = "/data/holder"
 ) -> None:
     """Whether the holder of a new certificate may have one of this scheme again already, from whatever body.
 
-    Known by the holder's credit code; what was annulled does not count. History inside an open backfill is taken as it
-    happened. The register is not told of applications, so the day of issue is judged.
+    Found by `sought_by`, without a code for its own faults alone; what was annulled does not count. History inside an
+    open backfill is taken as it happened. The register is not told of applications, so the day of issue is judged.
 
     Raises:
         SchemeRule: it has to wait; the detail names the certificate that was lost and the first day that is allowed.
     """
-    uscc, day = certificate.holder.uscc, certificate.issued_on
-    if uscc is None or not makes_wait(rules) or moment.history:
+    holder, day = certificate.holder, certificate.issued_on
+    sought = sought_by(holder) if makes_wait(rules) and not moment.history else None
+    if sought is None:
         return
     bars = []
-    for number in world.lost_by(uscc, certificate.scheme):
+    for number in world.lost_by(sought, certificate.scheme):
         lost = world.certificate(number) if number != certificate.certificate_no else None
-        if lost is None or lost.scheme != certificate.scheme or lost.holder.uscc != uscc:
+        if lost is None or lost.scheme != certificate.scheme or sought not in found_by(lost.holder):
             continue  # corrected since
-        for what, since, months in waits(lost, world.body(lost.body) if lost.body else None, rules, day):
+        body = world.body(lost.body) if lost.body and holder.uscc else None
+        for what, since, months in waits(lost, body, rules, day):
             bars.append((add_months(since, months), f"{number} of this holder {what} on {since}"))
     if bars and day < (until := max(bars)[0]):
-        raise SchemeRule(f"{max(bars)[1]}: no new one before {until}", pointer=pointer)
+        by_name = "it is known by its name and address: name the credit code where another organisation has them"
+        raise SchemeRule(
+            f"{max(bars)[1]}: no new one before {until}",
+            pointer=f"{pointer}/uscc" if holder.uscc else pointer,
+            hint="" if holder.uscc else by_name,
+        )
+
+
+def sought_by(holder: Party) -> str | None:
+    """By what it is asked whether a holder has lost something: its credit code, else its name and address together.
+
+    A legal person is one name with one domicile (民法典 58, 63); a name alone others may have elsewhere.
+    """
+    return holder.uscc or _seat(holder)
+
+
+def found_by(holder: Party) -> tuple[str, ...]:
+    """Under what it is written down that a holder has lost something: both, as who names its code now may leave it out
+    the next time."""
+    return tuple(found for found in (holder.uscc, _seat(holder)) if found)
+
+
+def _seat(holder: Party) -> str | None:
+    """In forms without spaces, so that none is a credit code."""
+    return f"{name_form(holder.name)} {normalised(holder.address)}" if holder.address else None
 
 
 def makes_wait(rules: SchemeRules) -> bool:

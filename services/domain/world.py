@@ -36,9 +36,9 @@ class World(Protocol):
     def mark_owner(self, mark_no: str) -> str | None:
         """The certificate that holds this mark number."""
 
-    def lost_by(self, uscc: str, scheme: str) -> Collection[str]:
-        """The numbers of this holder's certificates of a scheme that were ever revoked or suspended, or whose body's
-        approval has an end, whatever came of it."""
+    def lost_by(self, holder: str, scheme: str) -> Collection[str]:
+        """The numbers of this holder's certificates of a scheme that were ever revoked or suspended, or, where it is
+        named by its credit code, whose body's approval has an end, whatever came of it (see `waiting.sought_by`)."""
 
     def body(self, approval_no: str) -> BodyState | None: ...
     def alliance(self, alliance_id: str) -> AllianceState | None: ...

@@ -78,7 +78,7 @@ _STRAY = (
         " AND (e.state::jsonb -> 'statuses' @> '[{\"status\": \"suspended\"}]'"
         " OR e.state::jsonb -> 'statuses' @> '[{\"status\": \"revoked\"}]')"
         " AND e.state::jsonb #>> '{holder,uscc}' IS NOT NULL AND NOT EXISTS (SELECT 1 FROM losing_holders l"
-        " WHERE l.uscc = e.state::jsonb #>> '{holder,uscc}' AND l.certificate_no = e.subject) ORDER BY e.seq LIMIT 1",
+        " WHERE l.holder = e.state::jsonb #>> '{holder,uscc}' AND l.certificate_no = e.subject) ORDER BY e.seq LIMIT 1",
         "holder",
     ),
     (  # a place in the status lists belongs to one mark and product, and the next one lies beyond all of them

@@ -10,12 +10,12 @@ import orjson
 
 from services.domain.body import AuthorityState, Key, KeyState, approval_ends, key_from_state
 from services.domain.calendar import Calendars
-from services.domain.certificate import Certificate, CertificateState, Status, from_state
+from services.domain.certificate import Certificate, CertificateState, Party, Status, from_state
 from services.domain.fold import ANNULLED, CORRECTED, SCHEME_PUBLISHED, Told
 from services.domain.identifiers import certificate_number
 from services.domain.said import Moment
 from services.domain.scheme import scheme_from_state
-from services.domain.waiting import makes_wait
+from services.domain.waiting import found_by, makes_wait, sought_by
 from services.domain.world import Value
 from services.events.envelope import Event
 from services.events.keys import PublicKey, public_key
@@ -56,7 +56,8 @@ class Register(Administration):
         self._entries: dict[str, Told] = {}
         self._lost: dict[tuple[str, str], set[str]] = {}
         self.new_lost: set[tuple[str, str, str]] = set()
-        """(credit code, scheme, number) of what this batch found lost first: where the next are looked for."""
+        """(credit code, or name and address; scheme, number) of what this batch found lost first: where the next are
+        looked for."""
         self.lost_bodies: set[str] = set()
         """Sources whose approval was given an end: their certificates are not among the lost before that is saved."""
         self.quarantined: set[str] = set()
@@ -100,9 +101,8 @@ class Register(Administration):
         named |= {str(data["scheme"]) for data in told if "scheme" in data}
         published = {event.subject for event in events if event.type == SCHEME_PUBLISHED}
         schemes = {scheme for scheme in named if scheme in published or self._may_wait(scheme)}
-        holders = [data.get("holder") for data in told] if schemes else []
-        usccs = {str(holder["uscc"]) for holder in holders if isinstance(holder, dict) and holder.get("uscc")}
-        self._lost = store.lost_by(cur, usccs, schemes) if usccs else {}
+        holders = {sought for data in told if (sought := _sought(data.get("holder")))} if schemes else set()
+        self._lost = store.lost_by(cur, holders, schemes) if holders else {}
         missing = {f"certificate/{number}" for numbers in self._lost.values() for number in numbers}
         if missing := missing - self._certificates.keys():
             self._keep(store.records_of(cur, missing))
@@ -184,12 +184,10 @@ class Register(Administration):
                 if m.mark_no not in held and self._mark_owners.get(m.mark_no) != number
             ]
             self._mark_owners.update(new)
-            holder = (value.holder.uscc, value.scheme)
-            if holder[0] is not None and (_was_lost(value) or self._approval_ends(value.body, value.scheme)):
-                holder = cast(tuple[str, str], holder)
-                self._lost.setdefault(holder, set()).add(number)
-                if before is None or (before.holder.uscc, before.scheme) != holder or not _was_lost(before):
-                    self.new_lost.add((*holder, number))
+            if before is None or before.holder != value.holder or not _was_lost(before):
+                for holder in self._lost_under(value):
+                    self._lost.setdefault((holder, value.scheme), set()).add(number)
+                    self.new_lost.add((holder, value.scheme, number))
         ended = self._all_ends(key)
         self._values[key] = value
         if self._all_ends(key) - ended:
@@ -197,6 +195,13 @@ class Register(Administration):
         if key.startswith("calendar/"):
             self._calendars = None
         return new
+
+    def _lost_under(self, certificate: Certificate) -> tuple[str, ...]:
+        """Under what it is found that the holder of this certificate has lost something with it; else nothing."""
+        if _was_lost(certificate):
+            return found_by(certificate.holder)
+        ends = certificate.holder.uscc and self._approval_ends(certificate.body, certificate.scheme)
+        return (cast(str, certificate.holder.uscc),) if ends else ()
 
     def _approval_ends(self, approval_no: str | None, scheme: str) -> frozenset[date]:
         body = self.body(approval_no) if approval_no else None
@@ -241,8 +246,8 @@ class Register(Administration):
     def mark_owner(self, mark_no: str) -> str | None:
         return self._mark_owners.get(mark_no)
 
-    def lost_by(self, uscc: str, scheme: str) -> Set[str]:
-        return self._lost.get((uscc, scheme), set())
+    def lost_by(self, holder: str, scheme: str) -> Set[str]:
+        return self._lost.get((holder, scheme), set())
 
     def keys(self) -> dict[str, KeyState]:
         """Every key, by kid."""
@@ -275,6 +280,14 @@ class Register(Administration):
 
     def is_quarantined(self, digest: str) -> bool:
         return digest in self.quarantined
+
+
+def _sought(holder: object) -> str | None:
+    """`sought_by` of a holder in an event's data, which has perhaps not been checked against its form yet."""
+    if not isinstance(holder, dict):
+        return None
+    name, uscc, address = (str(holder[member]) if holder.get(member) else "" for member in ("name", "uscc", "address"))
+    return sought_by(Party(name, uscc or None, None, address or None))
 
 
 def _was_lost(certificate: Certificate) -> bool:

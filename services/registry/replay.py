@@ -290,8 +290,8 @@ class World(Administration):
         certificate = self.certificate(number) if number is not None else None
         return number if certificate is not None and certificate.mark(mark_no) is not None else None
 
-    def lost_by(self, uscc: str, scheme: str) -> Collection[str]:
-        return store.lost_by(self._cur, [uscc], [scheme]).get((uscc, scheme), ())
+    def lost_by(self, holder: str, scheme: str) -> Collection[str]:
+        return store.lost_by(self._cur, [holder], [scheme]).get((holder, scheme), ())
 
     def told(self, subject: str) -> Sequence[Told]:
         rows = cast(list[ToldRow], store.told_about(self._cur, [subject]))

@@ -309,16 +309,16 @@ def mark_owners(cur: Cursor, mark_nos: Collection[str]) -> dict[str, str]:
     return dict(cur.fetchall())
 
 
-def lost_by(cur: Cursor, usccs: Collection[str], schemes: Collection[str]) -> dict[tuple[str, str], set[str]]:
-    """By credit code and scheme, the certificates of these holders that were ever lost (see `World.lost_by`)."""
+def lost_by(cur: Cursor, holders: Collection[str], schemes: Collection[str]) -> dict[tuple[str, str], set[str]]:
+    """By holder and scheme, the certificates of these holders that were ever lost (see `World.lost_by`)."""
     cur.execute(
-        "SELECT uscc, scheme, certificate_no FROM losing_holders"
-        " WHERE uscc = ANY(%s::text[]) AND scheme = ANY(%s::text[])",
-        (_array(usccs), _array(schemes)),
+        "SELECT holder, scheme, certificate_no FROM losing_holders"
+        " WHERE holder = ANY(%s::text[]) AND scheme = ANY(%s::text[])",
+        (_array(holders), _array(schemes)),
     )
     found: dict[tuple[str, str], set[str]] = {}
-    for uscc, scheme, number in cur.fetchall():
-        found.setdefault((uscc, scheme), set()).add(number)
+    for holder, scheme, number in cur.fetchall():
+        found.setdefault((holder, scheme), set()).add(number)
     return found
 
 
@@ -551,12 +551,12 @@ def save_marks(cur: Cursor, owners: Iterable[tuple[str, str]]) -> None:
 
 
 def save_lost(cur: Cursor, lost: Collection[tuple[str, str, str]]) -> None:
-    """(credit code, scheme, certificate number) of what was revoked or suspended, or whose body's approval has an
-    end."""
+    """(holder as in `lost_by`, scheme, certificate number) of what was revoked or suspended, or whose body's approval
+    has an end."""
     if lost:
         execute_values(
             cur,
-            "INSERT INTO losing_holders (uscc, scheme, certificate_no) VALUES %s ON CONFLICT DO NOTHING",
+            "INSERT INTO losing_holders (holder, scheme, certificate_no) VALUES %s ON CONFLICT DO NOTHING",
             list(lost),
         )
 
@@ -565,7 +565,7 @@ def save_lost_of(cur: Cursor, sources: Collection[str]) -> None:
     """The holders of every certificate that these bodies answer for: once for each end that an approval gets."""
     if sources:
         cur.execute(
-            "INSERT INTO losing_holders (uscc, scheme, certificate_no) SELECT uscc, scheme, certificate_no FROM"
+            "INSERT INTO losing_holders (holder, scheme, certificate_no) SELECT uscc, scheme, certificate_no FROM"
             " (SELECT state::jsonb #>> '{holder,uscc}' AS uscc, state::jsonb ->> 'scheme' AS scheme,"
             " substring(key FROM 13) AS certificate_no FROM records"
             " WHERE key IN (SELECT key FROM places WHERE responsible = ANY(%s::text[])) OFFSET 0) AS held"

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from services.domain.clocks import CAN_BE_OVERDUE, ClockKind
 from services.domain.clocks import RULES as CLOCK_RULES
@@ -93,10 +94,66 @@ def test_the_clocks_are_the_programs() -> None:
     assert [row[1] for row in rows if row[2] == "yes"] == list(CAN_BE_OVERDUE)
 
 
+def shipped() -> dict[str, Any]:
+    files = sorted((ROOT / "schemas/schemes").iterdir())
+    return {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files}
+
+
+def of_schemes(rows: list[list[str]]) -> Iterator[tuple[str, list[str]]]:
+    """Each shipped scheme with the cells that a table has for it: the row which names it, or that of the others."""
+    named = {name: cells for names, *cells in rows for name in SPAN.findall(f"`{names}`")}
+    others = next((cells for names, *cells in rows if "others" in names or "other schemes" in names), None)
+    for name in shipped():
+        cells = named.get(name, others)
+        assert cells is not None, name
+        yield name, cells
+
+
+def numbers(cell: str) -> list[int]:
+    return [int(found) for found in re.findall(r"(?<![A-Z0-9])[0-9]+", cell)]
+
+
+def test_how_long_a_suspension_lasts_is_the_shipped_schemes() -> None:
+    for name, (least, most, *_) in of_schemes(table("clocks.md", "scheme", "at least", "at most")):
+        rules = shipped()[name]
+        assert numbers(least) == [n for n in [rules.get("suspension_least_months")] if n], name
+        limits = [rules["suspension_limit_months"], *(limit["months"] for limit in rules["suspension_limits"])]
+        assert numbers(most) == [n for n in limits if n], name
+
+
+def test_how_soon_a_body_acts_is_the_shipped_schemes() -> None:
+    for name, cells in of_schemes(table("clocks.md", "scheme", "suspended within", "revoked within")):
+        rules = shipped()[name]
+        for cell, limit in zip(cells, (rules["suspend_within"], rules["revoke_within"]), strict=False):
+            if rules["declaration"]:
+                assert limit is None, name
+                continue
+            assert numbers(cell) == ([limit["days"]] if limit else []), name
+            assert ("working" in cell) == bool(limit and limit["working"]), name
+
+
+def test_who_waits_for_how_long_is_the_shipped_schemes() -> None:
+    heading, *rows = next(found for found in tables("lifecycle.md") if found[0][:2] == ["member", "lost"])
+    columns = {name: at for at, names in enumerate(heading) for name in SPAN.findall(f"`{names}`")}
+    for name, rules in shipped().items():
+        for row in rows:
+            rule, cell = rules.get(row[0]), row[columns[name]] if name in columns else ""
+            months, reasons = (rule["months"], rule["reasons"]) if isinstance(rule, dict) else (rule, [])
+            assert numbers(cell) == ([months] if months else []), (name, row[0])
+            assert listed(cell) == reasons, (name, row[0])
+
+
+def listed(cell: str) -> list[str]:
+    """The reasons that a cell names: `S01 to S07, S10` are eight."""
+    found: list[str] = []
+    for first, last in re.findall(r"([SR][0-9]{2})(?: to ([SR][0-9]{2}))?", cell):
+        found += [f"{first[0]}{n:02d}" for n in range(int(first[1:]), int((last or first)[1:]) + 1)]
+    return found
+
+
 def test_what_a_scheme_requires_is_the_shipped_schemes() -> None:
     rows = table("lifecycle.md", "scheme", "required besides the schema")
     told = {
         name: sorted(SPAN.findall(f"`{required}`")) for names, required in rows for name in SPAN.findall(f"`{names}`")
     }
-    shipped = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in (ROOT / "schemas/schemes").iterdir()}
-    assert told == {name: sorted(scheme["required"]) for name, scheme in shipped.items()}
+    assert told == {name: sorted(scheme["required"]) for name, scheme in shipped().items()}

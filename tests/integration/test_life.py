@@ -91,7 +91,7 @@ def test_who_lost_a_certificate_by_revocation_waits_whichever_batch_it_was(regis
     decision = register.say(BODY, "certificate.issued", a_number(), lately(holder=holder))
     assert (refused_for(decision), decision["pointer"]) == ("scheme-rule", "/data/holder/uscc")
     assert lost in decision["detail"]
-    found = register.rows("SELECT scheme, certificate_no FROM losing_holders WHERE uscc = %s", holder["uscc"])
+    found = register.rows("SELECT scheme, certificate_no FROM losing_holders WHERE holder = %s", holder["uscc"])
     assert found == [("waiting", lost)]
     number = a_number()
     issued = register.say(BODY, "certificate.issued", number, lately(holder=stranger))
@@ -130,6 +130,19 @@ def test_who_has_one_suspended_through_a_fault_of_its_own_waits_until_it_is_lift
 
     suspended(asked, "S08")
     assert accepted(again(asked)), "at the holder's own request"
+
+
+def test_who_leaves_its_code_out_is_found_by_name_and_address(register: Register) -> None:
+    publish(register, "seated", a_scheme(reapply_months=12))
+    seat = {"name": "示范（甲）有限公司", "address": "示范市示范路1号"}
+    number = register.issue("seated", holder=seat | {"uscc": "91310104MAXX01000K"})
+    assert accepted(register.say(BODY, "certificate.revoked", number, {"effective_at": ago(30), "reason": "R05"}))
+    days = dict.fromkeys(("effective_at", "issued_on", "valid_from"), ago(1))
+    said = a_first_event("seated", holder=seat | {"name": "示范(甲)有限公司"}) | days
+    decision = register.say(BODY, "certificate.issued", a_number(), said)
+    assert (refused_for(decision), decision["pointer"]) == ("scheme-rule", "/data/holder")
+    elsewhere = said | {"holder": seat | {"address": "示范市示范路2号"}}
+    assert accepted(register.say(BODY, "certificate.issued", a_number(), elsewhere))
 
 
 def test_who_lost_one_with_its_body_is_found_in_the_very_next_event(register: Register) -> None:

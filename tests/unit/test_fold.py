@@ -131,6 +131,37 @@ def test_another_holder_scheme_or_end_makes_nobody_wait(memory: Memory) -> None:
     issue(memory, "NO-5", holder=HOLDER)
 
 
+SEAT = "示范市示范路1号"
+NAMED = {"name": "示范（甲）有限公司", "address": SEAT}
+
+
+@pytest.mark.parametrize(
+    ("lost", "again", "decision"),
+    [
+        (HOLDER | NAMED, NAMED, "refused:scheme-rule"),  # the code was left out
+        (NAMED, NAMED, "refused:scheme-rule"),
+        (NAMED, {"name": "示范(甲)有限责任公司", "address": "示范市 示范路１号"}, "refused:scheme-rule"),
+        (NAMED, NAMED | {"address": "示范市示范路2号"}, "accepted"),  # a name alone is nobody's own
+        (NAMED, {"name": NAMED["name"]}, "accepted"),
+        (HOLDER | NAMED, NAMED | {"uscc": "91310115MAXX001114"}, "accepted"),  # another code is another holder
+        (NAMED, HOLDER | NAMED, "accepted"),  # who names a code is asked for by it
+    ],
+)
+def test_who_names_no_credit_code_is_known_by_name_and_address(
+    memory: Memory, lost: dict[str, Any], again: dict[str, Any], decision: str
+) -> None:
+    issue(memory, "NO-2", **(SYSTEM | {"holder": lost}))
+    bodys_end, amended = memory.fork(), memory.fork()
+    told(memory, "certificate.revoked", "NO-2", BODY, effective_at=day(-3), reason="R05")
+    assert issued_anew(memory, 0, holder=again) == decision
+    disqualify(bodys_end, BODY, -3)
+    assert issued_anew(bodys_end, 0, holder=again) == "accepted", "of its own faults alone"
+    issue(amended, "NO-4", **(SYSTEM | {"holder": {"name": "示范乙公司", "uscc": "91310114MAXX00189M"}}))
+    told(amended, "certificate.revoked", "NO-2", BODY, effective_at=day(-3), reason="R05")
+    becomes = {"effective_at": day(0), "fields": {"holder": again}}
+    assert amended.say(BODY, "certificate.amended", "NO-4", becomes).decision == decision
+
+
 def test_a_revocation_that_was_annulled_makes_nobody_wait(memory: Memory) -> None:
     revoked = revoke_one(memory, -3)
     assert issued_anew(memory.fork(), 0) == "refused:scheme-rule"

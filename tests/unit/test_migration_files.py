@@ -41,6 +41,7 @@ registry/0023_holders_of_lost_bodies fe1af841e5153bf3
 registry/0024_days_of_lists 865070301c767168
 registry/0025_lost_by_scheme 25c7e62ed8e53a70
 registry/0026_failed_checks ac89db0de9e0078e
+registry/0027_holders_without_code 6970a2579ad1ab0d
 """
 """Of each file that has landed the beginning of its SHA-256. A database somewhere has it: what it should have done
 otherwise is done by the next file."""
