@@ -84,28 +84,30 @@ def last_day_in_force(certificate: Certificate | Course) -> date:
     return certificate.valid_until or date.max
 
 
-def make(cur: sqlite3.Cursor, places: Mapping[str, str]) -> None:
-    """Fill the tables for all records at once; `places` are where a kind's names stand in a record's `found_by`.
-
-    What is told of each name is put in order once: names then get their numbers in that order, and what bears them
-    is found and written along it.
-    """
+def tell(connection: sqlite3.Connection, places: Mapping[str, str]) -> None:
+    """Put what all records tell of each name in order, in the schema `beside`; `places` are where a kind's names stand
+    in a record's `found_by`."""
+    connection.execute("DROP TABLE IF EXISTS beside.told")
+    connection.execute("CREATE TABLE beside.told (kind TEXT, folded TEXT, until INTEGER, certificate TEXT)")
     for kind, place in places.items():
-        cur.execute("CREATE TEMP TABLE told (folded TEXT, until INTEGER, certificate TEXT)")
-        cur.execute(
-            "INSERT INTO told SELECT one.value, until, substr(record.key, 13) FROM record, json_each(found_by, ?) one"
-            " ORDER BY 1, 2 DESC, 3",
-            (place,),
+        connection.execute(
+            "INSERT INTO beside.told SELECT ?, one.value, until, substr(record.key, 13)"
+            " FROM record, json_each(found_by, ?) one ORDER BY 2, 3 DESC, 4",
+            (kind, place),
         )
-        cur.execute("INSERT INTO name (kind, folded) SELECT DISTINCT ?, folded FROM told", (kind,))
+
+
+def make(cur: sqlite3.Cursor) -> None:
+    """Fill the tables from what was told: names get their numbers in its order, and what bears them is written along
+    it."""
+    cur.execute("INSERT INTO name (kind, folded) SELECT DISTINCT kind, folded FROM beside.told")
+    for kind, add in _ADD.items():
         known = cur.connection.execute("SELECT id, folded FROM name WHERE kind = ? ORDER BY id", (kind,))
-        cur.executemany(_ADD[kind], ((name, pairs(text)) for name, text in known))
-        cur.execute(
-            "INSERT INTO named SELECT (SELECT id FROM name WHERE kind = ? AND folded = told.folded), until, certificate"
-            " FROM told",
-            (kind,),
-        )
-        cur.execute("DROP TABLE told")
+        cur.executemany(add, ((name, pairs(text)) for name, text in known))
+    cur.execute(
+        "INSERT INTO named SELECT (SELECT id FROM name WHERE name.kind = told.kind AND name.folded = told.folded),"
+        " until, certificate FROM beside.told"
+    )
 
 
 def add(cur: sqlite3.Cursor, names: Iterable[tuple[str, str]], until: int, certificate: str) -> None:

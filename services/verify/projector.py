@@ -6,7 +6,7 @@ import signal
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,13 +14,13 @@ from types import FrameType
 
 from services import telemetry
 from services.domain.body import Purpose
-from services.domain.errors import CertmarkError, Fault, LogTruncated, NotConfigured, RegisterBehind
+from services.domain.errors import CertmarkError, Fault, LogTruncated, NotConfigured, RegisterBehind, Untrusted
 from services.domain.identifiers import instant_text
 from services.events.keyring import Keyring
-from services.events.log import Log, Topic, Topics, open_log
-from services.events.record import open_sealed
+from services.events.log import Log, Record, Topic, Topics, open_log
+from services.events.record import SealedRecord, open_sealed
 from services.settings import Settings, settings_from
-from services.verify.ahead import Ahead, Batch, rarely_collected, read_here
+from services.verify.ahead import Ahead, Batch, Unchecked, rarely_collected, read_here
 from services.verify.filed import Filed
 from services.verify.filing import filed
 from services.verify.read_model import LINK, REBUILD_WANTED, ModelWriter, ReadModel, Unreadable
@@ -67,6 +67,7 @@ class Projector:
         self._behind = False  # the last heartbeat was of an earlier register than what we hold
         self._applied = telemetry.counter("certmark_projected_records_total", "State records read", "outcome")
         self._building = False
+        self._learned = False  # the keys of all that the topic held lately, ahead of it
         self._ahead: Ahead | None = None
         self._writer = self._open_or_create()
         try:
@@ -91,7 +92,7 @@ class Projector:
             self._rebuild()
             return 0
         position = self._writer.meta.position
-        if batch.unchecked and not self._can_believe(position):
+        if batch.unchecked and not self._can_believe(batch):
             # Nobody's seal is known yet. What cannot be judged is not passed over: the key's record is on its way.
             time.sleep(_UNBELIEVED_PAUSE_S)
             return 0
@@ -184,24 +185,29 @@ class Projector:
             telemetry.error("the register is older than this node", code=RegisterBehind.slug, detail=told)
         self._behind = behind
 
-    def _can_believe(self, position: int) -> bool:
+    def _can_believe(self, batch: Batch) -> bool:
         """Whether a seal's key is known. At a register's beginning its first keys seal each other's records."""
-        if not any(key.purpose is Purpose.SEAL for key in self._keyring.known_keys()):
-            self._learn_keys(self._keyring, position)
+        if not self._knows_a_seal():
+            self._learn_keys_of(batch.unchecked)
+        if not self._knows_a_seal():
+            self._learn_keys(batch.end)
+        return self._knows_a_seal()
+
+    def _knows_a_seal(self) -> bool:
         return any(key.purpose is Purpose.SEAL for key in self._keyring.known_keys())
 
-    def _learn_keys(self, keyring: Keyring, position: int) -> int:
-        """Take the keys out of the topic from a position on, ahead of everything else; returns its end."""
+    def _learn_keys(self, position: int) -> None:
+        """Take the keys out of the topic from a position on, ahead of everything else."""
+        self._learned = True
         _, end = self._log.bounds(self._topic)
-        while position < end:
-            records = self._log.read(self._topic, position, BATCH)
-            if not records:
-                break
-            for record in records:
-                if record.key.startswith("key/") and record.value:
-                    keyring.learn_key(record.value)
+        while position < end and (records := self._log.read(self._topic, position, BATCH)):
+            self._learn_keys_of(records)
             position = records[-1].position + 1
-        return end
+
+    def _learn_keys_of(self, records: Iterable[Record | Unchecked]) -> None:
+        for record in records:
+            if record.key.startswith("key/") and record.value:
+                self._keyring.learn_key(record.value)
 
     def _caught_up(self, position: int) -> bool:
         """Everything is in that the topic held when we began, and that was something: an empty topic tells nothing."""
@@ -215,7 +221,7 @@ class Projector:
             if not record.value:
                 continue  # ended certificates are states; a tombstone is nobody's word
             try:
-                sealed = self._keyring.apply(record.value)
+                sealed = self._apply_in_turn(record)
             except CertmarkError as error:
                 self._applied.labels("refused").inc()
                 telemetry.warning("a state record is not believed", code=error.slug, position=record.position)
@@ -232,6 +238,21 @@ class Projector:
         self._applied.labels("read").inc(len(found))
         return found, max(latest, default=None)
 
+    def _apply_in_turn(self, record: Unchecked) -> SealedRecord:
+        """While a file is built, compaction may have left a record's key behind it: what comes is then looked through
+        for keys, once.
+
+        Raises:
+            Untrusted, Malformed: as `Keyring.apply`.
+        """
+        try:
+            return self._keyring.apply(record.value)
+        except Untrusted:
+            if self._learned or self._writer.meta.complete:
+                raise
+            self._learn_keys(record.position)
+            return self._keyring.apply(record.value)
+
     def _seals(self, kid: str, latest: datetime) -> bool:
         """Whether a key seals, and did until that instant."""
         try:
@@ -241,17 +262,15 @@ class Projector:
         return True
 
     def _start(self) -> tuple[Keyring, int]:
-        """The keys that the file and the rest of the topic prove, and the end that the topic has now.
-
-        Keys come first: compaction can leave a key's record behind records that it sealed.
-        """
+        """The keys that the file proves, and the end that the topic has now."""
+        self._learned = False
         keyring = Keyring(self._genesis)
         keyring.build(stored.sealed for kind in _TRUSTED_KINDS for stored in self._writer.records_under(kind))
         first, end = self._log.bounds(self._topic)
         position = self._writer.meta.position
         if not first <= position <= end:
             raise LogTruncated(f"the topic holds {first} to {end}, we have reached {position}")
-        return keyring, self._learn_keys(keyring, position)
+        return keyring, end
 
     def _open_or_create(self) -> ModelWriter:
         """The file in service if it is of this register, else a new one."""

@@ -516,13 +516,10 @@ class ModelWriter:
             changed = self._save(cur, _newest(rows))
             directory = sum(not row.key.startswith(_MANY) for row in changed)
             revision = max([self.meta.revision, *(row.revision for row in changed)])
-            if complete and not self.meta.complete:
-                found_by.make(cur)
             latest = as_of or self._as_of_text()
             cur.execute(
-                "UPDATE meta SET position = ?, seq = max(seq, ?), revision = ?, as_of = ?, complete = ?, "
-                "directory = directory + ?",
-                (position, seq, revision, latest, int(complete), directory),
+                "UPDATE meta SET position = ?, seq = max(seq, ?), revision = ?, as_of = ?, directory = directory + ?",
+                (position, seq, revision, latest, directory),
             )
             cur.execute("COMMIT")
         except BaseException:
@@ -536,10 +533,25 @@ class ModelWriter:
             seq=max(self.meta.seq, seq),
             revision=revision,
             as_of=instant_of(latest) if latest else None,
-            complete=complete,
             directory=self.meta.directory + directory,
         )
+        if complete and not self.meta.complete:
+            self._complete()
         return len(changed)
+
+    def _complete(self) -> None:
+        """Make what finds certificates, of all records. A crash before it is done repeats it whole."""
+        with found_by.beside(self._connection, self.path) as put_in_order:
+            cur = self._connection.cursor()
+            cur.execute("BEGIN")
+            try:
+                found_by.make(cur, put_in_order)
+                cur.execute("UPDATE meta SET complete = 1")
+                cur.execute("COMMIT")
+            except BaseException:
+                cur.execute("ROLLBACK")
+                raise
+        self.meta = replace(self.meta, complete=True)
 
     def _save(self, cur: sqlite3.Cursor, rows: Mapping[str, Filed]) -> list[Filed]:
         """Write those that are newer than what is there; returns them."""
@@ -634,8 +646,8 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _companions(path: Path) -> tuple[Path, Path]:
-    return path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")
+def _companions(path: Path) -> tuple[Path, ...]:
+    return path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm"), found_by.names_file(path)
 
 
 _ADD = (

@@ -1,5 +1,6 @@
 """A node that has far to go reads ahead in helper processes, and believes exactly what it believes without them."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,6 +42,7 @@ def a_long_register() -> SealedRegister:
 def kept(register: SealedRegister, folder: Path, helpers: int, far: int, patch: pytest.MonkeyPatch) -> set[object]:
     """All that a projector keeps, and how far it came."""
     patch.setattr("services.verify.projector.FAR", far)
+    patch.setattr("services.verify.found_by.MANY", far)
     projector = Projector(ListLog(register.values), STATE, register.genesis, folder, helpers)
     while projector.step(0):
         pass
@@ -51,6 +53,7 @@ def kept(register: SealedRegister, folder: Path, helpers: int, far: int, patch: 
     found: set[object] = {(one.key, one.revision, one.sealed) for one in model.records_under("certificate")}
     found |= {(number, *(model.quick(number) or ())) for number in ("LONG-00007", "LONG-00008", "LATE-00001")}
     found |= {tuple(model.certificates_with("mark", f"M-LONG-{n:05}")) for n in range(FAR + 700)}
+    found |= {(text, *model.names_that_contain(kind, text)) for kind, text in (("holder", "公司"), ("product", "示范"))}
     found.add((meta.position, meta.seq, meta.revision, meta.as_of))
     model.close()
     return found
@@ -61,17 +64,27 @@ def test_helpers_change_nothing_but_the_time(tmp_path: Path, monkeypatch: pytest
     alone = kept(register, tmp_path / "alone", 1, 10**9, monkeypatch)
     with_helpers = kept(register, tmp_path / "helped", 2, FAR, monkeypatch)
     assert with_helpers == alone
+    assert not list((tmp_path / "helped").glob("*-names"))
     assert (
         len([one for one in alone if isinstance(one, tuple) and str(one[0]).startswith("certificate/LONG")])
         == FAR + 700
     )
 
 
+def test_a_process_for_the_names_that_dies_costs_time_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register = a_long_register()
+    alone = kept(register, tmp_path / "alone", 1, 10**9, monkeypatch)
+    monkeypatch.setattr("services.verify.found_by._tell", os.getppid)  # which takes no two files
+    assert kept(register, tmp_path / "helped", 2, FAR, monkeypatch) == alone
+
+
 def test_a_helper_that_dies_costs_time_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     register = a_long_register()
     projector = Projector(ListLog(register.values), STATE, register.genesis, tmp_path / "helped", 2)
-    projector.step(0)
-    assert projector._ahead is not None
+    while projector._ahead is None:  # the first batch brings the keys
+        assert projector.step(0)
     for helper in projector._ahead._helpers:
         helper._process.kill()
     while projector.step(0):
