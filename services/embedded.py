@@ -62,6 +62,9 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_min_messages": "warning",
+    # Of an error what went wrong, and neither statement nor row: what a consumer has written is in no log.
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
 }
 
 

@@ -127,7 +127,8 @@ def transaction(connection: Connection) -> Iterator[Cursor]:
     except psycopg2.Error as error:
         _roll_back(connection)
         if _is_trouble(error) or connection.closed:
-            raise DatabaseUnavailable(_words(error)) from error
+            raise DatabaseUnavailable(_words(error)) from None
+        error.args = (_words(error),)
         raise
     except ValueError as error:
         _roll_back(connection)
@@ -141,7 +142,7 @@ def transaction(connection: Connection) -> Iterator[Cursor]:
         connection.commit()
     except psycopg2.Error as error:
         connection.close()
-        raise CommitUnknown(_words(error)) from error
+        raise CommitUnknown(_words(error)) from None
 
 
 @contextmanager
@@ -255,4 +256,6 @@ def _is_trouble(error: psycopg2.Error) -> bool:
 
 
 def _words(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    """What went wrong, without the row and the values that a server tells beside it: no log and no answer has them."""
+    told = error.diag.message_primary if isinstance(error, psycopg2.Error) else None
+    return " ".join((told or str(error)).split()) or type(error).__name__

@@ -90,6 +90,11 @@ def test_it_is_set_up_to_lose_nothing_and_to_listen_on_no_network(data: Path) ->
         assert shown == {"listen_addresses": "", "fsync": "on", "synchronous_commit": "on"}
         assert one(server.url, "SHOW server_encoding") == "UTF8"
         assert one(server.url, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") is False
+        with pytest.raises(psycopg2.DatabaseError):
+            one(server.url, "CREATE TABLE one AS SELECT 1; SELECT 1 / 0, 'what a consumer has written'")
+    log = (data / "postgres.log").read_text(encoding="utf-8")
+    assert "division by zero" in log
+    assert "STATEMENT" not in log
 
 
 def test_nobody_gets_in_without_the_password(data: Path) -> None:
