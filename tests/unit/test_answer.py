@@ -92,9 +92,14 @@ def test_a_number_alone_holds_for_the_listed_models_only(ask: Ask) -> None:
     assert by_product.item == Item("KFR-35GW/A1", "06909900123007")
 
 
-def test_a_bodys_lost_approval_stands_beside_the_answer(ask: Ask) -> None:
+def test_a_bodys_lost_approval_stands_beside_the_answer(ask: Ask, tmp_path: Path) -> None:
     answer = ask("790826Q00031R0S")
     assert (answer.code, answer.notes, answer.body_status) == (Code.VALID, (Note.BODY_DISQUALIFIED,), "disqualified")
+    register = SealedRegister().publish_all()
+    assert answer.certificate is not None
+    register.publish_certificate(replace(demonstration("PZB-2025-00217"), body=answer.certificate.body))
+    of_models = answer_to("PZB-2025-00217", register, tmp_path)
+    assert of_models.notes == (Note.SCOPE_LIMITED, Note.BODY_DISQUALIFIED)
 
 
 @pytest.mark.parametrize(
@@ -239,11 +244,13 @@ def test_a_valid_certificate_does_not_make_its_mark_authorized(tmp_path: Path, s
     soap = demonstration("SHB-P-2024-0031")
     assert soap.product is not None
     url = register.url(soap, soap.product.items[0])
+    register.publish_certificate(with_mark_status(suspended_since(soap, NOW.date()), status))
+    assert answer_to(url, register, tmp_path).code is Code.SUSPENDED, "whatever its mark is"
     register.publish_certificate(with_mark_status(soap, status))
     reader = built(register, tmp_path)
     for text in (url, "M-SHB-P-2024-0031"):
         answer = decide(recognise(text, HOSTS), reader, NOW, STALE_AFTER)
-        assert answer.code is Code.MARK_NOT_AUTHORIZED
+        assert (answer.code, answer.notes) == (Code.MARK_NOT_AUTHORIZED, ())
         assert answer.standing is not Standing.VALID
     assert decide(recognise("SHB-P-2024-0031", HOSTS), reader, NOW, STALE_AFTER).code is Code.VALID
     reader.model.close()
@@ -544,5 +551,7 @@ def test_an_alert_changes_no_verdict_and_the_most_urgent_is_first(tmp_path: Path
     register.publish_warning("W-3", NOW.date(), scheme="ccc")
     answer = answer_to(f"{BASE}/01/06909900200012", register, tmp_path)
     assert answer.code is Code.VALID
-    assert Note.ALERT in answer.notes
+    assert answer.notes == (Note.ALERT,)
+    by_number = answer_to("2023990703000117", register, tmp_path)
+    assert by_number.notes == (Note.SCOPE_LIMITED, Note.ALERT)
     assert [alert.state["id"] for alert in answer.alerts] == ["W-2", "W-3"]

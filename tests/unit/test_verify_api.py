@@ -529,9 +529,14 @@ def test_what_a_notice_concerns_leaves_the_hot_path(own: Service) -> None:
         assert (answer["code"] == "do_not_sell") is (number == "2023990703000117"), number
         assert ("alert" in answer["notes"]) is (answer["certificate"]["scheme"] == "qms"), number
         assert AnswerSchema().validate(answer) == {}
-    for name, code in (("房间空调器", "do_not_sell"), ("微波炉", "revoked")):
-        hits = json.loads(own.client.get("/v1/search", query_string={"q": name, "by": "product"}).data)["items"]
-        assert {hit["code"] for hit in hits} == {code}
+    uscc = demonstration("790624Q00123R0S").holder.uscc
+    for name, by, code, notes in (
+        ("房间空调器", "product", "do_not_sell", ["scope_limited"]),
+        ("微波炉", "product", "revoked", []),
+        (uscc, "uscc", "valid", ["alert"]),
+    ):
+        hits = json.loads(own.client.get("/v1/search", query_string={"q": name, "by": by}).data)["items"]
+        assert [(hit["code"], hit["notes"]) for hit in hits] == [(code, notes)]
 
 
 # --- pages that are kept -------------------------------------------------------------------------------------
