@@ -13,7 +13,7 @@ from services.domain.scheme import SchemeRules
 from services.domain.standing import Standing
 from services.events.keys import new_key
 from services.marks.token import MarkPath, mark_url, sign_token
-from services.verify.answer import Answer, Judgement, decide, with_grace
+from services.verify.answer import Answer, Judgement, decide, source_name, with_grace
 from services.verify.projector import BATCH, Projector
 from services.verify.recognise import Question, recognise
 from services.verify.register import Register
@@ -180,6 +180,28 @@ def test_who_said_something_is_named(ask: Ask) -> None:
     assert set(answer.sources.values()) == {answer.found.certificate.holder.name}
 
 
+def test_a_source_is_named_as_what_it_is_or_not_at_all(tmp_path: Path) -> None:
+    register = built(SealedRegister().publish_all(), tmp_path)
+    directory, found = register.directory(register.meta()), register.certificate("SDOC-2025-000731")
+    assert found is not None
+    holder, body = found.certificate.holder, "CNCA-R-2019-7901"
+    authority, state = next(iter(directory.authorities.items()))
+    names = {
+        f"body:{body}": directory.bodies[body]["name"],
+        "alliance:shanghai-brand": directory.alliances["shanghai-brand"]["name"],
+        f"authority:{authority}": state["name"],
+        f"declarant:{holder.uscc}": holder.name,
+    }
+    for source, name in names.items():
+        kind, _, id_ = source.partition(":")
+        assert source_name(directory, f"urn:certmark:{source}", found) == name != id_
+        for other in {"body", "alliance", "authority", "declarant"} - {kind}:
+            assert source_name(directory, f"urn:certmark:{other}:{id_}", found) == id_
+        assert source_name(directory, f"urn:certmark:{kind}:of-nobody", found) == "of-nobody"
+    assert source_name(directory, "urn:certmark:body:", found) == "urn:certmark:body:"
+    register.model.close()
+
+
 def test_a_credit_code_leads_to_its_certificates(ask: Ask) -> None:
     answer = ask("91310114MAXX00816W")
     assert answer.code is None
@@ -192,7 +214,7 @@ def test_a_genuine_code_is_valid_and_signed(ask: Ask, sealed: SealedRegister) ->
     answer = ask(sealed.url(soap, soap.product.items[0]))
     assert (answer.code, answer.signed, answer.notes) == (Code.VALID, True, ())
     assert answer.mark is not None
-    assert answer.mark.mark_no == "M-SHB-P-2024-0031"
+    assert (answer.mark.mark_no, answer.mark_standing) == ("M-SHB-P-2024-0031", Standing.VALID)
     service = demonstration("SHB-S-2024-0044")
     assert ask(sealed.url(service)).code is Code.VALID
 
