@@ -268,6 +268,47 @@ def test_a_suspension_of_one_to_three_months(until: str, allowed: bool) -> None:
         assert change(ending, Verb.SUSPEND, said, rules, MOMENT).status is Status.SUSPENDED, "to its last day"
 
 
+def test_a_suspension_may_end_on_the_day_on_which_it_begins() -> None:
+    said = a_statement(Verb.SUSPEND, until="2026-10-01")
+    assert change(a_certificate(), Verb.SUSPEND, said, RULES, MOMENT).statuses[-1].until == date(2026, 10, 1)
+
+
+@pytest.mark.parametrize(("reason", "last"), [("S03", "2027-03-31"), ("S04", "2026-12-31"), ("S05", "2027-09-30")])
+def test_a_reason_may_have_a_limit_of_its_own(reason: str, last: str) -> None:
+    limits = [{"reasons": ["S04", "S06"], "months": 3}, {"reasons": ["S05"], "months": 12}]
+    rules = cast(SchemeRules, {**RULES, "suspension_limits": limits})
+    until = date.fromisoformat(last)
+    for day in (until, until + timedelta(days=1)):
+        said = a_statement(Verb.SUSPEND, reason=reason, until=day.isoformat())
+        if day == until:
+            assert change(a_certificate(), Verb.SUSPEND, said, rules, MOMENT).statuses[-1].until == until
+        else:
+            with pytest.raises(SchemeRule):
+                change(a_certificate(), Verb.SUSPEND, said, rules, MOMENT)
+
+
+@pytest.mark.parametrize(
+    ("within", "reason", "determined"),
+    [
+        (None, "S03", None),
+        ({"days": 5, "working": False}, "S03", date(2026, 10, 1)),
+        ({"days": 5, "working": False}, "S08", None),
+    ],
+)
+def test_who_does_not_say_when_it_knew_knew_on_the_day_where_a_limit_runs_from_there(
+    within: object, reason: str, determined: date | None
+) -> None:
+    rules = cast(SchemeRules, {**RULES, "suspend_within": within})
+    said = a_statement(Verb.SUSPEND, reason=reason, determined_on=None)
+    assert change(a_certificate(), Verb.SUSPEND, said, rules, MOMENT).statuses[-1].determined_on == determined
+
+
+def test_an_unknown_reason_is_told_those_of_its_own_letter() -> None:
+    with pytest.raises(UnknownReason) as refused:
+        change(a_certificate(), Verb.REVOKE, a_statement(Verb.REVOKE, reason="S03"), RULES, MOMENT)
+    assert refused.value.hint == f"one of {', '.join(code for code in REASONS if code[0] == 'R')}"
+
+
 def test_every_reason_code_of_its_letter_is_taken() -> None:
     for code in REASONS:
         verb = next(v for v, letter in REASON_LETTER.items() if code.startswith(letter))
