@@ -92,6 +92,9 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
         def alt_response(self, status_code: int, response: Any = None, **options: Any) -> Callable[[View], View]: ...
 
 
+DETAIL_ZH = "The detail in Chinese, where it is a sentence of ours"
+
+
 class ProblemSchema(ma.Schema):
     """RFC 9457, with the register's own `code`, `pointer` and `hint`."""
 
@@ -100,6 +103,7 @@ class ProblemSchema(ma.Schema):
     title_zh = ma.fields.String(required=True, metadata={"description": "The title in Chinese"})
     status = ma.fields.Integer(required=True)
     detail = ma.fields.String(required=True)
+    detail_zh = ma.fields.String(required=True, metadata={"description": DETAIL_ZH})
     code = ma.fields.String(required=True, metadata={"description": "Stable name of the error"})
     pointer = ma.fields.String(required=True, metadata={"description": "RFC 6901 pointer of the member concerned"})
     hint = ma.fields.String(required=True, metadata={"description": "What to do about it"})

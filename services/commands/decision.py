@@ -126,6 +126,6 @@ def _show(item: dict[str, Any]) -> None:
     kind = str(item["type"] or "").removeprefix("certmark.").removesuffix(".v1")
     where = f"seq {item['seq']}" if item["seq"] is not None else f"log position {item['position']}"
     OUT.print(f"{item['recorded_at']}  {said}  {kind} {item['subject'] or ''}  {where}  {item['digest']}", markup=False)
-    told = " ".join(str(item[name]) for name in ("detail", "pointer", "hint") if item.get(name))
+    told = " ".join(str(item[name]) for name in ("detail_zh", "detail", "pointer", "hint") if item.get(name))
     if told:
         OUT.print(f"    {told}", markup=False)

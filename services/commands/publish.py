@@ -158,6 +158,7 @@ def _say_why(digest: str, answer: str, found: dict[str, Any]) -> None:
     where = f"  ({found['pointer']})" if found.get("pointer") else ""
     for told in (
         both(words),
+        str(found.get("detail_zh") or ""),
         f"{found.get('detail') or ''}{where}",
         f"→ {found['hint']}" if found.get("hint") else "",
     ):

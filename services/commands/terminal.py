@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from services.domain.advice import hint_for, problem
+from services.domain.details import in_chinese
 from services.domain.errors import BadRequest, CertmarkError, Fault, Malformed, NotConfigured, every_error
 
 OUT = Console(highlight=False, soft_wrap=True)
@@ -85,6 +86,8 @@ def _fail(error: CertmarkError) -> NoReturn:
             told = False
     if not told:
         ERR.print(f"[bold red]{code}[/] {every_error().get(code, type(error)).zh}: ", end="")
+        if chinese := in_chinese(error.detail):
+            ERR.print(f"{chinese} · ", markup=False, end="")
         ERR.print(error.detail + (f"  ({error.pointer})" if error.pointer else ""), markup=False)
         if hint:
             ERR.print(f"→ {hint}", markup=False)

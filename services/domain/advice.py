@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from services.domain.details import in_chinese
 from services.domain.errors import CertmarkError
 
 ADVICE: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -117,12 +118,16 @@ ADVICE: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 """Chinese and English."""
 
+_BETWEEN = " · "
+"""The two languages where one text has both."""
+
 
 def hint_for(code: str | None, hint: str | None) -> str | None:
-    """The hint of the case at hand, else the advice for its code in both languages; None where there is neither."""
-    if hint or code is None or code not in ADVICE:
-        return hint or None
-    return " · ".join(ADVICE[code])
+    """The hint of the case at hand, else the advice for its code, in both languages; None where there is neither."""
+    if hint:
+        chinese = None if _BETWEEN in hint else in_chinese(hint)
+        return f"{chinese}{_BETWEEN}{hint}" if chinese else hint
+    return _BETWEEN.join(ADVICE[code]) if code and code in ADVICE else None
 
 
 def problem(error: CertmarkError) -> dict[str, Any]:
@@ -133,6 +138,7 @@ def problem(error: CertmarkError) -> dict[str, Any]:
         "title_zh": error.zh,
         "status": error.status,
         "detail": error.detail,
+        "detail_zh": in_chinese(error.detail) or "",
         "code": error.slug,
         "pointer": error.pointer,
         "hint": hint_for(error.slug, error.hint) or "",

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Request
 
 from services import asgi, telemetry
 from services.api_docs import Link
+from services.domain.details import in_chinese
 from services.domain.errors import BadRequest, CertmarkError, Fault, NotFound, every_error
 from services.domain.identifiers import certificate_number, civil_day, instant_text
 from services.events.published import add_published
@@ -39,7 +40,7 @@ from services.registry.desk.room import Desk
 from services.registry.gate import Gate, gate_of
 from services.registry.past import instant_named
 from services.settings import Settings, settings_from
-from services.web import Blueprint, answers, service_app
+from services.web import DETAIL_ZH, Blueprint, answers, service_app
 
 T = TypeVar("T")
 PAGE = 100
@@ -62,6 +63,10 @@ class DecisionSchema(ma.Schema):
         },
     )
     detail = ma.fields.String(allow_none=True)
+    detail_zh = ma.fields.Function(
+        lambda row: in_chinese(row["detail"] or ""),
+        metadata={"type": ["string", "null"], "description": DETAIL_ZH},
+    )
     pointer = ma.fields.String(allow_none=True, metadata={"description": "RFC 6901 pointer into the event"})
     hint = ma.fields.String(allow_none=True)
     seq = ma.fields.Integer(allow_none=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 from services import base64url
 from services.domain.advice import hint_for
+from services.domain.details import in_chinese
 from services.domain.errors import BadRequest, every_error
 from services.domain.identifiers import instant_text
 from services.postgres import Cursor
@@ -109,6 +110,7 @@ def _item(row: tuple[Any, ...], place: Place) -> dict[str, Any]:
         "code": code or None,
         "text": _text(code) if code else None,
         "detail": detail or None,
+        "detail_zh": in_chinese(detail or ""),
         "pointer": pointer or None,
         "hint": hint_for(code or None, hint),
         "seq": seq,

@@ -24,7 +24,7 @@ from services.registry.decision_feed import BEGINNING, LATEST, Place
 from services.registry.gate import Gate, who_asks
 from services.registry.streams import Streams
 from services.settings import Settings
-from services.web import Blueprint, WordsSchema, answers
+from services.web import DETAIL_ZH, Blueprint, WordsSchema, answers
 
 T = TypeVar("T")
 PAGE = 100
@@ -67,6 +67,7 @@ class FollowedDecision(ma.Schema):
     code = ma.fields.String(allow_none=True, metadata={"description": "Slug of the refusal or quarantine"})
     text = ma.fields.Nested(WordsSchema, allow_none=True, metadata={"description": "What the code stands for"})
     detail = ma.fields.String(allow_none=True)
+    detail_zh = ma.fields.String(allow_none=True, metadata={"description": DETAIL_ZH})
     pointer = ma.fields.String(allow_none=True, metadata={"description": "RFC 6901 pointer into the event"})
     hint = ma.fields.String(allow_none=True)
     seq = ma.fields.Integer(allow_none=True, metadata={"description": "Place in the register; none in quarantine"})

@@ -43,17 +43,12 @@ def decide_within(said: Said, sequence: int, world: World, moment: Moment) -> di
     for _, text in found.values():
         size = len(text) if text.isascii() else len(text.encode())
         if size > LARGEST:
-            raise NoRoom(
-                f"its state would have {size} bytes; a state has at most {LARGEST}",
-                pointer="/data",
-                hint="report the rest under another certificate; what ends this one is taken",
-            )
+            raise NoRoom(f"its state would have {size} bytes; a state has at most {LARGEST}", pointer="/data")
         most = min(LONGEST, WORK // size)
         if sequence > most and is_about_a_certificate(said):
             raise NoRoom(
                 f"one with a state of {size} bytes takes {most} events of a source; this is number {sequence}",
                 pointer="/sequence",
-                hint="report what follows under another certificate; what ends this one is taken",
             )
     return found
 

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
 from services import inline_style, telemetry
+from services.domain.details import in_chinese
 from services.domain.errors import BadRequest, CertmarkError, NotFound, TooLarge
 from services.domain.identifiers import CHINA
 from services.language import HTML_LANG, OTHER, Language, accepted_language
@@ -90,6 +91,7 @@ class Room:
         )
         self._environment.filters |= {
             "said": _said,
+            "told": lambda words, language: _said(told_in(str(words), language), language),
             "beijing": beijing,
             "step": lambda words: quote(str(words), safe=""),
         }
@@ -134,7 +136,8 @@ class Room:
         else:
             first, second = (error.title, error.zh) if language == "en" else (error.zh, error.title)
             title, told = self.say("error", language), first
-            more = [line for line in (second, error.detail, error.hint) if line]
+            lines = (second, told_in(error.detail, language), told_in(error.hint, language))
+            more = [line for line in lines if line]
         content |= {"told": told, "more": more, "code": error.slug, "section": ""}
         response = self.page("error", frame, title, error.status, **content)
         if isinstance(error, LockedOut):
@@ -173,6 +176,11 @@ def _said(words: object, language: Language) -> str:
     if language == "zh" and _ENGLISH.search(plain) and not _CHINESE.search(plain):
         return Markup('<span lang="en">{}</span>').format(plain)
     return plain
+
+
+def told_in(words: str, language: Language) -> str:
+    """A detail or hint of ours in the page's language, as far as it is one."""
+    return (in_chinese(words) if language == "zh" else None) or words
 
 
 def beijing(instant: datetime | None) -> str:

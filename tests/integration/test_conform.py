@@ -50,6 +50,7 @@ def test_every_case_passes_over_http_and_the_report_says_by_what(system: System,
     refused = cases["issue/number-pattern"]["steps"][0]
     assert refused["got"] == "refused:scheme-rule"
     assert refused["detail"]
+    _every_refusal_is_told_in_both_languages(system)
 
     signed = json.loads(system.certmark("conform", "--verify", str(file), "--json"))
     assert signed["report"] == report
@@ -119,3 +120,15 @@ def test_a_system_that_does_something_else_fails_the_case(system: System, steps:
 
 
 A_CASE = Case("some/case", "某", "some", "connect.md#publish", ())
+
+
+def _every_refusal_is_told_in_both_languages(system: System) -> None:
+    service = Service(system.registry, token=(system.data / "keys" / "regulator.token").read_text().strip())
+    refused, after = list[dict[str, Any]](), dict[str, str]()
+    with closing(service):
+        while (page := service.get("/v1/decisions", limit="1000", **after))["items"]:
+            refused += [item for item in page["items"] if item["code"]]
+            after = {"after": page["next"]}
+    assert len({item["code"] for item in refused}) > 20
+    assert {item["detail"] for item in refused if item["detail"] and not item["detail_zh"]} == set()
+    assert all(item["text"]["zh"] and item["text"]["en"] and " · " in item["hint"] for item in refused)

@@ -170,6 +170,7 @@ def test_a_refusal_says_why_and_quarantine_where(register: Register, url: str, b
     put_aside(register)
     refusal, quarantined = everything(url, body, 100, after)
     assert (refusal["decision"], refusal["code"], refusal["subject"]) == ("refused", "unknown-reason", number)
+    assert refusal["detail_zh"] == f"{refusal['detail'].split()[0]} 不是“暂停”可用的原因代码"
     assert refusal["type"] == "certmark.certificate.suspended.v1"
     assert refusal["pointer"] == "/data/reason"
     assert "S03" in refusal["hint"]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from services.domain.details import in_chinese
 from services.domain.identifiers import instant_text
 from services.events.envelope import open_envelope
 from services.events.keys import new_key
@@ -91,6 +92,7 @@ def test_who_lost_a_certificate_by_revocation_waits_whichever_batch_it_was(regis
     decision = register.say(BODY, "certificate.issued", a_number(), lately(holder=holder))
     assert (refused_for(decision), decision["pointer"]) == ("scheme-rule", "/data/holder/uscc")
     assert lost in decision["detail"]
+    assert f"该持有人的 {lost} 于 {ago(30)} 被撤销" in (in_chinese(decision["detail"]) or "")
     found = register.rows("SELECT scheme, certificate_no FROM losing_holders WHERE holder = %s", holder["uscc"])
     assert found == [("waiting", lost)]
     number = a_number()

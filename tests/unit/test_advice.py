@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from services import auth, problems
+from services import auth, parameters, problems
 from services.domain import errors
 from services.domain.advice import ADVICE, hint_for
 from services.domain.errors import CertmarkError, every_error
@@ -30,11 +30,11 @@ def test_an_error_of_a_sender_has_advice_in_both_languages(error: type[CertmarkE
 
 
 def test_the_hint_of_the_case_at_hand_comes_first() -> None:
-    assert hint_for("unknown-reason", "one of S01, S02") == "one of S01, S02"
+    assert hint_for("unknown-reason", "S01 S02") == "S01 S02"
     assert hint_for("internal-error", "") is None
     assert hint_for(None, None) is None
 
 
 def test_all_advice_is_about_an_error_that_exists() -> None:
     assert {auth.NotPermitted.slug, problems.NotReady.slug} <= set(ADVICE)
-    assert set(ADVICE) <= {*every_error(), MalformedNumber.slug}
+    assert set(ADVICE) <= {*every_error(), MalformedNumber.slug, parameters.UnknownParameter.slug}

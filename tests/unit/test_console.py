@@ -12,7 +12,6 @@ from flask import Flask
 
 from services.auth import Caller, NotPermitted, Role
 from services.domain.body import Key, Purpose
-from services.domain.errors import Refusal, Untrusted, every_error
 from services.events.keys import new_key
 from services.registry import door
 from services.registry.console import handed_in, inbox, keys
@@ -20,7 +19,7 @@ from services.registry.console.asked import Seen
 from services.registry.console.pages import Frame, place_of, source_at
 from services.registry.console.submissions import STATES_OF_WORK
 from services.registry.console.visits import Visit, Visitor, visitor_of
-from services.registry.console.wording import TEXTS, TO_DO
+from services.registry.console.wording import TEXTS
 from services.registry.decision_feed import Place
 from services.registry.door import FormNotOurs, Knocks, check_form, form_token
 from services.registry.rooms import page_below
@@ -156,15 +155,6 @@ def test_a_template_has_no_script_no_style_and_every_word_that_it_says(file: Pat
         assert name in TEXTS, name
     for form in re.findall(r'<form method="post".*?</form>', html, re.DOTALL):
         assert "{{ f.form_and_language }}" in form
-
-
-def test_every_refusal_and_every_distrust_says_what_to_do() -> None:
-    named = {slug for slug, error in every_error().items() if error.__module__ == "services.domain.errors"}
-    ours = {slug for slug in named if issubclass(every_error()[slug], Refusal | Untrusted)} - {"refused", "untrusted"}
-    assert ours == set(TO_DO)
-    for said in TO_DO.values():
-        assert re.search("[\u4e00-\u9fff]", said.zh)
-        assert not re.search("[\u4e00-\u9fff]", said.en)
 
 
 def test_every_state_has_its_word() -> None:

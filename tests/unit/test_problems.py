@@ -77,6 +77,7 @@ def test_a_problem_has_every_field() -> None:
         "title_zh": BadEvent.zh,
         "status": 400,
         "detail": "why",
+        "detail_zh": "",
         "code": "bad-event",
         "pointer": "/data/x",
         "hint": " · ".join(ADVICE["bad-event"]),

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.chart import Bar, bar_chart
+from services.domain.advice import ADVICE
 from services.domain.errors import every_error
 from services.events.cells import safe_text
-from services.language import Language
+from services.language import LANGUAGES, Language
 from services.registry.console.asked import Seen, members_of
 from services.registry.console.pages import Frame
-from services.registry.console.wording import TO_DO
-from services.registry.rooms import beijing
+from services.registry.rooms import beijing, told_in
 
 DECISIONS = ("accepted", "refused", "pending", "quarantined")
 WHICH = ("open", "refused", "pending", "quarantined", "accepted", "all")
@@ -65,9 +65,9 @@ def item(seen: Seen, frame: Frame, jws: bytes | None = None, head: int | None = 
 
 def _hint(seen: Seen, language: Language) -> str:
     """What to do: what is usually done about this code, and the registry's own words on this case."""
-    usual = TO_DO.get(seen.code or "")
-    words = usual.on(language) if usual else ""
-    return f"{words} ({seen.hint})" if words and seen.hint else words or seen.hint
+    usual = ADVICE.get(seen.code or "", ("", ""))
+    words, own = usual[LANGUAGES.index(language)], told_in(seen.hint, language)
+    return f"{words} ({own})" if words and own else words or own
 
 
 def value_at(document: Mapping[str, Any], pointer: str) -> str | None:
@@ -104,7 +104,8 @@ _COLUMNS = (
     "meaning",
     "位置 pointer",
     "该处内容 value",
-    "具体情况 detail",
+    "具体情况",
+    "detail",
     "如何改正",
     "hint",
     "记录时间 recorded_at",
@@ -128,6 +129,7 @@ def fix_list(refusals: Iterable[tuple[Seen, bytes]]) -> bytes:
             error.title if error else "",
             seen.pointer,
             value_at(members_of(jws), seen.pointer) or "" if seen.pointer else "",
+            told_in(seen.detail, "zh"),
             seen.detail,
             _hint(seen, "zh"),
             _hint(seen, "en"),
