@@ -18,6 +18,13 @@ class Administration:
 
     def __init__(self) -> None:
         self._values: dict[str, Value] = {}
+        self._calendars: Calendars | None = None
+
+    def keep(self, key: str, value: Value) -> None:
+        """Put a record in the place of the one before it."""
+        self._values[key] = value
+        if key.startswith("calendar/"):
+            self._calendars = None
 
     def body(self, approval_no: str) -> BodyState | None:
         return cast(BodyState | None, self._values.get(f"body/{approval_no}"))
@@ -44,8 +51,10 @@ class Administration:
         return cast(WarningState | None, self._values.get(f"warning/{warning_id}"))
 
     def calendars(self) -> Calendars:
-        states = [cast(CalendarState, v) for key, v in self._values.items() if key.startswith("calendar/")]
-        return {state["year"]: calendar_from_state(state) for state in states}
+        if self._calendars is None:  # every event asks for them, and they change once a year
+            states = [cast(CalendarState, v) for key, v in self._values.items() if key.startswith("calendar/")]
+            self._calendars = {state["year"]: calendar_from_state(state) for state in states}
+        return self._calendars
 
     def check_data(self, event_type: str, data: Mapping[str, object]) -> None:
         check_form(event_type, data)

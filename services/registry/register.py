@@ -9,7 +9,6 @@ from typing import Any, cast
 import orjson
 
 from services.domain.body import AuthorityState, Key, KeyState, approval_ends, key_from_state
-from services.domain.calendar import Calendars
 from services.domain.certificate import Certificate, CertificateState, Party, Status, from_state
 from services.domain.fold import ANNULLED, CORRECTED, SCHEME_PUBLISHED, Told
 from services.domain.identifiers import certificate_number
@@ -51,7 +50,6 @@ class Register(Administration):
         self._weight = 0  # characters of their states
         self._mark_owners: dict[str, str] = {}
         self._keys: dict[str, tuple[KeyState, Key]] = {}
-        self._calendars: Calendars | None = None
         self._told: dict[str, list[Told]] = {}
         self._entries: dict[str, Told] = {}
         self._lost: dict[tuple[str, str], set[str]] = {}
@@ -189,11 +187,9 @@ class Register(Administration):
                     self._lost.setdefault((holder, value.scheme), set()).add(number)
                     self.new_lost.add((holder, value.scheme, number))
         ended = self._all_ends(key)
-        self._values[key] = value
+        self.keep(key, value)
         if self._all_ends(key) - ended:
             self.lost_bodies.add(f"urn:certmark:{key.replace('/', ':')}")
-        if key.startswith("calendar/"):
-            self._calendars = None
         return new
 
     def _lost_under(self, certificate: Certificate) -> tuple[str, ...]:
@@ -266,11 +262,6 @@ class Register(Administration):
         if known is None or known[0] is not state:
             known = self._keys[kid] = (state, key_from_state(state))
         return known[1]
-
-    def calendars(self) -> Calendars:
-        if self._calendars is None:
-            self._calendars = super().calendars()
-        return self._calendars
 
     def told(self, subject: str) -> Sequence[Told]:
         return self._told.get(subject, ())

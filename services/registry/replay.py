@@ -4,6 +4,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import cast
 
 import orjson
@@ -41,6 +42,9 @@ from services.registry.told import ToldRow, said_of, told_one
 HELD = 20_000
 """Certificates that stay in memory; of any other the state is read back that was compared before."""
 
+AT_ONCE = 500
+"""Entries whose subjects are looked up together: one by one they cost four questions for each certificate's first."""
+
 _SCHEME = "certmark.scheme.published.v1"
 
 
@@ -60,7 +64,7 @@ def replay(connection: Connection, genesis: str, begin: Callable[[int], Callable
     with snapshot(connection) as cur:
         size = store.head(cur).size
         advance, world, done = begin(size), World(cur, genesis), 0
-        for entry in _entries(cur):
+        for entry in world.ahead(_entries(cur)):
             if entry.seq != done:
                 return Replayed(done, Difference(done, "seq", None if entry.seq > done else str(entry.seq), str(done)))
             found = _difference(entry, world)
@@ -104,10 +108,10 @@ def _difference(entry: Entry, world: "World") -> _Sides | None:
 
 
 def _decided_anew(entry: Entry, jws: str, world: "World") -> _Sides | None:
-    event = _event(jws)
-    if event is None or event.digest != entry.digest:
+    envelope, event = _read(jws) or (None, None)
+    if envelope is None or event is None or event.digest != entry.digest:
         return "digest", entry.digest, event.digest if event else None
-    found = _distrusted(entry, event, open_envelope(jws.encode()), world)
+    found = _distrusted(entry, event, envelope, world)
     if found is not None:
         return found
     told = (event.id, event.source, event.type, subject_of(event), event.sequence, effective_at_of(event.data))
@@ -185,7 +189,7 @@ def was_valid(key: Key, entry: Entry, world: "World") -> bool:
 
 
 def _drawn_anew(entry: Entry, jws: str, world: "World") -> _Sides | None:
-    event = _event(jws)
+    _, event = _read(jws) or (None, None)
     cause, certificate = world.causes.get(event.digest if event else ""), world.certificate(entry.subject)
     if cause is None or certificate is None or entry.detail != cause.said.digest:
         return "cause", entry.detail, event.digest if event else None
@@ -199,10 +203,11 @@ def _drawn_anew(entry: Entry, jws: str, world: "World") -> _Sides | None:
     return _state_difference(entry, canonical_state(after))
 
 
-def _event(jws: str) -> Event | None:
-    """The event that is written down; None where it cannot be read any more."""
+def _read(jws: str) -> tuple[Envelope, Event] | None:
+    """The event that is written down, and its envelope; None where they cannot be read any more."""
     try:
-        return read_event(open_envelope(jws.encode()))
+        envelope = open_envelope(jws.encode())
+        return envelope, read_event(envelope)
     except CertmarkError:
         return None
 
@@ -229,6 +234,10 @@ class World(Administration):
         self.furthest = 0  # position of an event that has been met
         self._chains: OrderedDict[tuple[str, str], tuple[int, str | None]] = OrderedDict()
         self._certificates: OrderedDict[str, Certificate] = OrderedDict()
+        # Of the subjects looked up last:
+        self._owners: dict[str, str] = {}  # where one is the number of a mark, the certificate that has it
+        self._absent: set[str] = set()  # those of which there is no certificate so far
+        self._chainless: set[str] = set()  # those about which nobody has spoken so far
         self._keys: defaultdict[str, list[tuple[int, KeyState]]] = defaultdict(list)  # (furthest position then, state)
         self.causes: dict[str, Told] = {}
         self.seq = 0
@@ -237,8 +246,9 @@ class World(Administration):
     def put(self, key: str, value: Value) -> None:
         if isinstance(value, Certificate):
             self._hold(value)
+            self._absent.discard(value.certificate_no)
             return
-        self._values[key] = value
+        self.keep(key, value)
         if key.startswith("key/"):
             self._keys[key].append((self.furthest, cast(KeyState, value)))
 
@@ -255,6 +265,25 @@ class World(Administration):
         """Whether a compromised key has spoken about a certificate; any other cause is asked by what it changes."""
         return cause.said.type != KEY_COMPROMISED or consequences.has_spoken(self._cur, cause, self, number, self.seq)
 
+    def ahead(self, entries: Iterator[Entry]) -> Iterator[Entry]:
+        """The entries, what they are about looked up for many at once."""
+        while some := list(islice(entries, AT_ONCE)):
+            self._look_up({entry.subject for entry in some if entry.jws is not None}, some[0].seq)
+            yield from some
+
+    def _look_up(self, subjects: set[str], seq: int) -> None:
+        """What stood before an entry about these subjects, but for what is held."""
+        new = subjects - self._certificates.keys()
+        states = store.states_before(self._cur, new, seq)
+        for state in states.values():  # equal to what this run came to when it passed the entry
+            self._hold(from_state(cast(CertificateState, orjson.loads(state))))
+        chains = store.chains_before(self._cur, new, seq)
+        for chain, last in chains.items():
+            self.keep_chain(*chain, last)
+        self._absent = new - states.keys()
+        self._chainless = new - {subject for _, subject in chains}
+        self._owners = store.mark_owners(self._cur, new)
+
     def _hold(self, certificate: Certificate) -> None:
         self._certificates[certificate.certificate_no] = certificate
         self._certificates.move_to_end(certificate.certificate_no)
@@ -263,9 +292,8 @@ class World(Administration):
 
     def certificate(self, number: str) -> Certificate | None:
         found = self._certificates.get(number)
-        if found is None:
-            state = store.state_before(self._cur, number, self.seq)
-            if state is not None:  # equal to what this run came to when it passed the entry
+        if found is None and number not in self._absent:
+            for state in store.states_before(self._cur, [number], self.seq).values():
                 found = from_state(cast(CertificateState, orjson.loads(state)))
                 self._hold(found)
         return found
@@ -277,16 +305,21 @@ class World(Administration):
 
     def chain(self, source: str, subject: str) -> tuple[int, str | None]:
         """(sequence, digest) of the last event of a source about a subject."""
-        return self._chains.get((source, subject)) or store.chain_before(self._cur, source, subject, self.seq)
+        found = self._chains.get((source, subject))
+        if found is None and subject not in self._chainless:
+            found = store.chains_before(self._cur, [subject], self.seq).get((source, subject))
+        return found or (0, None)
 
     def keep_chain(self, source: str, subject: str, last: tuple[int, str]) -> None:
         self._chains[source, subject] = last
+        self._chainless.discard(subject)
         self._chains.move_to_end((source, subject))
         if len(self._chains) > HELD:
             self._chains.popitem(last=False)
 
     def mark_owner(self, mark_no: str) -> str | None:
-        number = store.mark_owners(self._cur, [mark_no]).get(mark_no)
+        owners = self._owners if mark_no in self._absent else store.mark_owners(self._cur, [mark_no])
+        number = owners.get(mark_no)
         certificate = self.certificate(number) if number is not None else None
         return number if certificate is not None and certificate.mark(mark_no) is not None else None
 

@@ -353,25 +353,25 @@ _OF_CERTIFICATES = "(kind = 'consequence' OR split_part(type, '.', 2) IN ('certi
 """A certificate's number may look like another subject's name: which entries are about the certificate."""
 
 
-def chain_before(cur: Cursor, source: str, subject: str, seq: int) -> tuple[int, str | None]:
-    """(sequence, digest) of a source's last event about a subject before an entry; (0, None) where there is none."""
+def chains_before(cur: Cursor, subjects: Collection[str], seq: int) -> dict[tuple[str, str], tuple[int, str]]:
+    """(source, subject) → (sequence, digest) of the last event before an entry, of the chains about these subjects."""
     cur.execute(
-        "SELECT sequence, digest FROM entries WHERE subject = %s AND seq < %s AND source = %s AND kind = 'event'"
-        " AND decision <> ALL(%s::text[]) ORDER BY seq DESC LIMIT 1",
-        (subject, seq, source, list(CHAIN_CODES)),
+        "SELECT DISTINCT ON (subject, source) source, subject, sequence, digest FROM entries"
+        " WHERE subject = ANY(%s::text[]) AND seq < %s AND kind = 'event' AND decision <> ALL(%s::text[])"
+        " ORDER BY subject, source, seq DESC",
+        (_array(subjects), seq, list(CHAIN_CODES)),
     )
-    return cast("tuple[int, str | None] | None", cur.fetchone()) or (0, None)
+    return {(source, subject): (sequence, digest) for source, subject, sequence, digest in cur.fetchall()}
 
 
-def state_before(cur: Cursor, number: str, seq: int) -> str | None:
-    """The state of a certificate that the last entry about it before another one left."""
+def states_before(cur: Cursor, numbers: Collection[str], seq: int) -> dict[str, str]:
+    """By number, the state of each certificate that the last entry about it before another one left."""
     cur.execute(
-        f"SELECT state FROM entries WHERE subject = %s AND seq < %s AND state IS NOT NULL AND {_OF_CERTIFICATES}"
-        " ORDER BY seq DESC LIMIT 1",
-        (number, seq),
+        "SELECT DISTINCT ON (subject) subject, state FROM entries WHERE subject = ANY(%s::text[]) AND seq < %s"
+        f" AND state IS NOT NULL AND {_OF_CERTIFICATES} ORDER BY subject, seq DESC",
+        (_array(numbers), seq),
     )
-    row = cast("tuple[str] | None", cur.fetchone())
-    return row[0] if row else None
+    return dict(cur.fetchall())
 
 
 def lengths_of(cur: Cursor, subjects: Collection[str]) -> dict[str, int]:

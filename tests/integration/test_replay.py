@@ -224,7 +224,13 @@ def test_every_type_of_event_is_in_it(register: Register) -> None:
     assert register.counts()["pending"] > 0
 
 
-def test_every_entry_comes_out_as_it_is_written_down(register: Register) -> None:
+@pytest.mark.parametrize(("held", "at_once"), [(20_000, 500), (3, 7)])
+def test_every_entry_comes_out_as_it_is_written_down(
+    register: Register, monkeypatch: pytest.MonkeyPatch, held: int, at_once: int
+) -> None:
+    """Whatever is looked up together, and whatever had to be forgotten meanwhile."""
+    monkeypatch.setattr("services.registry.replay.HELD", held)
+    monkeypatch.setattr("services.registry.replay.AT_ONCE", at_once)
     assert differences(register) == Replayed(register.head().size, None)
 
 

@@ -29,6 +29,13 @@ NEED_THE_FILE = ["/marks", "/marks/ccc", "/bodies", "/bodies/CNCA-R-2019-7901", 
 PEOPLE = ("7901-0007", "approver", "signatory", "auditor", "DEMO-0001")
 
 
+CODES = ["0703", "0705"]
+LIMITED = body_state(
+    {"approval_no": "CNCA-R-2019-7999", "name": "示范机构壬", "approved_from": "2019-06-01", "schemes": ["ccc"]}
+)
+LIMITED["schemes"][0]["codes"] = CODES
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     app: Flask
@@ -50,6 +57,7 @@ class Site:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     data = tmp_path_factory.mktemp("site")
     register = SealedRegister().publish_all()
+    register.publish(f"body/{LIMITED['approval_no']}", LIMITED)
     projector = Projector(ListLog(register.values), STATE, register.genesis, data / "verify")
     while projector.step():
         pass
@@ -166,6 +174,10 @@ def test_a_body_that_lost_its_approval_stays_and_says_since_when(site: Site) -> 
     assert f"approval withdrawn since {gone['disqualified_on']}" in text
     assert "not allowed" in text
     assert "allowed" not in text.replace("not allowed", "")
+
+
+def test_a_body_that_is_limited_to_codes_says_to_which(site: Site) -> None:
+    assert " ".join(CODES) in site.text(f"/bodies/{LIMITED['approval_no']}")
 
 
 def test_pages_of_bodies_turn() -> None:

@@ -95,7 +95,7 @@ def scopes(directory: Directory, body: BodyState, day: date, frame: Frame) -> li
         rules = directory.scheme_on(one["scheme"], day)
         rows.append(
             {
-                "name": rules["name"][language] if rules else one["scheme"],
+                "name": " ".join([rules["name"][language] if rules else one["scheme"], *one.get("codes", ())]),
                 "href": frame.link(f"/marks/{one['scheme']}") if rules else "",
                 "since": one["from"],
                 "until": one["until"] or "–",
