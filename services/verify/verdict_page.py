@@ -54,7 +54,7 @@ for _one in ENVIRONMENTS.values():
 _field = {
     language: environment.from_string(
         '{% from "parts.html" import field with context %}'
-        "{{ field(value, error, label.look_up_again if value else label.look_up_another) }}"
+        "{{ field(value, error, label.look_up_again if value else label.look_up_another, value) }}"
     )
     for language, environment in ENVIRONMENTS.items()
 }
@@ -131,7 +131,6 @@ def verdict_page(
         frame,
         f"{view.title} – {view.number}" if view.number else view.title,
         v=view,
-        origin=public_url,
         registry=registry_url,
         receipt=receipt,
         field=make_field(view.typed, view.problem, frame.language, frame.explicit),

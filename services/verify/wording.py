@@ -446,7 +446,6 @@ EXPECTED: dict[str, Text] = {
 
 LABELS: dict[str, Text] = {
     "site": Text("认证证书与标志查询", "Certificate and mark look-up"),
-    "skip": Text("跳到结果", "Skip to the answer"),
     "look_up": Text("查询", "Look up"),
     "look_up_another": Text("查询其他编号", "Look up another number"),
     "look_up_again": Text("修改后重新查询", "Correct it and look up again"),

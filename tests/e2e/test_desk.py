@@ -16,8 +16,8 @@ from tests.system import CERTMARK, System, wait_for
 
 SHEET = ROOT / "tests/data/listings.csv"
 ROWS = 100_000
-FIRST_PAGE_MS = 500
-"""Of the first page of findings among so many."""
+PAGE = 50
+"""Findings on one page."""
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -181,10 +181,7 @@ def test_a_hundred_thousand_rows_show_how_far_they_are_and_what_was_found(
     assert leads.get_by_role("cell").last.inner_text() == f"{wrong:,}"
     leads.get_by_role("link").click()
     found = page.locator("#found ~ form tbody tr")
-    assert found.count() > 0
-    timed = "(([t]) => t.responseEnd - t.requestStart)(performance.getEntriesByType('navigation'))"
-    took = [page.evaluate(timed) for _ in range(3) if page.reload()]  # the machine may be busy with something else
-    assert min(took) < FIRST_PAGE_MS, "the first page of findings"
+    assert found.count() == min(PAGE, wrong), "a page of them, however many there are: `make bench` measures it"
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

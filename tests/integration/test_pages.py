@@ -29,11 +29,12 @@ from services.verify.projector import Projector
 from services.verify.scan_counts import Count, code_key
 from services.verify.scan_store import ScanWriter
 from services.verify.wording import ACT_WORD, ALLOWED_WORD, ANSWERS, LABELS, NO_DATA, NOTED, SEVERAL, Code, Note, Text
+from tests.heard import IN_THE_WRONG_LANGUAGE, NAMED, heard
 from tests.sealed_register import ROOT, STATE, ListLog, SealedRegister, claims_of, demonstration
 
 pytestmark = pytest.mark.e2e
 
-HEAVIEST = 5_200
+HEAVIEST = 4_700
 """Bytes, compressed, of a verdict on a certificate with a few models; the limit for any is 14,336 (pages.md)."""
 AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 
@@ -280,6 +281,7 @@ def test_a_verdict_page(served: Served, phone: Page, name: str, language: str) -
     assert [address for address in asked if not address.startswith("data:")] == [in_language(url, language)]
     assert page.context.cookies() == []
 
+    is_said(page, case, language)
     box = page.locator(".v").bounding_box()
     assert box is not None
     assert box["y"] + box["height"] <= 640, "the verdict is not in the first screen of a small phone"
@@ -293,6 +295,21 @@ def test_a_verdict_page(served: Served, phone: Page, name: str, language: str) -
 
     page.set_viewport_size({"width": 320, "height": 640})
     assert page.evaluate("document.documentElement.scrollWidth") <= 320, "sideways scroll at 320 px"
+
+
+def is_said(page: Page, case: Case, language: str) -> None:
+    """A screen reader says the verdict first, what is recalled or warned of apart, and nothing that only decorates."""
+    said = heard(page)
+    assert said[0][1].startswith(case.title[language]), "what is said when the page opens"
+    main = said[said.index(("main", "")) + 1 :]
+    before = main[: main.index(("heading", case.title[language]))]
+    assert before[-1][1].startswith(LABELS["answer"][language])
+    assert len(before) == 1 or case.name in ("do_not_sell", "alert")
+    assert not {role for role, _ in said} & {"image", "SvgRoot", "graphics-symbol", "graphics-document"}
+    assert [role for role, name in said if role in NAMED and not name] == []
+    assert page.evaluate(IN_THE_WRONG_LANGUAGE) == []
+    if case.path.startswith("/c/"):
+        assert ("StaticText", case.path.removeprefix("/c/")) in said, "the number, in one piece"
 
 
 @pytest.mark.parametrize("name", ["bad_signature", "unknown_signer", "unreadable", "impostor_host"])

@@ -197,6 +197,7 @@ def test_with_the_network_off_the_lists_decide_and_tell_their_age(browser: Brows
             expect(page.locator(".answer")).to_contain_text(f"M-{number}")
             expect(page.locator(".answer")).to_contain_text("5 分钟前")
             expect(page.locator(".answer .own")).to_have_text(SCAN["online_failed"].zh)
+            expect(page.locator("#heard")).to_have_text(SCAN["online_failed"].zh)  # the verdict was said before that
         for number, path, code, said in (
             ("TEST-VALID-000001", UNIT, Code.VALID, ANSWERS[Code.VALID].explanation),
             ("TEST-VALID-000001", VOID, Code.MARK_NOT_AUTHORIZED, OFFLINE[Code.MARK_NOT_AUTHORIZED]),
@@ -255,11 +256,13 @@ def test_online_the_register_is_newer_and_wins(browser: Browser, lists: Lists) -
         typed(page, lists.code())
         # The list says valid; the register knows that this certificate is not for this product.
         expect(page.locator(".answer")).to_have_attribute("data-code", Code.OUT_OF_SCOPE.value)
+        expect(page.locator("#heard")).to_contain_text(ANSWERS[Code.OUT_OF_SCOPE].title.zh)
         expect(page.locator(".answer .own")).to_contain_text(ANSWERS[Code.VALID].title.zh)
         expect(page.locator(".answer .v")).to_have_class("v no")
         typed(page, lists.code(path=MarkPath.of_certificate("TEST-VALID-000001")))
         settled(page, Code.VALID)
         expect(page.locator(".answer .own")).to_have_text(SCAN["online_agrees"].zh)
+        expect(page.locator("#heard")).to_contain_text(SCAN["online_agrees"].zh)
         typed(page, "TEST-REVOKED-0001")
         settled(page, Code.REVOKED)
         expect(page.locator(".answer .own")).to_have_text(SCAN["online_only"].zh)
@@ -417,6 +420,7 @@ def test_every_family_can_be_read_by_everybody(browser: Browser, lists: Lists, l
     }
     with a_page(browser, lists, language) as page:
         refreshed(page)
+        expect(page.get_by_role("status")).to_have_count(3)  # there before anything is said in them, or it is not heard
         page.context.set_offline(True)
         look(page, language)
         for family, text in answers.items():

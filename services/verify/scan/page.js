@@ -21,6 +21,7 @@ let held = null
 let reading = null
 let close = null
 let asked = 0
+let heard = ''
 
 start()
 
@@ -129,6 +130,7 @@ async function reader () {
 
 async function judge (texts) {
   say('working')
+  heard = ''
   const mine = ++asked
   const answers = at('answers')
   const blocks = []
@@ -171,7 +173,16 @@ function show ({ found, block }, heading, online) {
   const claims = found && !silent && claimRows(words, found)
   if (claims) block.append(element('h2', {}, words.label('claims')), claims)
   if (found) block.append(element('h2', {}, words.label('rests_on')), listRows(words, found, clock()))
-  if (heading === 'h1') document.title = `${block.querySelector('h1').textContent} – ${parts.title}`
+  if (heading !== 'h1') return
+  document.title = `${block.querySelector('h1').textContent} – ${parts.title}`
+  hear(block, said)
+}
+
+/** What a screen reader says at once: the verdict, and when the register has answered, what has changed by that. */
+function hear (block, said) {
+  const verdict = ['.word', 'h1', '.v p'].map((part) => block.querySelector(part)?.textContent ?? '').join(' ')
+  at('heard').textContent = [verdict === heard ? '' : verdict, said?.textContent ?? ''].join(' ').trim()
+  heard = verdict
 }
 
 /** How the register's answer and that of this device go together. */
@@ -189,6 +200,7 @@ function again () {
   asked++
   document.title = parts.title
   at('answers').replaceChildren()
+  at('heard').textContent = heard = ''
   at('ask').hidden = false
   at('after').hidden = true
   at('text').value = ''

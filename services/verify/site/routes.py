@@ -255,6 +255,7 @@ def _data(node: Node) -> Response:
         tables=_TABLES,
         genesis=genesis,
         registry=node.settings.registry_url,
+        origin=node.settings.public_url,
     )
 
 
