@@ -55,18 +55,21 @@ class Publish {
     static String ask(String url, String jws) throws InterruptedException {
         var request = HttpRequest.newBuilder(URI.create(url)).timeout(Duration.ofSeconds(10));
         if (jws != null) request.header("Content-Type", "application/jose").POST(BodyPublishers.ofString(jws));
+        String last = "";
         for (int tries = Integer.parseInt(setting("TRIES", "300")); tries > 0; tries--) {
             long wait = 200;
             try {
                 var answer = HTTP.send(request.build(), BodyHandlers.ofString());
                 int status = answer.statusCode();
-                boolean again = status >= 500 || status == 429 || status == 404 && jws == null;
-                if (!again && !member(answer.body(), "decision").equals("\"pending\"")) return answer.body();
+                last = answer.body();
+                boolean again = status >= 500 || status == 429 || status == 404 && jws == null
+                    || member(last, "code").equals("\"unknown-key\"");
+                if (!again && !member(last, "decision").equals("\"pending\"")) return last;
                 wait += 1000 * answer.headers().firstValueAsLong("Retry-After").orElse(0);
             } catch (IOException cutOff) { } // unknown whether it was stored
             Thread.sleep(wait);
         }
-        System.err.println("unknown: send the same bytes again later");
+        System.err.println("unknown: send the same bytes again later " + last);
         System.exit(2);
         return null;
     }

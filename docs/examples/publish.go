@@ -56,22 +56,23 @@ func main() {
 
 // ask returns the answer. Until there is one the same bytes go out: signed anew it would be a second event.
 func ask(method, address, jws string) map[string]any {
+	var answer map[string]any
 	for tries := must(strconv.Atoi(cmp.Or(os.Getenv("TRIES"), "300"))); tries > 0; tries-- {
 		request := must(http.NewRequest(method, address, strings.NewReader(jws)))
 		request.Header.Set("Content-Type", "application/jose")
 		seconds := 0
 		if found, err := (&http.Client{Timeout: 10 * time.Second}).Do(request); err == nil { // else unknown: cut off
-			var answer map[string]any
+			answer = nil
 			err, status := json.NewDecoder(found.Body).Decode(&answer), found.StatusCode
 			again := status >= 500 || status == 429 || status == 404 && jws == "" || answer["decision"] == "pending"
-			if err == nil && !again {
+			if err == nil && !again && answer["code"] != "unknown-key" {
 				return answer
 			}
 			seconds, _ = strconv.Atoi(found.Header.Get("Retry-After"))
 		}
 		time.Sleep(time.Duration(seconds)*time.Second + 200*time.Millisecond)
 	}
-	fmt.Fprintln(os.Stderr, "unknown: send the same bytes again later")
+	fmt.Fprintln(os.Stderr, "unknown: send the same bytes again later", answer)
 	os.Exit(2)
 	return nil
 }

@@ -12,15 +12,16 @@ const sha256 = (text, form) => createHash("sha256").update(text).digest(form);
 
 /** The answer. Until there is one the same bytes go out: signed anew it would be a second event. */
 async function ask(url, body) {
+  let answer;
   for (let tried = 0, wait = 200; tried < TRIES; tried++, await sleep(wait), wait = 200) {
     const post = body && { method: "POST", headers: { "Content-Type": "application/jose" }, body };
     const found = await fetch(url, { ...post, signal: AbortSignal.timeout(10_000) }).catch(() => null); // cut off
-    const answer = await found?.json().catch(() => null);
-    if (found?.status < 500 && found.status !== 429 && (found.status !== 404 || body) && answer?.decision !== "pending")
-      return answer;
+    answer = await found?.json().catch(() => null);
+    const again = found?.status === 429 || (found?.status === 404 && !body) || answer?.code === "unknown-key";
+    if (found?.status < 500 && !again && answer?.decision !== "pending") return answer;
     wait += 1000 * (found?.headers.get("Retry-After") ?? 0);
   }
-  console.error("unknown: send the same bytes again later");
+  console.error("unknown: send the same bytes again later", answer);
   process.exit(2);
 }
 

@@ -26,6 +26,7 @@ REGISTRY = os.environ.get("REGISTRY_URL", "http://127.0.0.1:8082")
 
 def ask(url: str, jws: bytes | None = None) -> dict[str, Any]:
     """The answer. Until there is one the same bytes go out: signed anew it would be a second event."""
+    answer: dict[str, Any] = {}
     for _ in range(int(os.environ.get("TRIES", "300"))):
         wait = 0.2
         with suppress(OSError, HTTPException, ValueError):  # cut off: unknown whether it was stored
@@ -34,12 +35,12 @@ def ask(url: str, jws: bytes | None = None) -> dict[str, Any]:
             except HTTPError as problem:
                 found = problem
             wait += float(found.headers.get("Retry-After", 0))
-            answer: dict[str, Any] = json.load(found)
+            answer = json.load(found)
             again = found.status >= 500 or found.status == 429 or (found.status == 404 and not jws)
-            if not again and answer.get("decision") != "pending":
+            if not again and answer.get("code") != "unknown-key" and answer.get("decision") != "pending":
                 return answer
         time.sleep(wait)
-    print("unknown: send the same bytes again later", file=sys.stderr)  # noqa: T201
+    print("unknown: send the same bytes again later", answer, file=sys.stderr)  # noqa: T201
     sys.exit(2)
 
 

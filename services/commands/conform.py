@@ -14,6 +14,7 @@ from services.commands.terminal import NO, OUT, as_json, progress, say_json
 from services.domain.errors import BadRequest
 from services.events.conform import run
 from services.events.conform.cast import demonstration_keys
+from services.events.conform.producer_cases import FORMS
 from services.events.conform.report import Report, open_report, shown, sign_report
 from services.events.keys import PrivateKey
 from services.settings import Settings, settings_from
@@ -57,8 +58,8 @@ def conform(
     With --producer it starts COMMAND, hands it reports as JSON lines, plays both services for it, and judges the
     events that it posts; nothing else has to run.
 
-    The exit code is 1 when a case failed, or none was played. Cases that need a key which was not given are listed
-    as not run.
+    The exit code is 1 when a case failed, or none was played. Cases that need a key which was not given, or
+    what the client says that it cannot, are listed as not run.
     """
     if signed is not None:
         _verify(Path(signed), by, every, json_)
@@ -67,7 +68,7 @@ def conform(
     if key is not None and report_file is None:
         raise BadRequest("--sign-with signs a report that is kept", hint="say where with --report")
     if producer is not None:
-        report = _examine(producer, json_)
+        report = _examine(producer, only, json_)
     else:
         settings = settings_from()
         report = _play(settings, to or settings.service_url("events"), registry, sources, files, only, json_)
@@ -81,9 +82,10 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _examine(command: str, json_: bool) -> Report:
-    with progress("cases", run.CLIENT_CASES, json_) as advance:
-        return run.against_client(command, _now, advance)
+def _examine(command: str, only: tuple[str, ...], json_: bool) -> Report:
+    ids = run.chosen(only, run.CLIENT_CASES)
+    with progress("cases", len(ids) + len(FORMS), json_) as advance:
+        return run.against_client(command, ids, _now, advance)
 
 
 def _play(

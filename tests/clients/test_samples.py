@@ -1,7 +1,9 @@
 """The sample clients of docs/connect.md, each in its own language, against one running system and over a bad line."""
 
+import itertools
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,33 +19,45 @@ from urllib.parse import urlencode
 
 import pytest
 
+from services.events.conform.producer_cases import FORMS
 from tests.conftest import ROOT
-from tests.system import System, get_json
+from tests.system import CERTMARK, System, get_json
 
 EXAMPLES = ROOT / "docs" / "examples"
 CLIENTS = ("publish.py", "Publish.java", "publish.go", "publish.mjs")
 BODY = "CNCA-R-2019-7901"
 SOURCE = f"urn:certmark:body:{BODY}"
 ACTIVE = "2023990703000117"
+NUMBERS = itertools.count(900_001)
+QUICK = {"JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1", "LC_ALL": "C.UTF-8"}
 TODAY = (datetime.now(UTC) + timedelta(hours=8)).date()
 
 pytestmark = pytest.mark.timeout(180)
 
 
-@pytest.fixture(scope="module", params=CLIENTS)
-def command(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """How each is started, as its first lines say. Go's is built once, and its library stays in the cache."""
-    source: str = str(EXAMPLES / request.param)
-    started_by = {"publish.py": sys.executable, "Publish.java": "java", "publish.mjs": "node"}
-    if request.param in started_by:
-        return [tool(started_by[request.param]), source]
-    built = tmp_path_factory.mktemp("go") / "publish.go"
+@pytest.fixture(scope="module")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """How each is started. Java's and Go's are built once; Go's library stays in the cache."""
+    built = tmp_path_factory.mktemp("built")
     # Nothing is fetched, neither a module nor another toolchain; no C compiler is needed.
     alone = {"GOCACHE": str(ROOT / ".cache" / "go"), "GOPROXY": "off", "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"}
-    arguments = [tool("go"), "build", "-o", str(built), source]
-    done = subprocess.run(arguments, env=os.environ | alone, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return [str(built)]
+    for words in (
+        [tool("javac"), "-d", str(built), str(EXAMPLES / "Publish.java")],
+        [tool("go"), "build", "-o", str(built / "publish"), str(EXAMPLES / "publish.go")],
+    ):
+        done = subprocess.run(words, env=os.environ | alone, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    return {
+        "publish.py": [sys.executable, str(EXAMPLES / "publish.py")],
+        "Publish.java": [tool("java"), "-cp", str(built), "Publish"],
+        "publish.go": [str(built / "publish")],
+        "publish.mjs": [tool("node"), str(EXAMPLES / "publish.mjs")],
+    }
+
+
+@pytest.fixture(params=CLIENTS)
+def command(request: pytest.FixtureRequest, commands: dict[str, list[str]]) -> list[str]:
+    return commands[request.param]
 
 
 def tool(name: str) -> str:
@@ -54,7 +68,7 @@ def tool(name: str) -> str:
 
 
 def test_a_client_issues_over_a_line_that_is_cut(system: System, command: list[str], tmp_path: Path) -> None:
-    number = f"{TODAY.year}990703{900001 + CLIENTS.index(Path(command[-1]).name)}"
+    number = f"{TODAY.year}990703{next(NUMBERS)}"
     with Line(system) as line:
         bad = {"EVENTS_URL": line.url, "REGISTRY_URL": line.url}
         code, jws, answer = run(command, system, tmp_path, "issued", number, a_certificate(), **bad)
@@ -67,18 +81,31 @@ def test_a_client_issues_over_a_line_that_is_cut(system: System, command: list[s
     }
 
 
-def test_a_client_says_why_it_was_refused(system: System, command: list[str], tmp_path: Path) -> None:
-    data = {"effective_at": TODAY.isoformat(), "verified_on": TODAY.isoformat(), "note": "整改完成"}
-    code, _, answer = run(command, system, tmp_path, "resumed", ACTIVE, data)
-    assert (code, answer["decision"], answer["code"]) == (1, "refused", "transition-not-allowed")
-    assert answer["detail"]
-    assert {"pointer", "hint"} <= answer.keys()
+EXAMINED = (
+    *("again/503-taken", "again/unknown-key", "turned-away/400"),
+    *("decided/refused-new-code", "decided/stale", "content/texts"),
+)
+"""One case of each kind; docs/conform.md lists all, and all four pass them (`certmark conform --producer`)."""
 
 
-def test_a_client_passes_on_what_the_door_says(system: System, command: list[str], tmp_path: Path) -> None:
-    code, _, answer = run(command, system, tmp_path, "surveillance_passed", "沪认〔2023〕第7号", {"wrong": '"\\'})
-    assert (code, answer["status"], answer["code"]) == (1, 400, "bad-event")
-    assert answer["pointer"].startswith("/data")
+def test_every_client_does_what_is_asked_of_a_body_s_own(commands: dict[str, list[str]]) -> None:
+    """Examined as they are, all at once: most of the time they wait, as they were told to."""
+    only = [word for case in EXAMINED for word in ("--only", case)]
+    between = [sys.executable, str(EXAMPLES / "as_producer.py")]
+    environment = os.environ | QUICK
+    running = {
+        name: subprocess.Popen(
+            [str(CERTMARK), "conform", "--json", *only, "--producer", shlex.join([*between, *command])],
+            stdout=subprocess.PIPE,
+            env=environment,
+        )
+        for name, command in commands.items()
+    }
+    for name, process in running.items():
+        report = json.loads(process.communicate(timeout=120)[0])
+        wrong = {case["id"]: case["why"] for case in report["cases"] if case["verdict"] != "passed"}
+        assert (name, wrong, process.returncode) == (name, {}, 0)
+        assert report["counts"]["passed"] == len(EXAMINED) + len(FORMS)
 
 
 def test_what_a_client_left_unknown_can_be_sent_as_it_was_printed(
@@ -113,8 +140,7 @@ def run(
     (folder / "data.json").write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
     key = str(system.data / "keys" / f"{BODY}.pem")
     arguments = [key, SOURCE, "7901-0042", f"certmark.certificate.{event}.v1", subject, str(folder / "data.json")]
-    quick = {"JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1", "LC_ALL": "C.UTF-8"}
-    given = quick | {"EVENTS_URL": system.events, "REGISTRY_URL": system.registry, **environment}
+    given = QUICK | {"EVENTS_URL": system.events, "REGISTRY_URL": system.registry, **environment}
     done = subprocess.run([*command, *arguments], env=os.environ | given, capture_output=True, timeout=60, check=False)
     printed = done.stdout.decode().splitlines()
     assert printed, done.stderr.decode()

@@ -97,6 +97,10 @@ FOUND: Mapping[str, frozenset[str] | set[str]] = {
 """What each fault of `tests/wrong_producer.py` is found by; nothing else may fail for it."""
 
 
+NOON = datetime(2026, 11, 22, 4, tzinfo=UTC)
+"""The machine's own clock."""
+
+
 class InMemory:
     """A client of the same process; what it is given and what it asks go through JSON all the same."""
 
@@ -123,7 +127,7 @@ def failed(outcomes: Sequence[Outcome]) -> set[str]:
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_fails_the_cases_that_are_about_it_and_no_other(fault: str, tmp_path: Path) -> None:
-    outcomes = list(examine(InMemory(fault), tmp_path))
+    outcomes = list(examine(InMemory(fault), tmp_path, lambda: NOON))
     assert {outcome.case.id for outcome in outcomes} == EVERY
     assert failed(outcomes) == set(FOUND[fault])
     assert all(outcome.why for outcome in outcomes if outcome.verdict == "failed"), "each says why"
@@ -204,7 +208,7 @@ class OurLibrary:
 
 
 def test_our_own_library_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    outcomes = list(examine(OurLibrary(monkeypatch), tmp_path))
+    outcomes = list(examine(OurLibrary(monkeypatch), tmp_path, lambda: NOON))
     assert {outcome.case.id: outcome.why for outcome in outcomes if outcome.verdict != "passed"} == {}
 
 

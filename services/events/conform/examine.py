@@ -35,14 +35,23 @@ class Client(Protocol):
         """Take away all that it knows, as a crash does."""
 
 
-def examine(client: Client, folder: Path, progress: Callable[[int], None] = lambda done: None) -> Iterator[Outcome]:
-    """Every case: behaviour one by one, then form as it was in all events together. Keys for them go to the folder."""
+def examine(
+    client: Client,
+    folder: Path,
+    present: Callable[[], datetime],
+    progress: Callable[[int], None] = lambda done: None,
+    cases: Sequence[Behaviour] = BEHAVIOURS,
+) -> Iterator[Outcome]:
+    """Every case: behaviour one by one, then form as it was in all events together. Keys for them go to the folder.
+
+    `present` is the clock of this machine, for a client that looks at no other.
+    """
     keys = {name: new_key(alg) for name, alg in _KEYS.items()}
     for name, key in keys.items():
         save_key(key, folder / f"{name}.pem")
-    examiner = _Examiner(client, folder, keys)
-    for index, case in enumerate(BEHAVIOURS):
-        yield examiner.play(case, index)
+    examiner = _Examiner(client, folder, keys, present)
+    for case in cases:
+        yield examiner.play(case, BEHAVIOURS.index(case))
         progress(1)
     for form in FORMS:
         offences = examiner.offences.get(form.id, [])
@@ -53,14 +62,21 @@ def examine(client: Client, folder: Path, progress: Callable[[int], None] = lamb
         progress(1)
 
 
+CANNOT = ("clock", "es256")
+"""What a client may say that it cannot: be told the time, and sign with a key of P-256. Its cases are not run."""
+
 _KEYS = {"first": ED25519, "second": ED25519, "other": ED25519, "es256": ES256}
 
 
 class _Examiner:
-    def __init__(self, client: Client, folder: Path, keys: Mapping[str, PrivateKey]) -> None:
+    def __init__(
+        self, client: Client, folder: Path, keys: Mapping[str, PrivateKey], present: Callable[[], datetime]
+    ) -> None:
         self._client = client
         self._folder = folder
         self._keys = keys
+        self._present = present
+        self._cannot: set[str] = set()
         self._judge = Judge()
         self.offences: dict[str, list[Evidence]] = {}
         self.posts = 0
@@ -72,26 +88,43 @@ class _Examiner:
         steps: list[Evidence] = []
         try:
             for task in (_numbered(task, index) for task in case.tasks):
+                if self._lacks(case):
+                    break
                 steps += self._hand_over(case, task, desk)
         except (Gone, Endless) as error:
             desk.note("the client", "done", str(error))
             self._client.forget()
+        if lacks := self._lacks(case):
+            return Outcome(case, "not_run", f"the client said that it cannot: {lacks}", (), time.monotonic() - begun)
         steps += desk.findings
         wrong = next((e for e in steps if not e.holds), None)
         why = f"{wrong.step}: {wrong.got} instead of {wrong.expected}" if wrong else ""
         return Outcome(case, "failed" if wrong else "passed", why, tuple(steps), time.monotonic() - begun)
 
+    def _lacks(self, case: Behaviour) -> str:
+        """What the case asks for, and the client has said that it cannot."""
+        asked = {"clock": case.id.startswith("clock/"), "es256": any(task.key == "es256" for task in case.tasks)}
+        return next((name for name in CANNOT if asked[name] and name in self._cannot), "")
+
     def _hand_over(self, case: Behaviour, task: Task, desk: Desk) -> Iterator[Evidence]:
-        desk.now = datetime.fromisoformat(task.now)
+        if "clock" in self._cannot:
+            task = replace(task, now=self._present().isoformat())
+        desk.now = begun = datetime.fromisoformat(task.now)
         if task.forgotten:
             self._client.forget()
-        given = Given(task.source, self._keys[task.key].public, desk.now, task.reports)
         posted, taken = len(desk.posted), len(desk.taken)
 
         def ask(request: Mapping[str, Any]) -> dict[str, Any]:
+            nonlocal begun
+            match request:
+                case {"cannot": [*said]}:
+                    self._cannot.update(name for name in CANNOT if name in said)
+                    if "clock" in self._cannot:
+                        desk.now = begun = self._present()
+                    return {"status": 200, "body": {}, "now": desk.now.isoformat()}
             answer = desk.answer(request)
             if "post" in request and desk.posted:
-                self._look_at(case, desk, given)
+                self._look_at(case, desk, Given(task.source, self._keys[task.key].public, begun, task.reports))
             return answer
 
         done = self._client.report(self._task(case, task), ask)

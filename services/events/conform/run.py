@@ -13,9 +13,9 @@ from services.events.client import Service
 from services.events.conform.cases import CASES
 from services.events.conform.command import Command
 from services.events.conform.examine import examine
-from services.events.conform.outcome import Outcome
+from services.events.conform.outcome import Outcome, Titled
 from services.events.conform.play import Player
-from services.events.conform.producer_cases import BEHAVIOURS, FORMS
+from services.events.conform.producer_cases import BEHAVIOURS
 from services.events.conform.report import Report, report_of
 from services.events.conform.ways import way_to
 from services.events.keys import PrivateKey
@@ -26,13 +26,13 @@ Clock = Callable[[], datetime]
 Progress = Callable[[int], None]
 
 
-def chosen(only: Sequence[str]) -> list[str]:
-    """The ids of a system's cases that begin with one of some words; all where there is none.
+def chosen(only: Sequence[str], among: Sequence[Titled] = CASES) -> list[str]:
+    """The ids of the cases that begin with one of some words; all where there is none. A system's, or `CLIENT_CASES`.
 
     Raises:
         BadRequest: no case begins so.
     """
-    found = [case.id for case in CASES if not only or case.id.startswith(tuple(only))]
+    found = [case.id for case in among if not only or case.id.startswith(tuple(only))]
     if not found:
         raise BadRequest(f"no case begins with {' or '.join(only)}", hint="docs/conform.md lists them")
     return found
@@ -68,8 +68,10 @@ def against_system(
     return report_of("system", about, versions, (begun, clock()), outcomes)
 
 
-def against_client(command: str, clock: Clock, progress: Progress) -> Report:
-    """Put a body's own client through its cases. Nothing else has to run: the services are played for it.
+def against_client(command: str, ids: Sequence[str], clock: Clock, progress: Progress) -> Report:
+    """Put a body's own client through cases of behaviour, and look at the form of all that it posts in them.
+
+    Nothing else has to run: the services are played for it.
 
     Raises:
         BadRequest: the command cannot be read.
@@ -84,13 +86,14 @@ def against_client(command: str, clock: Clock, progress: Progress) -> Report:
     client = Command(words)
     with scratch_folder() as folder:
         try:
-            outcomes = list(examine(client, folder, progress))
+            played = [case for case in BEHAVIOURS if case.id in ids]
+            outcomes = list(examine(client, folder, clock, progress, played))
         finally:
             client.forget()
     return report_of("producer", {"command": command}, _versions({}), (begun, clock()), outcomes)
 
 
-CLIENT_CASES = len(BEHAVIOURS) + len(FORMS)
+CLIENT_CASES = BEHAVIOURS
 
 
 def _versions(services: Mapping[str, Service]) -> dict[str, str]:
