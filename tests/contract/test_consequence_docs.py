@@ -113,6 +113,13 @@ def numbers(cell: str) -> list[int]:
     return [int(found) for found in re.findall(r"(?<![A-Z0-9])[0-9]+", cell)]
 
 
+def test_how_long_a_certificate_is_valid_is_the_shipped_schemes() -> None:
+    for name, cells in of_schemes(table("clocks.md", "scheme", "valid for", "surveillance every")):
+        rules = shipped()[name]
+        told = [rules["validity_months"], rules["surveillance_months"], rules["renewal_apply_days"]]
+        assert [numbers(cell) for cell in cells[:3]] == [[n] if n else [] for n in told], name
+
+
 def test_how_long_a_suspension_lasts_is_the_shipped_schemes() -> None:
     for name, (least, most, *_) in of_schemes(table("clocks.md", "scheme", "at least", "at most")):
         rules = shipped()[name]
