@@ -31,8 +31,10 @@ def check_editions(bases: Sequence[Basis], day: date, rules: SchemeRules, pointe
     for at, basis in enumerate(bases):
         last = last_day_of_edition(basis, rules)
         if last is not None and day > last:
-            detail = f"{basis.standard}-{basis.edition} was in order until {last}"
-            raise SchemeRule(detail, pointer=f"{pointer}/{at}/edition" if pointer == "/data/basis" else pointer)
+            raise SchemeRule(
+                f"{basis.standard}-{basis.edition} was in order until {last}",
+                pointer=f"{pointer}/{at}/edition" if pointer == "/data/basis" else pointer,
+            )
 
 
 def check_listed(bases: Sequence[Basis], rules: SchemeRules, pointer: str) -> None:

@@ -38,11 +38,12 @@ def check_waiting(
         for what, since, months in waits(lost, body, rules, day):
             bars.append((add_months(since, months), f"{number} of this holder {what} on {since}"))
     if bars and day < (until := max(bars)[0]):
-        by_name = "it is known by its name and address: name the credit code where another organisation has them"
+        if holder.uscc:
+            raise SchemeRule(f"{max(bars)[1]}: no new one before {until}", pointer=f"{pointer}/uscc")
         raise SchemeRule(
             f"{max(bars)[1]}: no new one before {until}",
-            pointer=f"{pointer}/uscc" if holder.uscc else pointer,
-            hint="" if holder.uscc else by_name,
+            pointer=pointer,
+            hint="it is known by its name and address: name the credit code where another organisation has them",
         )
 
 
