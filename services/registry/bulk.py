@@ -22,6 +22,9 @@ from services.web import Blueprint, answers
 
 T = TypeVar("T")
 AT_MOST = 1000
+LOOKED_AT = 200
+"""Of the certificates as they stood then no more are looked at for a page: each is folded from all that was said."""
+
 _KEY = "certificate/"
 Read = Callable[[Callable[[Cursor], T]], T]
 """Runs a query in a read-only transaction of its own."""
@@ -107,7 +110,7 @@ def add_routes(blueprint: Blueprint, read: Read[Any], decision: type[ma.Schema])
 
 def _then(cur: Cursor, query: dict[str, Any]) -> dict[str, Any]:
     """Of the subjects that the source has ever spoken about, the certificates that it answered for."""
-    source, limit = query["source"], query["limit"]
+    source, limit = query["source"], min(query["limit"], LOOKED_AT)
     day = query["at"] or civil_day(datetime.now(UTC))
     known_at = instant_named(query["known_at"], "/known_at") if query["known_at"] else None
     spoken_about = [row[1] for row in store.chains_between(cur, source, None, (source, query["after"]), limit)]
