@@ -30,6 +30,10 @@ WORDS = {
         "条目的编号不连续，或登记册末尾之后还有条目：有条目被取走或塞入",
         "the numbers of the entries have a hole, or go on behind the register's end: an entry was taken out or put in",
     ),
+    "order": (
+        "条目的次序与日志不符：后到的事件被放在先到的之前",
+        "the entries are not in the order of the log: an event that came later was put before one that came first",
+    ),
     "leaf": (
         "条目写入公开日志的内容与条目本身不符：其中之一被改过",
         "what the public log has of the entry is not what the entry says: one of them was changed",

@@ -34,7 +34,7 @@ from services.registry.batch import AHEAD, consequence_digest, effective_at_of, 
 from services.registry.compared import first_stray, whole_scheme
 from services.registry.differences import Difference, hash_of
 from services.registry.put_aside import first_put_aside
-from services.registry.register import public_key_of, subject_of
+from services.registry.register import RESOLVED, public_key_of, subject_of
 from services.registry.room import canonical_state, decide_within
 from services.registry.store import Entry, bare_entry
 from services.registry.told import ToldRow, said_of, told_one
@@ -111,6 +111,8 @@ def _decided_anew(entry: Entry, jws: str, world: "World") -> _Sides | None:
     envelope, event = _read(jws) or (None, None)
     if envelope is None or event is None or event.digest != entry.digest:
         return "digest", entry.digest, event.digest if event else None
+    if not in_order(entry, event, world):
+        return "order", _words((entry.position,)), _words((world.furthest,))
     found = _distrusted(entry, event, envelope, world)
     if found is not None:
         return found
@@ -141,6 +143,15 @@ def _decided_anew(entry: Entry, jws: str, world: "World") -> _Sides | None:
     if decision == "accepted" and event.type in CAUSES:
         world.causes[event.digest] = Told(entry.seq, False, said, moment)
     return _state_difference(entry, next((text for _, text in changes.values()), None))
+
+
+def in_order(entry: Entry, event: Event, world: "World") -> bool:
+    """Whether an event was entered where the log has it. What has waited comes right behind what it waited for, or
+    behind the event that had it decided after all: nobody else goes before who came first."""
+    before, world.last = world.last, (event.source, entry.subject, event.type)
+    if before is None or (entry.position is not None and entry.position > world.furthest):
+        return True
+    return before[:2] == world.last[:2] or (before[1:] == (event.digest, RESOLVED))
 
 
 def _misplaced(event: Event, last: int, digest: str | None) -> Sequence[str] | None:
@@ -231,7 +242,8 @@ class World(Administration):
         self._cur = cur
         self.genesis = genesis
         self.recorded_at = datetime.fromtimestamp(0, UTC)
-        self.furthest = 0  # position of an event that has been met
+        self.furthest = -1  # position of an event that has been met
+        self.last: tuple[str, str, str] | None = None  # (source, subject, type) of the event before
         self._chains: OrderedDict[tuple[str, str], tuple[int, str | None]] = OrderedDict()
         self._certificates: OrderedDict[str, Certificate] = OrderedDict()
         # Of the subjects looked up last:

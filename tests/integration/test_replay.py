@@ -346,6 +346,7 @@ TAMPERED = (
         "replace(leaf, '\"accepted\"', '\"refused:sequence-stale\"'), '\"' || state_digest || '\"', 'null')"
         " WHERE seq = {seq}",
     ),
+    ("order", "UPDATE entries SET position = 1 WHERE seq = {seq}"),
     ("bare", "UPDATE entries SET kind = 'token', leaf = replace(leaf, '\"event\"', '\"token\"') WHERE seq = {seq}"),
     ("event", "UPDATE entries SET event_id = 'another' WHERE seq = {seq}"),
     ("digest", "UPDATE entries SET jws = (SELECT jws FROM entries WHERE seq = 0) WHERE seq = {seq}"),
