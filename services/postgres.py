@@ -17,7 +17,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json, execute_values
 
-from services.domain.errors import BadText, Fault, NotConfigured
+from services.domain.errors import BadText, Fault, MadeByAnotherVersion, NotConfigured
 from services.settings import Settings
 
 __all__ = [
@@ -118,6 +118,7 @@ def transaction(connection: Connection) -> Iterator[Cursor]:
     Raises:
         DatabaseUnavailable: the server went away or gave up (lock, shutdown, deadlock): nothing was stored.
         CommitUnknown: the COMMIT itself failed. The connection is closed: look at what is stored, on a new one.
+        MadeByAnotherVersion: the database has not, or not yet, the tables that this version asks.
         DatabaseError: a statement was wrong or broke a constraint: nothing was stored.
         BadText: what was asked for can stand in no text of a database.
     """
@@ -128,6 +129,8 @@ def transaction(connection: Connection) -> Iterator[Cursor]:
         _roll_back(connection)
         if _is_trouble(error) or connection.closed:
             raise DatabaseUnavailable(_words(error)) from None
+        if isinstance(error, UndefinedTable | psycopg2_errors.UndefinedColumn):
+            raise MadeByAnotherVersion(_words(error), hint="`certmark migrate` brings it to this version") from None
         error.args = (_words(error),)
         raise
     except ValueError as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.domain.errors import NotConfigured
+from services.domain.errors import MadeByAnotherVersion, NotConfigured
 from services.migrate import migrate
 from services.postgres import (
     CommitUnknown,
@@ -59,6 +59,8 @@ def test_a_transaction_is_stored_whole_or_not_at_all(connection: Connection, fol
         cur.execute("INSERT INTO one VALUES (4)")
         cur.execute("INSERT INTO one VALUES (1)")
     assert "(1)" not in str(broken.value), "what a row holds is in no log"
+    with pytest.raises(MadeByAnotherVersion), transaction(connection) as cur:
+        cur.execute("SELECT of_a_later_version FROM one")
     assert numbers(connection) == [1, 2]
 
 
