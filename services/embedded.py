@@ -45,12 +45,21 @@ PORT = 5432
 SOCKET_PATH_LIMIT = 107
 SERVER_UIDS = range(59_432, 59_400, -1)
 """Candidates for the server's own uid as root: the first that no user has. 16 bits, for containers that map no more."""
+
+
+def _buffers() -> str:
+    """An eighth of the machine's memory for what a large register looks up at random, 2 GB at most: it takes no more of
+    it than there is to hold."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return f"{min(2048, max(128, memory // 8 >> 20))}MB"
+
+
 SETTINGS = {
     "listen_addresses": "",
     "port": str(PORT),
     "unix_socket_permissions": "0700",
     "max_connections": "60",
-    "shared_buffers": "256MB",
+    "shared_buffers": _buffers(),
     "max_wal_size": "1GB",
     "min_wal_size": "80MB",
     "wal_init_zero": "off",  # a new segment takes its blocks as it is written, and not twice; as durable either way
