@@ -22,6 +22,7 @@ from services.marks.token import (
     Unreadable,
     decimal,
     from_decimal,
+    last_day_said,
     mark_kid,
     mark_url,
     open_token,
@@ -138,6 +139,7 @@ def test_noise_is_unreadable_and_nothing_else_escapes(noise: bytes) -> None:
         "871950ed1a003d090001010001616d",  # valid for four million days, past the year 9999
         "87000001010061316161",  # an index that is text
         "8700000101000161ff",  # not UTF-8
+        f"870000010100017819{'61' * 25}",  # a model of 25 bytes
         "",
         "80",
     ],
@@ -230,6 +232,21 @@ def test_the_number_of_the_item_travels_where_there_is_one() -> None:
     for number in (0, 7, 2**32 - 1):
         claims = replace(CLAIMS, item_no=number)
         assert verify_token(open_token(sign_token(claims, PATH, key)), PATH, ring(key)) == claims
+
+
+def test_what_is_signed_of_the_address_is_what_the_contract_says() -> None:
+    """Whoever signs and verifies by the same function would not notice that it changed."""
+    number = "沪AB/2024/0031"
+    for path, aad, url in (
+        (MarkPath.of_product(GTIN, "A/1"), f"01{GTIN}21A/1", f"/01/{GTIN}/21/A%2F1"),
+        (MarkPath.of_certificate(number), f"c{number}", "/c/%E6%B2%AAAB%2F2024%2F0031"),
+    ):
+        assert (path.aad, path.url_path) == (aad.encode(), url)
+
+
+def test_the_last_day_of_a_token_of_ours_is_read_without_the_rest() -> None:
+    for claims in (CLAIMS, replace(CLAIMS, valid_days=0), replace(CLAIMS, issued_on=date(2026, 11, 1), valid_days=1)):
+        assert last_day_said(sign_token(claims, PATH, seed_key())) == claims.last_valid_day
 
 
 def test_the_address_in_a_code_is_in_lower_case() -> None:
