@@ -3,6 +3,7 @@
 import base64
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import ClassVar
 
 import cbor2
 import cwt
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services import base64url
 from services.events.keys import ES256, PrivateKey, new_key, private_key
 from services.marks.token import (
     MarkClaims,
@@ -190,8 +192,29 @@ def test_a_key_counts_only_on_the_days_of_its_window() -> None:
     for window in ((day + timedelta(days=1), None), (day - timedelta(days=9), day - timedelta(days=1))):
         with pytest.raises(UnknownSigner):
             verify_token(opened, PATH, [MarkKey(key, *window)])
-    with pytest.raises(UnknownSigner):
-        verify_token(opened, PATH, [])
+    for others in ([], ring(new_key())):
+        with pytest.raises(UnknownSigner):
+            verify_token(opened, PATH, others)
+
+
+def test_a_keys_name_is_the_beginning_of_its_cose_thumbprint() -> None:
+    """RFC 9679: for a curve of two coordinates its own example (section 6), for Ed25519 see the vector above."""
+    x, y = (
+        bytes.fromhex(text)
+        for text in (
+            "65eda5a12577c2bae829437fe338701a10aaa375e1bb5b5de108de439c08551d",
+            "1e52ed75701163f7f9e40ddf9f341b3dc9ba860af7e0ca7ca7e9eecd0084d19c",
+        )
+    )
+
+    class Example:
+        alg = ES256
+        jwk: ClassVar = {"kty": "EC", "crv": "P-256", "x": base64url.encoded(x), "y": base64url.encoded(y)}
+
+        def verify(self, signature: bytes, message: bytes) -> None:
+            raise AssertionError
+
+    assert mark_kid(Example()).hex() == "496bd8af"
 
 
 def test_every_key_with_the_kid_is_tried() -> None:
@@ -224,7 +247,23 @@ def test_numbers_that_are_not_canonical_digits_travel_as_text() -> None:
     key = seed_key()
     for number in ("0123", "18446744073709551615", "18446744073709551616", "0", "SHB-M-2024-0031", "１２", "-1"):
         claims = replace(CLAIMS, mark_no=number)
-        assert verify_token(open_token(sign_token(claims, PATH, key)), PATH, ring(key)) == claims
+        opened = open_token(sign_token(claims, PATH, key))
+        assert verify_token(opened, PATH, ring(key)) == claims
+        short = number in ("0", "18446744073709551615")
+        assert cbor2.loads(opened.payload)[2] == (int(number) if short else number)
+
+
+def test_what_just_fits_is_signed() -> None:
+    key = seed_key()
+    for claims in (
+        replace(CLAIMS, issued_on=date(1970, 1, 1)),
+        replace(CLAIMS, model="x" * 24),
+        replace(CLAIMS, list_id=2**32 - 1, index=0),
+    ):
+        assert (
+            verify_token(open_token(sign_token(claims, PATH, key)), PATH, [MarkKey(key.public, claims.issued_on)])
+            == claims
+        )
 
 
 def test_the_number_of_the_item_travels_where_there_is_one() -> None:
@@ -262,6 +301,7 @@ def test_what_does_not_fit_is_refused_when_signing() -> None:
         replace(CLAIMS, model="x" * 25),
         replace(CLAIMS, valid_days=-1),
         replace(CLAIMS, index=2**32),
+        replace(CLAIMS, list_id=2**32),
         replace(CLAIMS, item_no=-1),
         replace(CLAIMS, mark_no="M" * 64, certificate_no="C" * 64),
         replace(CLAIMS, issued_on=date(1969, 12, 31)),
