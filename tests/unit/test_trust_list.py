@@ -170,6 +170,20 @@ def test_what_is_older_than_what_was_seen_is_refused(seen: Seen) -> None:
         walk(FIRST.bundle(), walk_pin(FIRST.bundle()), tomorrow(), seen)
 
 
+def test_the_same_list_is_believed_again_until_the_moment_in_which_it_runs_out() -> None:
+    end, second = NOW + timedelta(hours=1), timedelta(seconds=1)
+    short_root, short_list = FIRST.document(expires_at=end), FIRST.list_document(expires_at=end)
+    for documents, error in (
+        ([short_root, FIRST.list_document()], TrustRootExpired),
+        ([ROOT_1, short_list], TrustListExpired),
+    ):
+        pin = pin_of(documents[0])
+        seen = walk(bundle(documents), pin, NOW).seen
+        assert walk(bundle(documents), pin, end - second, seen).seen == seen
+        with pytest.raises(error):
+            walk(bundle(documents), pin, end, seen)
+
+
 def walk_pin(data: bytes) -> str:
     return pin_of(cbor2.loads(data)[0])
 
