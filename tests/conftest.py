@@ -218,8 +218,9 @@ def chromium() -> str:
 @pytest.fixture(scope="session")
 def playwright() -> "Iterator[Playwright]":
     """One for each process: Playwright bears no second one beside it."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=30_000)  # how long a busy machine may take is not what the tests are about
     with sync_playwright() as found:
         yield found
 

@@ -53,7 +53,7 @@ def served(settings: Settings, port: int, folder: Path, **environment: str) -> I
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{url}/readyz", timeout=5) as answer:
+        with urllib.request.urlopen(f"{url}/readyz", timeout=30) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False
@@ -91,7 +91,7 @@ class Stream:
     """An open stream of Server-Sent Events, read line by line."""
 
     def __init__(self, url: str, path: str, token: str, **headers: str) -> None:
-        self._connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+        self._connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         given |= {"Accept": "text/event-stream", "Authorization": f"Bearer {token}"}
         self._connection.request("GET", path, headers=given)

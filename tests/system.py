@@ -140,7 +140,7 @@ def wait_for(condition: Callable[[], object], seconds: float, explain: Callable[
         time.sleep(0.02)
 
 
-def get(url: str, accept: str = "application/json", timeout: float = 10.0) -> tuple[int, str]:
+def get(url: str, accept: str = "application/json", timeout: float = 30.0) -> tuple[int, str]:
     """(status, body) of a GET, whatever the status."""
     request = urllib.request.Request(url, headers={"Accept": accept})
     try:

@@ -207,7 +207,7 @@ class Line:
 def forward(url: str, body: bytes | None = None, content_type: str = "") -> tuple[int, bytes]:
     request = urllib.request.Request(url, body, {"Content-Type": content_type} if body else {})
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as problem:
         return problem.code, problem.read()

@@ -162,7 +162,7 @@ def test_a_sheet_is_checked_mended_and_reported(page: Page, system: System, tmp_
     run_as_shown(system, page, page.locator("pre").filter(has_text="改好.csv").first.inner_text(), tmp_path)
 
     for number in (good, bad):
-        wait_for(lambda n=number: get_json(f"{system.verify}/v1/verify?q={n}")["code"] == "valid", 10)  # type: ignore[misc]
+        wait_for(lambda n=number: get_json(f"{system.verify}/v1/verify?q={n}")["code"] == "valid", 30)  # type: ignore[misc]
     page.get_by_role("link", name="证书", exact=True).click()
     page.get_by_label("证书编号").fill(bad[:14])
     page.get_by_role("button", name="查找").click()

@@ -1,15 +1,14 @@
 """Each process is killed under a load of 5,000 events, on both logs: nothing is lost, nothing happens twice."""
 
-import json
 import os
 import signal
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -30,7 +29,7 @@ from services.registry.worker import Worker
 from services.settings import Settings, settings_from
 from tests.conftest import KAFKA_LIBS, ROOT
 from tests.register import ago, ahead
-from tests.system import System, wait_for
+from tests.system import System, get_json, wait_for
 
 BODY = "CNCA-R-2019-7906"
 CERTIFICATES = 1250
@@ -126,12 +125,11 @@ def keeps_answering(running: System) -> None:
 
     def answers() -> bool:
         try:
-            with urllib.request.urlopen(f"{running.verify}/v1/verify?q=2022990201000204", timeout=5) as answer:
-                return bool(json.loads(answer.read())["code"] == "suspended")
-        except OSError:
+            return bool(public_answer(running, "2022990201000204")["code"] == "suspended")
+        except (OSError, HTTPException):  # it was killed before it answered, or while it did
             return False
 
-    wait_for(answers, 20, lambda: "verify does not answer")
+    wait_for(answers, 60, lambda: "verify does not answer")
 
 
 def check_invariants(running: System, events: list[bytes]) -> None:
@@ -217,9 +215,7 @@ def folded_again(settings: Settings, database: str, end: int) -> dict[str, str]:
 
 
 def public_answer(running: System, number: str) -> dict[str, Any]:
-    with urllib.request.urlopen(f"{running.verify}/v1/verify?q={number}", timeout=5) as answer:
-        found: dict[str, Any] = json.loads(answer.read())
-    return found
+    return get_json(f"{running.verify}/v1/verify?q={number}")
 
 
 def public_seq(running: System, number: str) -> int:

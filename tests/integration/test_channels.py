@@ -129,7 +129,7 @@ NOTED = {
 
 def asked(url: str, **headers: str) -> tuple[int, bytes]:
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()
@@ -146,7 +146,7 @@ def the_bulk(node: Node, *questions: str) -> list[dict[str, Any]]:
         f"{node.url}/v1/verify", json.dumps({"q": questions}).encode(), {"Content-Type": "application/json"}
     )
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             items: list[dict[str, Any]] = json.loads(answer.read())["items"]
     except urllib.error.HTTPError as error:
         items = json.loads(error.read())["items"]

@@ -347,7 +347,7 @@ def there_and_back(client: FlaskClient, to: str = "/desk/password") -> TestRespo
     """The way of a browser: off from our page, through the provider, and back with its answer."""
     left = client.get(f"/desk/oidc/go?to={to}")
     assert left.status_code == 303
-    answer = requests.get(left.location, allow_redirects=False, timeout=10)
+    answer = requests.get(left.location, allow_redirects=False, timeout=30)
     back = urlsplit(answer.headers["Location"])
     assert back.netloc == "desk.example"
     return client.get(f"{back.path}?{back.query}")
@@ -400,7 +400,7 @@ def test_an_id_token_that_lies_lets_nobody_in(stranger: FlaskClient, identity: P
 def test_an_answer_that_nobody_asked_for_lets_nobody_in(stranger: FlaskClient, app: Flask) -> None:
     assert stranger.get("/desk/oidc/back?code=1&state=2").status_code == 403
     left = stranger.get("/desk/oidc/go")
-    answer = requests.get(left.location, allow_redirects=False, timeout=10)
+    answer = requests.get(left.location, allow_redirects=False, timeout=30)
     back = urlsplit(answer.headers["Location"])
     # Somebody else's browser gets the link: it has no errand.
     assert app.test_client().get(f"{back.path}?{back.query}").status_code == 403
@@ -414,7 +414,7 @@ def test_an_errand_that_took_too_long_has_to_begin_again(stranger: FlaskClient, 
     left = stranger.get("/desk/oidc/go")
     with transaction(ours.connection) as cur:
         cur.execute("UPDATE desk_errands SET begun_at = begun_at - %s", (visits.ERRAND + timedelta(seconds=1),))
-    answer = requests.get(left.location, allow_redirects=False, timeout=10)
+    answer = requests.get(left.location, allow_redirects=False, timeout=30)
     back = urlsplit(answer.headers["Location"])
     assert stranger.get(f"{back.path}?{back.query}").status_code == 403
 

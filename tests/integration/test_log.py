@@ -181,7 +181,9 @@ def test_a_waiting_reader_is_woken_by_the_append(log: Log, settings: Settings, t
 
 
 def test_waiting_ends_when_the_time_is_over(log: Log, topics: Topics) -> None:
+    began = time.monotonic()
     assert log.read(topics.events, 0, 10, wait=0.3) == []
+    assert time.monotonic() - began >= 0.3, "and it did wait"
 
 
 def test_a_compacted_topic_keeps_the_last_record_of_each_key(log: Log, topics: Topics) -> None:

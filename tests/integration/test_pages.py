@@ -334,7 +334,7 @@ def test_a_page_is_small_and_whole_without_script(served: Served, without_script
 def page_bytes(url: str, status: int) -> bytes:
     """The page as it goes over the wire, whatever its status is."""
     address = urlsplit(url)
-    connection = HTTPConnection(address.netloc, timeout=5)
+    connection = HTTPConnection(address.netloc, timeout=30)
     try:
         connection.request("GET", f"{address.path}?{address.query}", headers={"Accept-Language": "zh-CN"})
         response = connection.getresponse()
@@ -548,7 +548,7 @@ def test_letters_of_twice_the_size_fit(served: Served, browser: Browser, languag
 def test_nothing_is_a_yes_on_data_that_is_too_old(served: Served) -> None:
     for case in cases(served.register):
         address = urlsplit(served.stale + case.path)
-        connection = HTTPConnection(address.netloc, timeout=5)
+        connection = HTTPConnection(address.netloc, timeout=30)
         connection.request("GET", f"{address.path}?{address.query}")
         html = connection.getresponse().read().decode()
         connection.close()
@@ -567,7 +567,7 @@ def test_who_faces_strangers_waits_for_no_slow_sender(served: Served) -> None:
             served.stale + "/v1/verify", b'{"queries": []}', {"Content-Type": "application/json"}
         )
         with pytest.raises(HTTPError) as refused:
-            urllib.request.urlopen(asking, timeout=5)
+            urllib.request.urlopen(asking, timeout=30)
         assert refused.value.code < 500, "a whole body is taken in beside them"
         refused.value.close()
 

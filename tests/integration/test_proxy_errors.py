@@ -32,7 +32,7 @@ class Proxy:
     def ask(
         self, server: str, path: str, method: str = "GET", headers: dict[str, str] | None = None, body: bytes = b""
     ) -> tuple[int, http.client.HTTPMessage, str]:
-        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.ports[server], timeout=10)) as line:
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.ports[server], timeout=30)) as line:
             line.request(method, path, body or None, headers or {})
             answer = line.getresponse()
             return answer.status, answer.headers, answer.read().decode()
@@ -122,7 +122,7 @@ def test_too_much_is_told_before_it_was_sent(proxy: Proxy) -> None:
         ("registry", "/v1/code-sets", JSON),
         ("registry", "/console/x", HTML),
     ):
-        with socket.create_connection(("127.0.0.1", proxy.ports[server]), timeout=10) as line:
+        with socket.create_connection(("127.0.0.1", proxy.ports[server]), timeout=30) as line:
             head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\nContent-Length: 999999999\r\n\r\n"
             line.sendall(head.encode())
             answer = http.client.HTTPResponse(line)
@@ -149,6 +149,6 @@ def test_what_is_not_for_the_public_or_cannot_be_read(proxy: Proxy) -> None:
     for path, headers in (("/" + "x" * 9000, {}), ("/", {"X": "x" * 9000})):
         status, told, body = proxy.ask("events", path, headers=headers)
         assert (status, told["Content-Type"], json.loads(body)["code"]) == (400, JSON, "bad-request"), path[:9]
-    with socket.create_connection(("127.0.0.1", proxy.ports["events"]), timeout=10) as line:
+    with socket.create_connection(("127.0.0.1", proxy.ports["events"]), timeout=30) as line:
         line.sendall(b"GET / HTTP/1.1\r\nbad header\r\n\r\n")
         assert re.match(rb"HTTP/1.1 400 ", line.recv(4096))

@@ -110,7 +110,7 @@ def test_records_past_their_days_leave_the_log(topics: Topics, settings_for: Set
 
 def a_unit_page(url: str) -> Any:
     request = urllib.request.Request(url, headers={"Accept": "text/html"})
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=30) as answer:
         return answer.headers, answer.read()
 
 
@@ -160,14 +160,14 @@ def test_a_units_page_tells_its_look_ups_and_no_log_line_tells_who_asked(
         for n in range(24):  # twenty-four people in seven districts, as copies on a market would bring
             client = f"10.{n % 7 + 1}.3.{n}"
             request = urllib.request.Request(url, headers={"X-Forwarded-For": client, "Accept": "application/json"})
-            urllib.request.urlopen(request, timeout=10).close()
+            urllib.request.urlopen(request, timeout=30).close()
             wait_until(lambda n=n: look_ups(figures) == 2 + n, 20)  # type: ignore[misc]  # the line between holds a few
         scans.terminate()  # it publishes what it has before it ends
         scans.wait(20)
         counted = a_count(settings, tmp_path)
         assert counted == {f"3101{n:02}" for n in range(1, 8)} | {"310115"}
         asked = f"{base}/v1/verify?q={quote(url)}"
-        answer = json.loads(urllib.request.urlopen(asked, timeout=10).read())
+        answer = json.loads(urllib.request.urlopen(asked, timeout=30).read())
         assert answer["notes"] == ["possible_copy"]
         assert (answer["code"], answer["family"]) == ("valid", "cannot_say")
         assert answer["lookups"] == {"count": 25, "first_on": TODAY.isoformat(), "districts": 8, "rule": "C01"}
@@ -191,7 +191,7 @@ def test_a_units_page_tells_its_look_ups_and_no_log_line_tells_who_asked(
 
 def look_ups(port: int) -> float:
     """How many the counting process has counted."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
         families = {one.name: one for one in text_string_to_metric_families(answer.read().decode())}
     return sum(
         sample.value
