@@ -139,7 +139,12 @@ def test_noise_is_unreadable_and_nothing_else_escapes(noise: bytes) -> None:
         "871bffffffffffffffff000101000161 6d",  # a day beyond the calendar
         "871950ed1bffffffffffffffff01010001616d",
         "871950ed1a003d090001010001616d",  # valid for four million days, past the year 9999
-        "87000001010061316161",  # an index that is text
+        "87613100010100 01616d",  # text for a day of issue, days, a list, an index, an item
+        "8700613101010001616d",
+        "8700000101613001616d",
+        "87000001010061316161",
+        "88000001010001616d6131",
+        "8700000101000105",
         "8700000101000161ff",  # not UTF-8
         f"870000010100017819{'61' * 25}",  # a model of 25 bytes
         "",
