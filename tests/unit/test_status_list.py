@@ -113,8 +113,10 @@ def test_what_was_signed_is_read_back(told: dict[str, Any]) -> None:
     key = new_key()
     content = believed(sign_list(a_list(**told), key), a_signer(key))
     assert content == a_list(**told)
-    assert content.status(7) == Status.SUSPENDED
-    assert content.status(8) == Status.VALID
+    assert content.places == 100
+    assert [content.status(at) for at in (0, 7, 8, 99)] == [0, Status.SUSPENDED, 0, 0]
+    told_again = cbor2.loads(cbor2.loads(sign_list(a_list(**told), key)).value[2])
+    assert ("aggregation_uri" in told_again[65533]) is (content.aggregation_uri is not None)
     with pytest.raises(ListTooShort):
         content.status(100)
 
@@ -161,6 +163,8 @@ def test_two_keys_may_share_a_kid(monkeypatch: pytest.MonkeyPatch) -> None:
     assert believed(data, a_signer(other, Purpose.MARK), a_signer(other), a_signer(key)) == a_list()
     with pytest.raises(ListBadSignature):
         believed(data, a_signer(other))
+    with pytest.raises(ListUnknownSigner):  # a key of another kind is not even tried
+        believed(data, a_signer(new_key(ES256)))
 
 
 def test_another_list_or_one_that_has_run_out_says_nothing() -> None:
@@ -196,6 +200,10 @@ GOOD: dict[int, Any] = {2: URI, 4: 2, 6: 1, 65533: {"bits": 2, "lst": deflated(b
         (GOOD | {65533: {"bits": 3, "lst": deflated(b"\0")}}, ListUnreadable),
         (GOOD | {65533: {"bits": 2, "lst": deflated(b"\0"), "more": 1}}, ListUnreadable),
         (GOOD | {65533: {"bits": 2, "lst": "text"}}, ListUnreadable),
+        (GOOD | {65533: {"bits": "2", "lst": deflated(b"\0")}}, ListUnreadable),
+        (GOOD | {65533: {"bits": 2, "lst": deflated(b"\0"), "aggregation_uri": 5}}, ListUnreadable),
+        (GOOD | {65533: [2, deflated(b"\0")]}, ListUnreadable),
+        (GOOD | {65534: "900"}, ListUnreadable),
         (GOOD | {1: "somebody"}, ListUnreadable),
         (GOOD | {-65537: "text"}, ListUnreadable),
         (GOOD | {-65537: None}, ListUnreadable),
@@ -229,9 +237,37 @@ def test_good_claims_made_by_another_program_are_taken() -> None:
     assert believed(_signed(GOOD, key), signer).voided is None, "the draft's lists name no single codes"
 
 
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_a_list_of_any_width_is_read(bits: int) -> None:
+    signer = replace(a_signer(key := new_key()), first_day=date(1970, 1, 1))
+    read = believed(_signed(GOOD | {65533: {"bits": bits, "lst": deflated(b"\x01\0")}}, key), signer)
+    assert (read.places, read.status(0), read.status(read.places - 1)) == (16 // bits, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("header", "signature"),
+    [
+        ([-19, b"kid4", status_list.MEDIA_TYPE], bytes(64)),
+        ({1: -19, 4: b"kid4"}, bytes(64)),
+        ({1: -19, 4: b"kid4", 16: "application/cwt"}, bytes(64)),
+        ({1: -7, 4: b"kid4", 16: status_list.MEDIA_TYPE}, bytes(64)),
+        ({1: "-19", 4: b"kid4", 16: status_list.MEDIA_TYPE}, bytes(64)),
+        ({1: -19, 4: "kid4", 16: status_list.MEDIA_TYPE}, bytes(64)),
+        ({1: -19, 4: b"kid", 16: status_list.MEDIA_TYPE}, bytes(64)),
+        ({1: -19, 4: b"kid4", 16: status_list.MEDIA_TYPE}, bytes(63)),
+    ],
+)
+def test_a_head_of_another_form_is_unreadable(header: object, signature: bytes) -> None:
+    protected = cbor2.dumps(header, canonical=True)
+    with pytest.raises(ListUnreadable):
+        open_list(cbor2.dumps(cbor2.CBORTag(18, [protected, {}, cbor2.dumps(GOOD, canonical=True), signature])))
+
+
 def test_what_is_too_long_is_not_looked_at() -> None:
     with pytest.raises(ListTooLarge):
         open_list(bytes(status_list.LARGEST + 1))
+    with pytest.raises(ListUnreadable):
+        open_list(bytes(status_list.LARGEST))
 
 
 def test_every_standing_but_valid_is_another_status() -> None:
