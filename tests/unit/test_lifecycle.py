@@ -149,6 +149,34 @@ def test_a_verb_leads_where_the_rules_say_or_is_refused(status: Status, verb: Ve
         change(a_certificate(status), verb, a_statement(verb), RULES, MOMENT)
 
 
+ANNOUNCED = StatusInterval(Status.CANCELLED, date(2026, 11, 20), None, "C05", None, "d5")
+
+
+@pytest.mark.parametrize("verb", LEADS_TO)
+def test_until_an_end_that_was_announced_comes_only_what_touches_it_not_is_taken(verb: Verb) -> None:
+    """Without it the certificate is active, or suspended for what resumes it; a revocation takes its place."""
+    before = a_certificate(Status.SUSPENDED if verb is Verb.RESUME else Status.ACTIVE)
+    ending = replace(before, statuses=(*before.statuses, ANNOUNCED), superseded_by="T-2026-001")
+    said = a_statement(verb)
+    if verb not in (Verb.REVOKE, Verb.SUSPEND, Verb.RESUME, Verb.AMEND, Verb.PASS_SURVEILLANCE):
+        with pytest.raises(TransitionNotAllowed):
+            change(ending, verb, said, RULES, MOMENT)
+        return
+    after, without = change(ending, verb, said, RULES, MOMENT), change(before, verb, said, RULES, MOMENT)
+    if verb is Verb.REVOKE:
+        assert (after.statuses, after.superseded_by) == (without.statuses, None)
+    else:
+        assert (after.statuses, after.superseded_by) == ((*without.statuses, ANNOUNCED), "T-2026-001")
+
+
+@pytest.mark.parametrize("verb", LEADS_TO)
+def test_an_end_that_has_come_is_final(verb: Verb) -> None:
+    came = replace(ANNOUNCED, since=date(2026, 10, 1))
+    before = a_certificate(Status.SUSPENDED if verb is Verb.RESUME else Status.ACTIVE)
+    with pytest.raises(TransitionNotAllowed):
+        change(replace(before, statuses=(*before.statuses, came)), verb, a_statement(verb), RULES, MOMENT)
+
+
 @pytest.mark.parametrize(("verb", "limit"), [(Verb.SUSPEND, "suspend_within"), (Verb.REVOKE, "revoke_within")])
 def test_what_was_determined_is_done_in_the_time_that_the_scheme_gives(verb: Verb, limit: str) -> None:
     rules = cast(SchemeRules, {**RULES, limit: {"days": 5, "working": False}})
@@ -319,6 +347,9 @@ def test_every_reason_code_of_its_letter_is_taken() -> None:
 
 @pytest.mark.parametrize("verb", [Verb.SUSPEND, Verb.AMEND, Verb.PASS_SURVEILLANCE])
 def test_an_expired_certificate_takes_only_its_end(verb: Verb) -> None:
+    for still in (date(2026, 10, 1), None):
+        after = change(replace(a_certificate(), valid_until=still), verb, a_statement(verb), RULES, MOMENT)
+        assert after.status is LEADS_TO[verb][0]
     expired = replace(a_certificate(), valid_until=date(2026, 9, 30))
     with pytest.raises(TransitionNotAllowed):
         change(expired, verb, a_statement(verb), RULES, MOMENT)
