@@ -67,21 +67,21 @@ class Permit:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One row: the first that names reach, act, standing and order is the answer. An empty set names them all."""
+    """One row: the first that names reach, act, standing and order is the answer. No standings or orders: all."""
 
     id: str
     allowed: Allowed
     clause: str
     reason: Words
     reach: frozenset[Reach]
-    acts: frozenset[Act] = frozenset()
+    acts: frozenset[Act]
     standings: frozenset[Standing] = frozenset()
     orders: frozenset[Order] = frozenset()
 
     def names(self, reach: Reach, act: Act, now: Standing, order: Order) -> bool:
         return (
             reach in self.reach
-            and (not self.acts or act in self.acts)
+            and act in self.acts
             and (not self.standings or now in self.standings)
             and (not self.orders or order in self.orders)
         )

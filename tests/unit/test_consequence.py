@@ -22,7 +22,7 @@ from services.domain.consequence import (
 )
 from services.domain.errors import BadRequest
 from services.domain.scheme import SchemeRules, scheme_rules
-from services.domain.standing import Standing, mark_standing, part_standing, standing, standing_under
+from services.domain.standing import Standing, mark_standing, part_standing, standing, standing_under, worse
 from services.verify.permits import RECALLED
 from tests.certificates import ACTIVE, BEGIN, END, a_certificate, a_mark, since
 
@@ -305,6 +305,25 @@ def test_the_reason_says_whether_the_certificate_or_only_the_mark_has_ended() ->
     assert reason(CANCELLED) == "证书已注销或更换"
 
 
+@pytest.mark.parametrize("with_mark", [False, True])
+def test_the_reason_names_the_model_only_where_it_ended_by_itself(with_mark: bool) -> None:
+    """And not where the certificate falls with its parent, whatever else is asked about."""
+    mark = replace(a_mark(ACTIVE), valid_until=None) if with_mark else None
+    left = Part(PartKind.ITEM, "A2", None, (since(Status.CANCELLED, date(2026, 4, 1)),))
+    there = Part(PartKind.ITEM, "A2", None, (ACTIVE,))
+
+    def reason(part: Part, parent: Certificate) -> str:
+        def on(day: date) -> Standing:
+            return worse(part_standing(VALID, part, day), standing(parent, day))
+
+        permit = permits(VALID, mark, Act.SHIP, TODAY, None, None, CCC, on, part=part)
+        assert permit.rule == "P05"
+        return permit.reason["zh"].partition("，")[0]
+
+    assert reason(left, VALID) == "该型号的认证已终止"
+    assert reason(there, CANCELLED) == "证书已注销或更换"
+
+
 def test_a_system_certificate_attests_no_goods() -> None:
     assert [asked(VALID, act, rules=SYSTEM).rule for act in Act] == ["S01", "S01", "S01", "S02", "S02"]
     assert asked(REVOKED, Act.USE, rules=SYSTEM).rule == "S03"
@@ -394,6 +413,13 @@ def saying(**judgement: Any) -> SchemeRules:
 def test_what_the_scheme_says_comes_first(allowed: str, shipped_on: date | None, answer: str) -> None:
     permit = asked(NOW_SUSPENDED, Act.SELL, None, shipped_on, rules=saying(allowed=allowed))
     assert f"{permit.allowed} {permit.rule}" == answer
+
+
+@pytest.mark.parametrize(("act", "kind"), [(Act.DISPLAY, "product"), (Act.USE, "system")])
+def test_where_no_goods_are_moved_their_dates_change_nothing(act: Act, kind: str) -> None:
+    said = {act.value: {"suspended": {"rule": "X1", "allowed": "yes"}}}
+    rules = scheme_rules({**CCC, "class": kind, "consequence": said})
+    assert asked(NOW_SUSPENDED, act, date(2026, 9, 20), rules=rules).rule == "X1"
 
 
 def test_a_scheme_names_its_clause_or_is_itself_the_source() -> None:
