@@ -191,6 +191,9 @@ def asked(
         (VALID, date(2026, 3, 2), None, "yes P12"),
         (VALID, BEGIN - DAY, None, "no P09"),  # made before there was a certificate
         (VALID, BEGIN, BEGIN, "yes P12"),
+        (VALID, TODAY, TODAY, "yes P12"),
+        (TAKEN_OVER, date(2019, 3, 6), None, "review P07"),
+        (TAKEN_OVER, date(2019, 3, 5), None, "no P09"),
         (VALID, None, BEGIN - DAY, "no P09"),
         (TAKEN_OVER, date(2022, 1, 1), None, "review P07"),  # the register does not know that time
         (replace(VALID, supersedes="2019990703000001"), date(2022, 1, 1), date(2026, 1, 1), "review P07"),
@@ -276,6 +279,8 @@ def test_a_day_in_the_past_is_judged_as_it_was() -> None:
     assert asked(NOW_SUSPENDED, Act.SELL, day=date(2026, 9, 14)).allowed is Allowed.YES
     assert asked(REVOKED, Act.SELL, day=date(2026, 2, 3)).allowed is Allowed.YES
     assert asked(TAKEN_OVER, Act.SELL, day=date(2022, 1, 1)).rule == "P07"
+    assert asked(NOW_SUSPENDED, Act.SELL, date(2026, 8, 1), day=date(2026, 9, 14)).rule == "P12"
+    assert asked(NOW_SUSPENDED, Act.SELL, date(2026, 8, 1), day=date(2026, 9, 15)).rule == "P15", "it began that day"
 
 
 def test_the_reason_names_the_day_and_the_standing() -> None:
@@ -347,6 +352,18 @@ def test_a_part_a_mark_and_a_parent_are_judged_by_the_standing_that_is_given() -
         ).rule
 
     assert [of_added(came - DAY), of_added(came)] == ["P09", "P12"], "the day before, it was not covered"
+    widened = replace(widened, first_issued_on=date(2019, 3, 6))
+    assert of_added(came - DAY) == "P09", "however old the certificate"
+    marked = replace(a_mark(since(Status.ACTIVE, date(2026, 5, 1))), valid_until=None)
+
+    def of_both(made_on: date) -> str:
+        def on(day: date) -> Standing:
+            return worse(part_standing(widened, added, day), mark_standing(widened, marked, day))
+
+        return permits(widened, marked, Act.SELL, TODAY, made_on, None, CCC, on).rule
+
+    days = (date(2026, 4, 30), date(2026, 5, 1), came)
+    assert [of_both(day) for day in days] == ["P07", "P09", "P12"], "before the mark, nobody knows"
     mark = replace(a_mark(ACTIVE, SUSPENDED, since(Status.ACTIVE, date(2026, 10, 10))), valid_until=None)
     made = date(2026, 8, 1)
 
@@ -434,11 +451,19 @@ def test_a_scheme_names_its_clause_or_is_itself_the_source() -> None:
 
 def test_a_turn_is_the_first_day_of_something_new() -> None:
     certificate = replace(RENEWED, parts=(Part(PartKind.ITEM, "A2", None, (SUSPENDED,)),))
-    mark = a_mark(ACTIVE)
+    mark = replace(a_mark(ACTIVE), valid_until=date(2026, 8, 31))
     assert turning_days(certificate, mark) == {
         BEGIN,
+        date(2026, 9, 1),
         date(2026, 5, 20),
         date(2026, 6, 1),
         date(2026, 9, 15),
         END + DAY,
+    }
+    early = since(Status.ACTIVE, BEGIN - DAY)  # said a day before its first period begins
+    assert turning_days(replace(RENEWED, statuses=(early,), valid_until=date.max)) == {
+        BEGIN - DAY,
+        BEGIN,
+        date(2026, 5, 20),
+        date(2026, 6, 1),
     }
