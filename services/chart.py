@@ -241,8 +241,8 @@ def standalone(chart: Markup) -> bytes:
 
 def _opening(width: float, height: float, title: str, about: str, name: str) -> Markup:
     return Markup(
-        '<svg viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img" aria-labelledby="{n}-t {n}-d">'
-        '<title id="{n}-t">{title}</title><desc id="{n}-d">{about}</desc>'
+        '<svg viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img" aria-labelledby="{n}-t" '
+        'aria-describedby="{n}-d"><title id="{n}-t">{title}</title><desc id="{n}-d">{about}</desc>'
     ).format(w=width, h=height, n=name, title=title, about=about)
 
 

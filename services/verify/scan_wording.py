@@ -131,6 +131,10 @@ SCAN: dict[str, Text] = {
         "服务器未安装离线验证组件：目前只能联网查询。",
         "The parts for the offline check are not installed on the server: only look-ups online work.",
     ),
+    "too_old": Text(
+        "此浏览器不能自己验证二维码。请用手机相机扫码，或在下面输入编号。",
+        "This browser cannot check codes by itself. Use the phone's own camera, or type the number below.",
+    ),
     "intro_online": Text(
         "扫描认证标志旁的二维码，联网查询结果。",
         "Scan the code beside the mark; the answer is looked up online.",

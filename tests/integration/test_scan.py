@@ -455,6 +455,17 @@ def test_without_script_the_page_says_where_to_go(browser: Browser, lists: Lists
     context.close()
 
 
+def test_a_browser_too_old_for_the_scripts_has_the_form_that_works_without(browser: Browser, lists: Lists) -> None:
+    with browser.new_context(service_workers="block") as context:
+        page = context.new_page()
+        page.route("**/held.js", lambda route: route.abort())
+        page.goto(f"{lists.url}/scan?lang=en")
+        expect(page.locator("#told")).to_have_text(SCAN["too_old"].en)
+        typed(page, "TEST-REVOKED-0001")
+        expect(page.locator("h1")).to_have_text(ANSWERS[Code.REVOKED].title.en)
+        assert urlsplit(page.url).path == "/c/TEST-REVOKED-0001"
+
+
 def test_the_manifest_and_its_icons_are_there(browser: Browser, lists: Lists) -> None:
     with a_page(browser, lists, "en") as page:
         href = page.locator("link[rel=manifest]").get_attribute("href")

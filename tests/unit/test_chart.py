@@ -50,7 +50,7 @@ def rects(chart: str) -> list[dict[str, float]]:
 def test_a_chart_is_read_aloud_and_lets_nothing_in(name: str) -> None:
     root = ET.fromstring(CHARTS[name])  # noqa: S314  # what was just drawn here
     assert root.get("role") == "img"
-    labels = (root.get("aria-labelledby") or "").split()
+    labels = [root.get("aria-labelledby"), root.get("aria-describedby")]
     assert [root.find(f"*[@id='{label}']").text for label in labels] == ["题", "<i>"]  # type: ignore[union-attr]
     assert "style=" not in CHARTS[name], "the pages' policy has no place for it"
     assert "fill=" not in CHARTS[name], "dark mode could not change it"

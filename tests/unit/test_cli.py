@@ -1,6 +1,7 @@
 """The command line where no server is needed: exit codes, drafts, keys, help."""
 
 import errno
+import io
 import json
 import re
 import stat
@@ -10,8 +11,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 from services.cli import main
+from services.commands import terminal as on_terminal
 from services.events.envelope import check_signature, open_envelope, read_event
 from services.events.keys import load_key
 
@@ -233,6 +236,18 @@ def test_bad_settings_are_a_sentence(data: Path, monkeypatch: pytest.MonkeyPatch
     ended = run("keys", "new", "x")
     assert ended.exit_code == 2
     assert "CERTMARK_LOG" in ended.stderr
+
+
+@pytest.mark.parametrize(("terminal", "shown"), [(True, "60/60"), (False, "")])
+def test_long_work_has_a_bar_on_a_terminal_and_nothing_in_a_pipe(
+    terminal: bool, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = io.StringIO()
+    monkeypatch.setattr(on_terminal, "ERR", Console(file=said, force_terminal=terminal, width=80))
+    with on_terminal.progress("labels", 60, quiet=False) as advance:
+        advance(60)
+    assert shown in said.getvalue()
+    assert bool(said.getvalue()) is terminal
 
 
 def test_every_command_has_help_and_json() -> None:

@@ -23,10 +23,13 @@ let close = null
 let asked = 0
 let heard = ''
 
-start()
+start().catch(() => words && say('too_old')) // without import maps, say: then the field is the form that it is without script
 
 async function start () {
   words = await loadWords(parts.words, parts.wordsIntegrity, parts.language)
+  stored = await load()
+  if (parts.offline) offline = { ...await import('./verdict.js'), ...await import('./held.js'), ...await import('./refresh.js') }
+  held = offline ? await offline.opened(stored, location.host, clock()) : null
   at('camera').addEventListener('click', scan)
   at('photo').addEventListener('change', photo)
   at('form').addEventListener('submit', typed)
@@ -34,9 +37,6 @@ async function start () {
   at('again').addEventListener('click', again)
   addEventListener('offline', showLists)
   addEventListener('online', () => update(false))
-  stored = await load()
-  if (parts.offline) offline = { ...await import('./verdict.js'), ...await import('./held.js'), ...await import('./refresh.js') }
-  held = offline ? await offline.opened(stored, location.host, clock()) : null
   if (!offline) say('no_offline')
   if (/MicroMessenger|AlipayClient/i.test(navigator.userAgent)) say('in_app') // it says the other as well
   showLists()
