@@ -1,5 +1,6 @@
 """The check of listings: the samples with their verdicts, each rule with its opposite, the table of standings."""
 
+import re
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, cast
@@ -8,7 +9,7 @@ import pytest
 
 from services.domain.certificate import Certificate, Status, StatusInterval
 from services.domain.consequence import Order, Reach
-from services.domain.listing import CANDIDATES, Confidence, Finding, Listing, Sighting, check
+from services.domain.listing import CANDIDATES, Confidence, Finding, Listing, Sighting, check, number_in_address
 from services.domain.listing_rules import CLAUSES, RULES, clause_on
 from services.domain.listing_standing import Verdict, standing_verdict
 from services.domain.notice_states import RecallState
@@ -27,6 +28,46 @@ def found(listing: Listing, **fields: Any) -> Finding:
     return check(listing._replace(**fields), SHELF)
 
 
+TOLD = """
+M01  valid              high    -            编号、生产者、型号和状态与登记相符
+M02  out_of_scope       high    L08          型号不在登记的型号中
+M03  valid              high    L04          生产者不是登记的持证人、制造商或生产厂
+M04  suspended          high    L05          采集当日证书暂停
+M05  expired            high    L07          采集当日证书已过期
+M06  expired            high    L07          采集当日证书已过期
+M07  revoked            high    L06          采集当日证书已撤销
+M08  cancelled          high    -            失效前已出厂，可以继续销售
+M09  unknown_number     low     L03          登记册没有此编号；登记册并非完整，未登记不等于伪造
+M10  malformed_number   high    L02          编号不是该制度的格式
+M11  unknown_number     high    L01          目录内产品，未标示证书编号
+M12  valid              high    -            编号、生产者、型号和状态与登记相符
+M13  valid              high    L15          同一标志码在别处出现
+M14  suspended          high    L05 L11 L13  采集当日证书暂停；标志授权当日无效；缺认证机构名称或有机码
+M15  out_of_scope       high    L12          有机转换证书，页面称“有机”
+M16  mark_not_authorized high    L05 L13      采集当日证书暂停；标志授权当日无效
+M17  mark_not_authorized high    L07 L13      采集当日证书已过期；标志授权当日无效
+M18  out_of_scope       high    L10          该证书不证明产品
+M19  revoked            high    L06          采集当日证书已撤销
+M20  valid              high    L16          未标示生产者
+M21  out_of_scope       high    L08 L09      产品类别与证书不同；型号不在登记的型号中
+M22  valid              high    L11          缺认证机构名称或有机码
+M23  valid              high    L14          发证机构资质已被撤销或暂停，须核实
+M24  unknown_number     medium  L17          宣传不经评价即可出证；未作认证宣称，且不属于目录内产品
+M25  valid              medium  L18          自我声明，页面称第三方发证
+M26  status_unknown     high    -            称编号见图，而图片缺失或未读出
+M27  out_of_scope       high    L08          该型号在生产之后才列入证书
+M28  suspended          high    L05          采集当日证书暂停
+M29  valid              high    -            编号、生产者、型号和状态与登记相符
+M30  unknown_number     high    -            未作认证宣称，且不属于目录内产品
+"""
+"""Of each sample, beside its verdict: code, confidence, rules, and what is said of it."""
+
+
+def told() -> dict[str, tuple[str, str, str, str]]:
+    lines = [re.split(r"  +", line) for line in re.sub(r" (high|medium|low) ", r"  \1  ", TOLD).strip().splitlines()]
+    return {row: (code, confidence, rules, note) for row, code, confidence, rules, note in lines}
+
+
 @pytest.mark.parametrize("row", SAMPLES)
 def test_a_sample_gets_its_verdict(row: str) -> None:
     sample = SAMPLES[row]
@@ -34,6 +75,9 @@ def test_a_sample_gets_its_verdict(row: str) -> None:
     assert finding.row == row
     assert finding.verdict == sample.verdict, (sample.why, finding)
     assert not sample.rules or sample.rules & set(finding.rules), (sample.why, finding)
+    said = (finding.code, finding.confidence, " ".join(finding.rules) or "-", finding.note["zh"])
+    assert said == told()[row], sample.why
+    assert (finding.seq is None) is (finding.registered is None)
 
 
 def test_codes_are_those_of_the_closed_list() -> None:
@@ -177,6 +221,61 @@ def test_the_capture_is_judged_by_its_own_day() -> None:
 
 def test_a_capture_to_come_is_judged_as_of_the_register() -> None:
     assert found(GOOD, captured_on=date(2027, 1, 1)).captured["day"] == DAY.isoformat()
+
+
+@pytest.mark.parametrize(
+    ("made", "shipped", "fits"),
+    [
+        (0, 0, True),
+        (-1, -1, True),
+        (-2, -1, True),
+        (-1, -2, False),
+        (1, None, False),
+        (None, 1, False),
+        (0, None, True),
+        (None, 0, True),
+    ],
+)
+def test_dates_fit_to_the_day(made: int | None, shipped: int | None, *, fits: bool) -> None:
+    """In days from the capture."""
+    days = [DAY + timedelta(days=n) if n is not None else None for n in (made, shipped)]
+    finding = found(GOOD, captured_on=DAY, made_on=days[0], shipped_on=days[1])
+    assert ("日期相互矛盾" in finding.note["zh"]) is not fits
+
+
+def test_a_date_that_nobody_could_read_is_told_and_a_number_is_not_called_a_date() -> None:
+    for unread, dates in ((("made_on",), True), (("certificate_no",), False)):
+        assert ("日期相互矛盾" in found(GOOD, unread=unread).note["zh"]) is dates
+
+
+def test_a_number_that_lost_its_digits_is_not_judged_but_by_its_words() -> None:
+    lost: dict[str, Any] = {"certificate_no": "", "unread": ("certificate_no",), "model": "X1", "title": "空调"}
+    finding = found(GOOD, **lost)
+    assert (finding.verdict, finding.code, finding.rules) == (Verdict.UNJUDGED, "status_unknown", ())
+    assert found(GOOD, **lost, text="3C证书当天出证").rules == ("L17",)
+
+
+def test_what_the_page_claims_is_kept_and_cut() -> None:
+    long = "甲" * 200
+    claimed = found(GOOD, brand=long, model=f"{long}乙", body_claimed=None, mark="").claimed
+    assert claimed["certificate_no"] == GOOD.certificate_no
+    assert (claimed["brand"], claimed["model"]) == (long, f"{long}…")
+    assert not claimed.keys() & {"body_claimed", "mark"}
+
+
+@pytest.mark.parametrize(
+    ("path", "number"),
+    [
+        ("/c/2023990703000117?m=123", "2023990703000117"),
+        ("/m/M-SHB-P-2024-0031", "M-SHB-P-2024-0031"),
+        ("/c/A%2FB%2f2024", "A/B/2024"),
+        ("/01/06909900123007", None),
+        ("/c/?", None),
+    ],
+)
+def test_the_number_in_an_address_of_ours(path: str, number: str | None) -> None:
+    assert number_in_address(f"https://verify.certmark.example{path}", SHELF.hosts) == number
+    assert number_in_address(f"https://shop.example{path}", SHELF.hosts) is None
 
 
 def test_dates_that_contradict_each_other_are_not_used() -> None:
@@ -417,3 +516,8 @@ def test_goods_of_an_open_recall_are_not_to_be_sold(
     finding = check(GOOD._replace(title="空调", made_on=None, shipped_on=None)._replace(**more), recalling)
     assert (finding.verdict, finding.code == "do_not_sell") == (verdict, verdict is not Verdict.OK), finding
     assert finding.rules == ()
+    if verdict is Verdict.LEAD:  # whatever else is wrong with it, this is what a buyer has to know
+        wrong = {"maker": "上海示范乙实业有限公司", "maker_uscc": "", "seller": "别家", "text": "3C证书当天出证"}
+        worse = check(GOOD._replace(title="空调", made_on=None, shipped_on=None)._replace(**(wrong | more)), recalling)
+        assert worse.code == "do_not_sell"
+        assert "L04" in worse.rules
