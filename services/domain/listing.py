@@ -416,15 +416,14 @@ def _without_number(listing: Listing, plain: str, shelf: Shelf, day: date) -> _A
     read = _read_in_print(listing, plain, shelf, day) if listing.printed else None
     if read is not None:
         return read
-    notes = ["licence"] if listing.certificate_no and is_licence(listing.certificate_no) else []
     product_class = plain_form(listing.product_class) if listing.product_class else ""
     needed = bool(product_class and shelf.modes_of(product_class, day))
-    pictured = points_to_picture(plain) or points_to_picture(normalised(listing.certificate_no or ""))
+    pictured = points_to_picture(plain) or points_to_picture(normalised(f"编号{listing.certificate_no or ''}"))
     looked = bool(listing.image) and listing.pictures_read
     if "certificate_no" in listing.unread:
-        return _Answer([], "status_unknown", [*notes, "digits_lost"], judged=False)
+        return _Answer([], "status_unknown", ["digits_lost"], judged=False)
     if pictured and not looked and (needed or listing.mark or listing.image):
-        return _Answer([], "status_unknown", [*notes, "number_in_picture"], judged=False)
+        return _Answer([], "status_unknown", ["number_in_picture"], judged=False)
     if needed:
         doubt = None
         if listing.image and not listing.pictures_read:
@@ -432,17 +431,17 @@ def _without_number(listing: Listing, plain: str, shelf: Shelf, day: date) -> _A
         elif len(candidates) > CANDIDATES:
             doubt = "many_certificates"
         verdict = Verdict.REVIEW if doubt else Verdict.LEAD
-        return _Answer([Issue("L01", verdict, "unknown_number", doubt or "no_number")], "unknown_number", notes)
+        return _Answer([Issue("L01", verdict, "unknown_number", doubt or "no_number")], "unknown_number", [])
     issues = list(_of_claimed_mark(listing, plain, shelf))
     if issues:
-        return _Answer(issues, "unknown_number", notes)
+        return _Answer(issues, "unknown_number", [])
     if listing.product and not product_class and shelf.classes_named(listing.product):
         return _Answer(
             [Issue("L01", Verdict.REVIEW, "unknown_number", "maybe_catalogue", Confidence.LOW)],
             "unknown_number",
-            notes,
+            [],
         )
-    return _Answer([], "unknown_number", [*notes, "no_claim"])
+    return _Answer([], "unknown_number", ["no_claim"])
 
 
 def _read_in_print(listing: Listing, plain: str, shelf: Shelf, day: date) -> _Answer | None:
@@ -508,7 +507,9 @@ def _about(number: str, listing: Listing, plain: str, shelf: Shelf, day: date, c
         answer.number = number
         return answer
     if is_licence(number):
-        return _without_number(listing._replace(certificate_no=None, licence_no=number), plain, shelf, day)
+        answer = _without_number(listing._replace(certificate_no=None, licence_no=number), plain, shelf, day)
+        answer.notes.insert(0, "licence")
+        return answer
     issue = _unregistered(number, listing, plain, shelf, day, confidence)
     return _Answer([issue], issue.code, [], number=number, confidence=issue.confidence)
 

@@ -10,7 +10,7 @@ import pytest
 from services.domain.certificate import Certificate, Status, StatusInterval
 from services.domain.consequence import Order, Reach
 from services.domain.listing import CANDIDATES, Confidence, Finding, Listing, Sighting, check, number_in_address
-from services.domain.listing_rules import CLAUSES, RULES, clause_on
+from services.domain.listing_rules import CLAUSES, NOTES, RULES, clause_on
 from services.domain.listing_standing import Verdict, standing_verdict
 from services.domain.notice_states import RecallState
 from services.domain.standing import Standing
@@ -104,6 +104,7 @@ LAWFUL: dict[str, tuple[Listing, dict[str, Any]]] = {
     "number kept from a spreadsheet": (GOOD, {"certificate_no": '="2023990703000117"'}),
     "number with dashes": (GOOD, {"certificate_no": "2023-9907-0300-0117"}),
     "number in the text": (GOOD, {"certificate_no": "", "text": "本品3C证书编号：2023990703000117，放心购买"}),
+    "two numbers, of which the second is its own": (GOOD, {"certificate_no": "2022990201000204、2023990703000117"}),
     "two numbers": (GOOD, {"certificate_no": "2023990703000117、2022990201000204"}),
     "model in full width": (GOOD, {"model": "ＫＦＲ－３５ＧＷ／Ａ１"}),
     "model in lower case": (GOOD, {"model": "kfr-35gw/a1"}),
@@ -221,6 +222,60 @@ def test_the_capture_is_judged_by_its_own_day() -> None:
 
 def test_a_capture_to_come_is_judged_as_of_the_register() -> None:
     assert found(GOOD, captured_on=date(2027, 1, 1)).captured["day"] == DAY.isoformat()
+
+
+@pytest.mark.parametrize(
+    ("maker", "uscc", "address", "verdict"),
+    [
+        (None, None, None, None),
+        (None, None, "", None),  # a source without a column for the maker
+        (None, None, "见包装", Verdict.LEAD),
+        ("", "", None, Verdict.LEAD),
+        ("", "91310115MAXX001114", "上海市", None),
+        ("上海示范甲实业有限公司", "", "上海市", None),
+        ("上海示范甲实业有限公司", "", None, None),
+        ("上海示范甲实业有限公司", "", "", Verdict.REVIEW),
+    ],
+)
+def test_whether_the_maker_is_named(
+    maker: str | None, uscc: str | None, address: str | None, verdict: Verdict | None
+) -> None:
+    finding = found(GOOD, maker=maker, maker_uscc=uscc, maker_address=address)
+    assert (finding.verdict if "L16" in finding.rules else None) is verdict
+
+
+def test_of_numbers_in_a_text_a_known_one_is_taken_and_else_the_first_that_is_called_one() -> None:
+    unknown, other = "2023990703000118", "2023990703000119"
+    text = f"证书编号{unknown}，证书编号{other}"
+    finding = found(GOOD, certificate_no="", model="X1", text=text)
+    assert (finding.rules, finding.claimed["certificate_no"]) == (("L03",), unknown)
+    known = found(GOOD, certificate_no="", model="X1", text=f"{text}，证书编号2023990703000117")
+    assert known.claimed["certificate_no"] == "2023990703000117"
+    soap = SHELF.certificate("SHB-P-2024-0031")
+    assert soap is not None
+    by_mark = found(Listing("1"), title="香皂", text=f"标志编号{soap.certificate.marks[0].mark_no}")
+    assert by_mark.registered == soap.shown
+
+
+@pytest.mark.parametrize(
+    ("fields", "verdict", "note"),
+    [
+        ({"model": "KFR-35GW/A1", "text": "正品"}, Verdict.OK, "found_by_maker"),
+        ({"certificate_no": "XK06-015-00123"}, Verdict.LEAD, "licence"),
+        ({"text": "证书编号见图"}, Verdict.UNJUDGED, "number_in_picture"),
+        ({"certificate_no": "见图片"}, Verdict.UNJUDGED, "number_in_picture"),
+        ({"text": "证书编号见图", "image": "a.jpg", "pictures_read": True}, Verdict.LEAD, "no_number"),
+        ({"text": "证书编号见图", "product_class": "", "mark": ""}, Verdict.OK, "no_claim"),
+        ({"text": "证书编号见图", "product_class": "", "mark": "3C"}, Verdict.UNJUDGED, "number_in_picture"),
+        ({"image": "a.jpg"}, Verdict.REVIEW, "unread_picture"),
+        ({"image": "a.jpg", "pictures_read": True}, Verdict.LEAD, "no_number"),
+        ({"product_class": "", "mark": "", "product": "空调器"}, Verdict.REVIEW, "maybe_catalogue"),
+    ],
+)
+def test_what_shows_no_number(fields: dict[str, Any], verdict: Verdict, note: str) -> None:
+    bare = {"certificate_no": "", "model": "X1", "title": "新款", "product": "", "text": "", "image": None}
+    finding = found(GOOD, **(bare | fields))
+    assert (finding.verdict, NOTES[note]["zh"] in finding.note["zh"]) == (verdict, True), finding
 
 
 @pytest.mark.parametrize(
