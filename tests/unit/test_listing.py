@@ -9,7 +9,16 @@ import pytest
 
 from services.domain.certificate import Certificate, Status, StatusInterval
 from services.domain.consequence import Order, Reach
-from services.domain.listing import CANDIDATES, Confidence, Finding, Listing, Sighting, check, number_in_address
+from services.domain.listing import (
+    CANDIDATES,
+    Confidence,
+    Finding,
+    Listing,
+    Sighting,
+    check,
+    number_in_address,
+    unreadable,
+)
 from services.domain.listing_rules import CLAUSES, NOTES, RULES, clause_on
 from services.domain.listing_standing import Verdict, standing_verdict
 from services.domain.notice_states import RecallState
@@ -211,6 +220,23 @@ def test_for_review(name: str) -> None:
     listing, fields, rule = REVIEW[name]
     finding = found(listing, **fields)
     assert (finding.verdict, finding.rules) == (Verdict.REVIEW, (rule,)), finding
+
+
+def test_of_several_grave_things_the_surest_tells_the_confidence_and_the_certificate_the_code() -> None:
+    wrong = found(GOOD, certificate_no="2023990703000118", text="3C证书当天出证")
+    assert (wrong.rules, wrong.confidence, wrong.code) == (("L03", "L17"), Confidence.MEDIUM, "unknown_number")
+    imitated = found(GOOD, texts=("https://verify.certrnark.example/c/2023990703000117",) * 2, text="3C证书当天出证")
+    assert (imitated.rules, imitated.confidence) == (("L03", "L17"), Confidence.HIGH)
+    assert imitated.note["zh"].count("；") == 1, "each thing is told once, and lesser ones are not"
+
+
+def test_a_row_that_could_not_be_read_is_judged_by_nobody() -> None:
+    finding = unreadable("7", SHELF)
+    assert (finding.row, finding.verdict, finding.code, finding.rules) == ("7", Verdict.UNJUDGED, "unreadable", ())
+
+
+def test_a_certificate_of_nobodys_goods_asks_for_no_maker() -> None:
+    assert "L16" not in found(SAMPLES["M18"].listing, maker="", maker_uscc="", maker_address="").rules
 
 
 def test_the_capture_is_judged_by_its_own_day() -> None:
@@ -572,7 +598,7 @@ def test_goods_of_an_open_recall_are_not_to_be_sold(
     assert (finding.verdict, finding.code == "do_not_sell") == (verdict, verdict is not Verdict.OK), finding
     assert finding.rules == ()
     if verdict is Verdict.LEAD:  # whatever else is wrong with it, this is what a buyer has to know
-        wrong = {"maker": "上海示范乙实业有限公司", "maker_uscc": "", "seller": "别家", "text": "3C证书当天出证"}
+        wrong = {"maker": "", "maker_uscc": "", "maker_address": "", "text": "3C证书当天出证"}
         worse = check(GOOD._replace(title="空调", made_on=None, shipped_on=None)._replace(**(wrong | more)), recalling)
         assert worse.code == "do_not_sell"
-        assert "L04" in worse.rules
+        assert "L16" in worse.rules
