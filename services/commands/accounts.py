@@ -105,15 +105,19 @@ def accounts_close(name: str, json_: bool) -> None:
 @accounts.command("trail")
 @as_json
 def accounts_trail(json_: bool) -> None:
-    """Check the record of what was done at the desk: each line follows from the one before. 1 where it does not."""
+    """Check the record of what was done at the desk: each line follows from the one before, each account was opened by
+    one, as it stands. 1 where not."""
     with _database() as cur:
         count, _ = trail.last(cur)
-        broken = trail.check(cur) or trail.first_forged(cur)
+        broken, strange = trail.check(cur) or trail.first_forged(cur), trail.not_opened_so(cur)
     if json_:
-        say_json({"lines": count, "first_broken": broken})
+        say_json({"lines": count, "first_broken": broken, "accounts": strange})
     elif broken is None:
         OUT.print(f"✓ {count} 行，每行承接上一行 lines, each follows from the one before", markup=False)
     else:
         OUT.print(f"✗ 第{broken}行不承接上一行，记录被改过 line {broken} was changed: it does not follow", markup=False)
-    if broken is not None:
+    if not json_:
+        for name in strange:
+            OUT.print(f"✗ 账号 {name} 不是照此记录开立的 account {name}: no line opened it as it stands", markup=False)
+    if broken is not None or strange:
         raise SystemExit(1)

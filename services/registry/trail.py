@@ -159,3 +159,16 @@ def first_forged(cur: Cursor) -> int | None:
         if digest != stands or commitment_to(digest, salt) != entered:
             return cast(int, number)
     return None
+
+
+def not_opened_so(cur: Cursor) -> list[str]:
+    """The accounts that stand as no line has opened them: somebody wrote them past the desk and the commands.
+
+    A demonstration's have no line, and count nowhere else.
+    """
+    cur.execute(
+        "SELECT name FROM accounts a WHERE NOT demonstration AND NOT EXISTS (SELECT 1 FROM trail"
+        " WHERE about = 'account/' || a.name AND act = 'account-opened' AND detail::jsonb ->> 'role' = a.role"
+        " AND detail::jsonb ->> 'division' IS NOT DISTINCT FROM a.division) ORDER BY name"
+    )
+    return [name for (name,) in cur.fetchall()]

@@ -270,7 +270,7 @@ def test_passwords_are_kept_as_argon2id_alone(ours: Register) -> None:
 def test_an_account_that_cannot_be_opened_is_explained(
     administrator: FlaskClient, fields: dict[str, str], told: str
 ) -> None:
-    answer = post(administrator, "/desk/accounts", **fields)
+    answer = post(administrator, "/desk/accounts?lang=en", **fields)
     assert answer.status_code in (400, 409)
     assert told in unescape(answer.text)
 
@@ -333,6 +333,11 @@ def test_accounts_by_command(ours: Register) -> None:
     assert len(str(opened["password"])) >= accounts.SHORTEST
     _, listed = run("list")
     assert name in [one["name"] for one in listed]
+    with transaction(ours.connection) as cur:
+        assert name not in trail.not_opened_so(cur)
+        cur.execute("UPDATE accounts SET role = 'regulator' WHERE name = %s", (name,))
+        assert name in trail.not_opened_so(cur), "somebody gave it another role past the desk"
+        cur.execute("UPDATE accounts SET role = 'inspector' WHERE name = %s", (name,))
     _, (reset,) = run("password", name)
     assert reset["password"] != opened["password"]
     assert run("close", name)[0] == 0
