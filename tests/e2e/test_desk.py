@@ -168,6 +168,7 @@ def test_a_hundred_thousand_rows_show_how_far_they_are_and_what_was_found(
     while page.goto(check) and page.get_by_text("已完成").count() == 0:
         state = page.get_by_role("definition").first.inner_text()
         assert page.get_by_role("progressbar").count() == 1, state
+        assert re.match(r"\d+ % – ", page.title()), "what a screen reader says first"
         said = re.search(r"· ([\d,]+)", state)
         assert said, state
         done.append(int(said[1].replace(",", "")))

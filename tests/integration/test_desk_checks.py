@@ -221,8 +221,8 @@ def test_cells_pasted_from_a_spreadsheet_are_read_as_a_file_is(
 @pytest.mark.parametrize(
     ("content", "name", "told"),
     [
-        (b"", "x.csv", "no file was chosen"),
-        (b"%PDF-1.7", "x.pdf", "CSV, XLSX or JSONL"),
+        (b"", "x.csv", "没有选择文件，也没有粘贴内容"),
+        (b"%PDF-1.7", "x.pdf", "应为 CSV、XLSX 或 JSONL"),
         (b"PK\x03\x04 not a workbook", "x.xlsx", ""),
         (b"\x00" * 100, "x.csv", ""),
     ],

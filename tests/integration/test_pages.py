@@ -293,8 +293,9 @@ def test_a_verdict_page(served: Served, phone: Page, name: str, language: str) -
     findings = Axe().run(page, options=AXE)
     assert findings.violations_count == 0, findings.generate_report()
 
-    page.set_viewport_size({"width": 320, "height": 640})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320, "sideways scroll at 320 px"
+    for width in (320, 768, 1280):
+        page.set_viewport_size({"width": width, "height": 640})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"sideways scroll at {width} px"
 
 
 def is_said(page: Page, case: Case, language: str) -> None:

@@ -243,14 +243,17 @@ class Checks:
         verdicts = [(v.value, counted.verdicts.get(v.value, 0), frame.say(f"verdict_{v.value}")) for v in Verdict]
         bars = [Bar(words, count, _LOOKS[value]) for value, count, words in verdicts]
         going_on = job.state in ("queued", "running")
+        share = _share(job, counted)
         response = self.desk.show(
             "check",
             "checks",
-            job.name,
+            f"{share} % – {job.name}"
+            if going_on
+            else job.name,  # a page that comes anew is read aloud from its title on
             frame,
             job=job,
             counted=counted,
-            share=_share(job, counted),
+            share=share,
             going_on=going_on,
             making=making,
             has_bundle=job.state == "done" and not job.material_gone and counted.done <= MOST_ROWS,
