@@ -105,10 +105,11 @@ class Front:
                     await asyncio.wait_for(_drain(receive), PATIENCE)
             await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
             if answer.goes_on is not None and scope["method"] != "HEAD":
-                await _go_on(answer.goes_on, receive, send)
+                await _give_out(answer.goes_on.pieces(), receive, send)
                 return
-            while answer.pieces is not None and (piece := await loop.run_in_executor(None, next, answer.pieces, b"")):
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            if answer.pieces is not None:
+                await _give_out(_read(answer.pieces), receive, send)
+                return
             await send({"type": "http.response.body", "body": answer.body or b""})
 
     async def _take_in(self, scope: Message, receive: Receive, body: IO[bytes]) -> bool | None:
@@ -223,26 +224,50 @@ async def _drain(receive: Receive) -> None:
             return
 
 
-async def _go_on(goes_on: Continuation, receive: Receive, send: Send) -> None:
-    """Give out the pieces until their reader leaves or stalls, or there are no more."""
-    pumping = asyncio.create_task(_pump(goes_on, send))
-    leaving = asyncio.create_task(_left(receive))
+async def _give_out(pieces: AsyncGenerator[bytes], receive: Receive, send: Send) -> None:
+    """Give out pieces until their reader leaves or stalls, or there are no more."""
+    leaving = asyncio.ensure_future(_left(receive))
     try:
-        await asyncio.wait((pumping, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if pumping.done() and (error := pumping.exception()) is not None and not isinstance(error, TimeoutError):
-            telemetry.error("a stream broke", error)
+        async with contextlib.aclosing(pieces):
+            piece = b"-"
+            while piece:
+                coming = asyncio.ensure_future(anext(pieces, b""))
+                if not await _before(leaving, coming):
+                    await asyncio.wait((coming,))
+                    return
+                piece = coming.result()
+                message = {"type": "http.response.body", "body": piece, "more_body": bool(piece)}
+                # A server may never end what it was given for one who has left, not even where it is cancelled.
+                if not await _before(leaving, asyncio.ensure_future(send(message)), PATIENCE):
+                    return
+    except Exception as error:  # noqa: BLE001  # of the application or of the line: there is nobody left to be told
+        telemetry.error("a stream broke", error)
     finally:
-        for task in (pumping, leaving):
-            task.cancel()
-        await asyncio.gather(pumping, leaving, return_exceptions=True)
+        leaving.cancel()
 
 
-async def _pump(goes_on: Continuation, send: Send) -> None:
-    async with contextlib.aclosing(goes_on.pieces()) as pieces:
-        async for piece in pieces:
-            message = {"type": "http.response.body", "body": piece, "more_body": True}
-            await asyncio.wait_for(send(message), PATIENCE)
-    await send({"type": "http.response.body", "body": b""})
+async def _before(leaving: asyncio.Future[None], task: asyncio.Future[Any], seconds: float | None = None) -> bool:
+    """Whether a task ends before the reader leaves, and within some seconds; else it is cancelled, not waited for."""
+    await asyncio.wait((task, leaving), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        task.result()  # raises what it ended with
+        return True
+    task.cancel()
+    return False
+
+
+async def _read(pieces: Iterator[bytes]) -> AsyncGenerator[bytes]:
+    """What waits for a disk, read in another thread: it is not closed while it is read."""
+    while True:
+        reading = asyncio.get_running_loop().run_in_executor(None, next, pieces, b"")
+        try:
+            piece = await asyncio.shield(reading)
+        except asyncio.CancelledError:
+            await asyncio.wait((reading,))
+            raise
+        if not piece:
+            return
+        yield piece
 
 
 async def _left(receive: Receive) -> None:

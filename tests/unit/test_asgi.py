@@ -193,7 +193,7 @@ def test_an_answer_longer_than_memory_goes_out_in_pieces() -> None:
     line = asked(app, scope("GET", "/"))
     assert line.body == whole
     assert max(len(message.get("body", b"")) for message in line.sent[1:]) == asgi.PIECE
-    assert "more_body" not in line.sent[-1]
+    assert not line.sent[-1].get("more_body")
 
 
 @pytest.mark.parametrize(
@@ -283,6 +283,33 @@ def test_a_stream_ends_when_its_reader_takes_nothing(monkeypatch: pytest.MonkeyP
                 await asyncio.Event().wait()
 
         await asyncio.wait_for(Front(streaming(ticks), LARGEST)(scope("GET", "/"), line.receive, send), 5)
+
+    asyncio.run(go())
+    assert ticks.closed == 1
+
+
+class Deaf(asyncio.Future[None]):
+    """What a server gives out for one who has left: it does not end, and hears of no cancelling."""
+
+    def cancel(self, msg: object = None) -> bool:
+        return False
+
+
+def test_a_stream_ends_when_its_reader_leaves_with_something_unread() -> None:
+    ticks = Ticks(None)
+
+    async def go() -> None:
+        line, unread = Line(), Deaf()
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                line.gone.set()
+                await unread
+
+        answered = asyncio.ensure_future(Front(streaming(ticks), LARGEST)(scope("GET", "/"), line.receive, send))
+        done, _ = await asyncio.wait((answered,), timeout=5)
+        unread.set_result(None)
+        assert done == {answered}
 
     asyncio.run(go())
     assert ticks.closed == 1
