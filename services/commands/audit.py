@@ -7,7 +7,8 @@ import click
 from services.commands.accounts import accounts_trail
 from services.commands.lists import lists_check
 from services.commands.replay import replay
-from services.commands.terminal import NO, OUT, as_json
+from services.commands.terminal import NO, OUT, as_json, fail
+from services.domain.errors import CertmarkError
 
 CHECKS = (
     (replay, "条目重新裁决 entries decided anew"),
@@ -30,7 +31,10 @@ def audit(ctx: click.Context, json_: bool) -> None:
         if not json_:
             OUT.print(title, markup=False)
         try:
-            ctx.invoke(check, json_=json_)
+            try:
+                ctx.invoke(check, json_=json_)
+            except CertmarkError as error:  # this check cannot be made: that is told, and the next one made
+                fail(error)
         except SystemExit as ended:
             good = good and not ended.code
     sys.exit(0 if good else NO)

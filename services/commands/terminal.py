@@ -59,22 +59,23 @@ class Program(click.Group):
         try:
             return super().invoke(ctx)
         except CertmarkError as error:
-            _fail(error)
+            fail(error)
         except click.exceptions.NoArgsIsHelpError:
             raise
         except click.UsageError as error:
             ctx.meta[_COMMAND] = error.ctx.command_path if error.ctx else ctx.command_path
-            _fail(BadRequest(error.format_message()))
+            fail(BadRequest(error.format_message()))
         except BrokenPipeError:
             _let_go_of_output()  # the reader has gone (`certmark … | head`)
             sys.exit(0)
         except OSError as error:
             if error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise  # not about a file: unforeseen
-            _fail(FileTrouble(": ".join(filter(None, (str(error.filename or ""), error.strerror)))))
+            fail(FileTrouble(": ".join(filter(None, (str(error.filename or ""), error.strerror)))))
 
 
-def _fail(error: CertmarkError) -> NoReturn:
+def fail(error: CertmarkError) -> NoReturn:
+    """Tell an error as every command does, and end: with 2 where the call was wrong, else with 1."""
     code = getattr(error, "code", error.slug)
     hint = _help() if code == BadRequest.slug and not error.hint else hint_for(code, error.hint) or ""
     told = click.get_current_context().meta[_JSON]

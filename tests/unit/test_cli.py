@@ -9,12 +9,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
 from services.cli import main
+from services.commands import audit
 from services.commands import terminal as on_terminal
+from services.domain.errors import NotFound
 from services.events.envelope import check_signature, open_envelope, read_event
 from services.events.keys import load_key
 
@@ -54,6 +57,23 @@ def test_trouble_with_a_file_is_a_sentence(error: OSError, said: str, monkeypatc
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is always full")
+def test_an_audit_goes_on_past_a_check_that_cannot_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    @click.command()
+    def impossible(json_: bool) -> None:
+        raise NotFound("nothing answers there")
+
+    @click.command()
+    def the_next(json_: bool) -> None:
+        made.append("the next")
+
+    monkeypatch.setattr(audit, "CHECKS", ((impossible, "one"), (the_next, "two")))
+    result = CliRunner().invoke(main, ["audit", "--json"])
+    assert (result.exit_code, made) == (1, ["the next"])
+    assert json.loads(result.stdout)["code"] == "not-found"
+
+
 def test_a_full_standard_output_is_a_sentence() -> None:
     with Path("/dev/full").open("w") as full:
         said = subprocess.run(
