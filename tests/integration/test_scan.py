@@ -49,7 +49,6 @@ UNIT, VOID = MarkPath.of_product(GTIN, "A1B2C3"), MarkPath.of_product(GTIN, "A1B
 LIST = 3
 PLACES = {"TEST-VALID-000001": Status.VALID, "TEST-SUSPENDED-01": Status.SUSPENDED, "TEST-REVOKED-0001": Status.REVOKED}
 PLACES |= {"TEST-CANCELLED-01": Status.CANCELLED, "TEST-NOMARK-00001": Status.VALID, "SHB-P-2024-0031": Status.VALID}
-SCANNED_IN_MS = 50
 
 
 @dataclass(frozen=True)
@@ -208,7 +207,6 @@ def test_with_the_network_off_the_lists_decide_and_tell_their_age(browser: Brows
             expect(page.locator("h1:visible")).to_have_text(ANSWERS[code].title.zh)
             expect(page.locator(".answer .v")).to_contain_text(said.zh)
             expect(page.locator(".answer")).to_contain_text(f"序列号{path.serial}")
-            assert float(page.locator("#scan").get_attribute("data-check-ms") or "inf") < SCANNED_IN_MS
         typed(page, lists.code()[:-1] + ("1" if lists.code()[-1] != "1" else "2"))
         settled(page, Code.BAD_SIGNATURE)
         for secret in ("M-TEST", "TEST-VALID", "125g"):
@@ -354,7 +352,6 @@ def test_the_camera_reads_a_code_and_nothing_is_loaded_before_the_tap(
         settled(page, Code.VALID)
         expect(page.locator("#video")).to_be_hidden()
         assert len([path for path in loaded if path.endswith(".wasm")]) == 1
-        assert float(page.locator("#scan").get_attribute("data-check-ms") or "inf") < SCANNED_IN_MS
         page.context.set_offline(True)  # the reader is kept, too, once it was used
         page.reload()
         page.wait_for_selector("#scan[data-ready]")
