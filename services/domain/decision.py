@@ -387,7 +387,9 @@ def _authorize_mark(said: Said, world: World, moment: Moment) -> Changes:
     _, rules = scheme_on(world, certificate.scheme, effective_at)
     _check_authorizer(said, certificate, rules)
     _check_grantor(said, world, moment, certificate)
-    check_listed(certificate.basis, rules, "/subject")
+    issuer = world.body(certificate.body) if certificate.body else None
+    if not _in_history(moment, issuer, effective_at).history:
+        check_listed(certificate.basis, rules, "/subject")
     mark_no = certificate_number(said.data["mark_no"])
     if world.mark_owner(mark_no) is not None or world.certificate(mark_no) is not None:
         raise NumberTaken(f"{mark_no} is in the register already", pointer="/data/mark_no")

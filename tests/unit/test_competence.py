@@ -177,7 +177,8 @@ def test_what_is_certified_rests_on_a_standard_of_its_scheme(
     told(memory, "backfill.opened", APPROVAL_NO, body=APPROVAL_NO, until=day(9))
     issue(memory, "NO-7", **said)
     granted = {"effective_at": day(0), **MARK, "valid_until": day(100)}
-    assert memory.say(BODY, "mark.authorized", "NO-7", granted).decision == decision
+    assert memory.fork().say(BODY, "mark.authorized", "NO-7", granted).decision == decision
+    assert memory.say(BODY, "mark.authorized", "NO-7", granted | {"effective_at": day(-1)}).decision == "accepted"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from typing import Any
 
 from services.events.event_types import SCHEMAS
 
-HOLDER = {"name": "符合性测试企业(虚构)", "region": "310115", "address": "上海市浦东新区测试路1号"}
+HOLDER = {"name": "符合性测试企业(虚构)", "region": "310115", "address": "上海市浦东新区测试路1号 {it}"}
+"""Another at each certificate: whoever lost one waits, and without a code is known by name and address."""
 ITEMS = [{"model": "CF-1"}, {"model": "CF-2"}]
 CLASS = "0703"
 DECLARED_CLASS = "0307"
