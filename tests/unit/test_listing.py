@@ -22,6 +22,7 @@ from services.domain.listing import (
 from services.domain.listing_rules import CLAUSES, NOTES, RULES, clause_on
 from services.domain.listing_standing import Verdict, standing_verdict
 from services.domain.notice_states import RecallState
+from services.domain.scheme import Scheme, SchemeRules
 from services.domain.standing import Standing
 from services.listings.shelf import Rulebook
 from services.verify.wording import Code
@@ -268,6 +269,129 @@ def test_whether_the_maker_is_named(
 ) -> None:
     finding = found(GOOD, maker=maker, maker_uscc=uscc, maker_address=address)
     assert (finding.verdict if "L16" in finding.rules else None) is verdict
+
+
+OURS, OTHERS, NONE = "91310115MAXX001114", "91310115MAXX09001E", "无"
+
+
+@pytest.mark.parametrize(
+    ("maker", "uscc", "brand", "seller", "note"),
+    [
+        ("", OTHERS, None, None, "other_maker"),
+        (NONE, OTHERS, None, None, "other_maker"),
+        ("", NONE, None, None, None),
+        ("", OURS, "别家", None, "other_brand"),
+        ("", OURS, "示范", None, None),  # a part of the trademark, or more than it
+        ("", OURS, "示范甲空调", None, None),
+        ("上海示范甲实业有限公司", NONE, None, None, None),
+        ("上海示范甲实业有限公司", OTHERS, None, None, "other_uscc"),
+        ("上海示范甲实业", "", None, None, "like_maker"),
+        ("上海示范甲实业", OTHERS, None, None, "other_maker"),
+        ("上海示范钾实业有限公司", "", "示范甲", "别家商贸有限公司", "other_maker"),
+        (None, None, "别家", "上海示范甲实业有限公司", "other_brand"),
+        (None, None, "别家", None, "other_brand"),
+        (None, None, "别家", "别家商贸有限公司", "other_seller"),
+        (None, None, NONE, "别家商贸有限公司", None),
+    ],
+)
+def test_whose_certificate_it_is(
+    maker: str | None, uscc: str | None, brand: str | None, seller: str | None, note: str | None
+) -> None:
+    named = {"maker": maker, "maker_uscc": uscc, "maker_address": None, "brand": brand}
+    finding = found(GOOD, **named, seller=seller, seller_uscc="")
+    assert ("L04" in finding.rules) is (note is not None)
+    assert note is None or NOTES[note]["zh"] in finding.note["zh"]
+
+
+@pytest.mark.parametrize(
+    ("number", "product_class", "rule"),
+    [
+        ("2023990703000118", "0703", "L03"),
+        ("20239907030", "", "L03"),
+        ("202399070300", "", "L02"),  # of twelve to twenty digits only sixteen are a number of the scheme
+        ("20239907030001171234", "", "L02"),
+        ("202399070300011712345", "", "L03"),
+        ("ABC-2024-0001", "", "L03"),
+        ("ABC-2024-0001", "0703", "L02"),  # where the scheme is known, its form is
+    ],
+)
+def test_a_number_that_nobody_has_is_malformed_or_unknown(number: str, product_class: str, rule: str) -> None:
+    assert found(GOOD, certificate_no=number, product_class=product_class, mark="").rules == (rule,)
+
+
+@pytest.mark.parametrize(
+    ("fields", "note"),
+    [
+        ({"mark_code": "12345678901234567"}, None),
+        ({"mark_code": "123456789012345678"}, None),
+        ({"mark_code": "ABCD-EFGH-IJKL-MN1"}, "organic_code"),
+        ({"mark_code": "1234567890123456"}, "organic_code"),
+        ({"mark_code": None, "text": None}, None),  # a source that has neither column
+        ({"mark_code": "", "text": None}, "organic_form"),
+        ({"mark_code": None, "text": ""}, "organic_form"),
+        ({"body_claimed": None}, None),
+        ({"body_claimed": ""}, "organic_form"),
+        ({"mark": "", "mark_code": "", "text": "", "body_claimed": ""}, None),
+    ],
+)
+def test_what_stands_beside_the_organic_mark(fields: dict[str, Any], note: str | None) -> None:
+    finding = found(ORGANIC, **fields)
+    assert ("L11" in finding.rules) is (note is not None)
+    assert note is None or NOTES[note]["zh"] in finding.note["zh"]
+
+
+@pytest.mark.parametrize(
+    ("row", "allowed", "verdict"),
+    [
+        ("M28", "yes", Verdict.OK),
+        ("M28", "no", Verdict.LEAD),
+        ("M28", "review", Verdict.REVIEW),
+        ("M04", "yes", Verdict.LEAD),
+    ],
+)
+def test_a_scheme_may_say_otherwise_of_goods_that_left_certified(row: str, allowed: str, verdict: Verdict) -> None:
+    book, listing = SHELF.rulebook, SAMPLES[row].listing
+    certificate = SHELF.certificate(str(listing.certificate_no))
+    assert certificate is not None
+    scheme = certificate.certificate.scheme
+    rules = book.schemes[scheme].on(DAY)
+    assert rules is not None
+    said = {"sell": {"suspended": {"rule": "X1", "allowed": allowed}}}
+    schemes = {**book.schemes, scheme: Scheme(scheme, (cast(SchemeRules, {**rules, "consequence": said}),))}
+    held = replace(SHELF, rulebook=Rulebook(schemes, book.catalogues, book.bodies))
+    assert check(listing, held).verdict is verdict
+
+
+def test_a_mark_that_is_shown_is_authorized_and_stands() -> None:
+    soap = demonstration("SHB-P-2024-0031")
+    ended = StatusInterval(Status.WITHDRAWN, DAY, None, None, None, "e" * 64)
+    withdrawn = replace(soap.marks[0], statuses=(*soap.marks[0].statuses, ended))
+    for marks, note in ((soap.marks, None), ((), "no_authorization"), ((withdrawn,), "mark_ended")):
+        listing = Listing("1", certificate_no=soap.certificate_no, mark="shanghai-brand", captured_on=DAY)
+        finding = check(listing, shelf([replace(soap, marks=marks)]))
+        assert (finding.verdict, finding.rules) == ((Verdict.LEAD, ("L13",)) if note else (Verdict.OK, ()))
+        assert note is None or NOTES[note]["zh"] in finding.note["zh"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "found_one"),
+    [
+        ({}, True),
+        ({"model": ""}, True),  # the title names it
+        ({"model": "", "title": "空调"}, False),
+        ({"maker": NONE}, True),  # its code is stated
+        ({"maker_uscc": NONE}, True),
+        ({"maker": NONE, "maker_uscc": NONE}, True),  # the seller is the holder
+        ({"maker": NONE, "maker_uscc": NONE, "seller": "别家", "seller_uscc": NONE}, False),
+        ({"maker": NONE, "maker_uscc": NONE, "seller": NONE, "seller_uscc": NONE}, False),
+        ({"maker": "别家", "maker_uscc": ""}, False),
+        ({"product_class": "0701"}, False),
+        ({"product_class": ""}, True),
+    ],
+)
+def test_without_a_number_the_maker_and_the_model_lead_to_it(fields: dict[str, Any], *, found_one: bool) -> None:
+    finding = found(GOOD, **({"certificate_no": ""} | fields))
+    assert ((finding.registered or {}).get("certificate_no") == GOOD.certificate_no) is found_one
 
 
 def test_of_numbers_in_a_text_a_known_one_is_taken_and_else_the_first_that_is_called_one() -> None:
