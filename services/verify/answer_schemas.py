@@ -262,6 +262,7 @@ class PermitSchema(ma.Schema):
 class ProductQuery(ma.Schema):
     uscc = ma.fields.String(required=True, metadata={"description": "The holder's unified social credit code"})
     model = ma.fields.String(required=True, validate=ma.validate.Length(1, 200))
+    after = ma.fields.String(load_default="", metadata={"description": "`next` of the page before"})
 
 
 class ProductMarkSchema(ma.Schema):
@@ -310,10 +311,17 @@ class OneProductSchema(ma.Schema):
 class ProductSchema(ma.Schema):
     """Certificates of a scheme whose rules say so answer as one product, whoever issued them."""
 
-    code = ma.fields.String(allow_none=True, metadata={"description": "Of the only product; null where several"})
+    code = ma.fields.String(
+        allow_none=True, metadata={"description": "Of the only product; null where several, or on one page of more"}
+    )
     uscc = ma.fields.String(required=True)
     model = ma.fields.String(required=True)
     products = ma.fields.List(ma.fields.Nested(OneProductSchema), required=True)
+    next = ma.fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "There where the holder has more certificates: go on with it as `after`"},
+    )
     as_of = ma.fields.String(allow_none=True)
     seq = ma.fields.Integer(allow_none=True)
     checked_at = ma.fields.String(required=True)

@@ -126,6 +126,7 @@ def _forms(schema: Any) -> dict[int, dict[str, Any]]:
 
 _FORMS = _forms(AnswerSchema)
 _M = {"name": "m", "in": "query", "schema": {"type": "string"}, "description": "The mark's signed token, in decimal"}
+_AFTER = {"name": "after", "in": "query", "schema": {"type": "string"}, "description": "`next` of the page before"}
 _LANG = {"name": "lang", "in": "query", "schema": {"type": "string", "enum": list(LANGUAGES)}}
 
 
@@ -211,16 +212,16 @@ def _add_routes(api: Api, node: Node) -> None:
     @public.alt_response(503, schema=ProductSchema, description="`status_unknown`: this node cannot say at present")
     @public.doc(summary="One holder's product by its model: one answer over several bodies' certificates")
     def products_of(arguments: dict[str, Any]) -> Response:
-        return _products(node, arguments["uscc"], arguments["model"], JSON)
+        return _products(node, arguments["uscc"], arguments["model"], arguments["after"], JSON)
 
     @public.get("/products/<uscc>/<path:model>")
     @public.doc(
         summary="One holder's product by its model, as a page; JSON by `Accept`",
-        parameters=[_LANG],
+        parameters=[_AFTER, _LANG],
         responses={200: {"description": "A page", "content": {HTML: {}, JSON: {"schema": ProductSchema}}}},
     )
     def product_of(uscc: str, model: str) -> Response:
-        return _products(node, uscc, model[:200], HTML if wanted() == HTML else JSON)
+        return _products(node, uscc, model[:200], request.args.get("after", ""), HTML if wanted() == HTML else JSON)
 
     @public.get("/qr/<path:mark_no>.<any(svg, png, json):form>")
     @public.arguments(QrQuery, location="query")
@@ -306,25 +307,25 @@ def _permit(node: Node, number: str, arguments: dict[str, Any]) -> Response:
     return node.cached(Response(content, content_type=JSON), answer, content[: content.rindex(b',"checked_at"')])
 
 
-def _products(node: Node, uscc: str, model: str, kind: str) -> Response:
+def _products(node: Node, uscc: str, model: str, after: str, kind: str) -> Response:
     uscc = normalised(uscc)
     question = recognise(uscc, node.hosts)
     if question.uscc is None:
         raise BadRequest("not a unified social credit code", pointer="/uscc")
     answer = node.decide(question)
     try:
-        matching = certificates_for(node.register, uscc, model)
+        matching, more = certificates_for(node.register, uscc, model, after)
         directory = node.register.directory()
     except Unreadable as reason:
         raise CannotSay(str(reason)) from None
-    document = product_json(uscc, model, matching, directory, answer)
+    document = product_json(uscc, model, matching, directory, answer, more=more, whole=not after and more is None)
     if answer.code is Code.STATUS_UNKNOWN:
-        document |= {"code": answer.code.value, "products": []}
+        document |= {"code": answer.code.value, "products": [], "next": None}
     if kind == HTML:
         if answer.code is Code.STATUS_UNKNOWN:
             return node.respond(question)
         frame = node.frame()
-        told = () if document["products"] else coverage_of_all(directory, answer.day)
+        told = () if document["products"] or more else coverage_of_all(directory, answer.day)
         response = node.html(product_page(document, answer, told, frame), frame)
         return node.cached(response, answer, dumps(document | {"checked_at": frame.language}))
     content = dumps(document)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import quote
 
 from services.domain.identifiers import instant_text
 from services.domain.scheme import Coverage, Words
@@ -21,6 +22,7 @@ _SEVERAL_BODIES = Text(
     "The bodies below have each certified this product, and each attribute is its own body's word. Check that brand "
     "and model match the item in your hand.",
 )
+_MORE = Text("该持有人的其余证书", "More of this holder's certificates")
 _EACH = Text("各证书的状态见下。", "How each certificate stands is said below.")
 
 
@@ -67,6 +69,8 @@ class _View:
     as_of: str
     products: Sequence[_Product]
     coverage: Sequence[str]
+    more: str
+    more_words: str
     attributes: str
     attribute: str
     value: str
@@ -78,14 +82,16 @@ def product_page(
     """The page of `products.product_json`; `told` is the register's coverage, for where there is no such product."""
     language = frame.language
     products = [_product(one, frame) for one in document["products"]]
-    if len(products) == 1:
+    if document["code"] is None:  # of several, or of one page of more
+        worded = SEVERAL
+    elif products:
         worded = _worded(document["products"][0])
         if len(products[0].certificates) > 1 and worded.family is Family.YES:
             worded = replace(worded, explanation=_SEVERAL_BODIES)
         elif "{" in worded.explanation.zh:  # what only one certificate's page can fill in
             worded = replace(worded, explanation=_EACH)
     else:
-        worded = SEVERAL if products else ANSWERS[Code.UNKNOWN_NUMBER]
+        worded = ANSWERS[Code.UNKNOWN_NUMBER]
     title = worded.title[language]
     as_of = beijing(answer.as_of) if answer.as_of else LABELS["no_data"][language]
     view = _View(
@@ -101,11 +107,21 @@ def product_page(
         as_of=as_of,
         products=products,
         coverage=coverage_lines(told, language) if not products else (),
+        more=_more(document, frame),
+        more_words=_MORE[language],
         attributes=_ATTRIBUTES[language],
         attribute=_ATTRIBUTE[language],
         value=_VALUE[language],
     )
     return pages.rendered("product.html", frame, f"{title} – {document['model']}", v=view)
+
+
+def _more(document: dict[str, Any], frame: Frame) -> str:
+    """The address of the page behind this one; empty where there is none."""
+    if not document["next"]:
+        return ""
+    here = f"/products/{quote(document['uscc'])}/{quote(document['model'], safe='')}"
+    return frame.link(here, after=document["next"])
 
 
 def _worded(one: dict[str, Any]) -> Wording:

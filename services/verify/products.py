@@ -1,5 +1,6 @@
 """One answer about one holder's product, over the certificates that several bodies have issued for it."""
 
+from bisect import bisect_right
 from datetime import date
 from typing import Any
 
@@ -13,12 +14,18 @@ from services.verify.answer import Answer, Judgement, body_on, judge, noticed, w
 from services.verify.register import Directory, Found, Register
 from services.verify.wording import Code, wording
 
+AT_ONCE = 1000
+"""Certificates of a holder that one answer looks through; most have far fewer."""
+
 _EVERY = -1
 """No limit, as SQLite says it."""
 
 
-def certificates_for(register: Register, uscc: str, model: str) -> list[tuple[Found, Item]]:
-    """Of a holder's certificates, however many, those that cover a model, in whatever width, case and spacing.
+def certificates_for(
+    register: Register, uscc: str, model: str, after: str
+) -> tuple[list[tuple[Found, Item]], str | None]:
+    """Of a holder's next `AT_ONCE` certificates behind a number, those that cover a model, in whatever width, case and
+    spacing; and the number to go on behind, None where they were the last.
 
     The stored bytes of the hot path tell which these are; only they are read whole.
 
@@ -26,15 +33,22 @@ def certificates_for(register: Register, uscc: str, model: str) -> list[tuple[Fo
         read_model.Unreadable: there is no usable file, or a row of it is damaged.
     """
     wanted = normalised(model)
-    return [
+    longest_first = register.model.certificates_with("uscc", uscc, _EVERY)
+    numbers = sorted(longest_first)  # an order that holds while certificates change between two questions
+    begin = bisect_right(numbers, after)
+    looked_at = numbers[begin : begin + AT_ONCE]
+    among = set(looked_at)
+    matching = [
         (found, item)
-        for number in register.model.certificates_with("uscc", uscc, _EVERY)
+        for number in longest_first
+        if number in among
         if _may_cover(register.model.quick(number), wanted)
         for found in (register.certificate(number),)
         if found is not None and found.certificate.product is not None and found.certificate.holder.uscc == uscc
         for item in found.certificate.product.items
         if normalised(item.model) == wanted
     ]
+    return matching, looked_at[-1] if begin + AT_ONCE < len(numbers) else None
 
 
 def _may_cover(stored: tuple[bytes, bytes] | None, model: str) -> bool:
@@ -46,9 +60,16 @@ def _may_cover(stored: tuple[bytes, bytes] | None, model: str) -> bool:
 
 
 def product_json(
-    uscc: str, model: str, matching: list[tuple[Found, Item]], directory: Directory, blank: Answer
+    uscc: str,
+    model: str,
+    matching: list[tuple[Found, Item]],
+    directory: Directory,
+    blank: Answer,
+    *,
+    more: str | None,
+    whole: bool,
 ) -> dict[str, Any]:
-    """`{code, uscc, model, products, as_of, seq, checked_at}`.
+    """`{code, uscc, model, products, next, as_of, seq, checked_at}`; `whole`: all certificates were looked through.
 
     Certificates of a scheme whose rules say that they answer as one (`same_product`: 绿色产品) are one product with the
     bodies side by side and every attribute that a valid mark reports; others are one product each. There is no overall
@@ -61,11 +82,13 @@ def product_json(
         groups.setdefault(one, []).append((found, item))
     products = [_product(group, directory, blank.day) for group in groups.values()]
     code = products[0]["code"] if len(products) == 1 else None if products else Code.UNKNOWN_NUMBER.value
+    code = code if whole else None
     return {
         "code": code,
         "uscc": uscc,
         "model": model,
         "products": products,
+        "next": more,
         "as_of": instant_text(blank.as_of) if blank.as_of else None,
         "seq": blank.seq,
         "checked_at": instant_text(blank.checked_at),

@@ -1,7 +1,9 @@
 """The verify service over HTTP, in process: forms, headers, bulk, QR images, and the hot path's equal answer."""
 
+import html
 import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -17,7 +19,7 @@ from PIL import Image
 from services.domain.certificate import Status, StatusInterval, course_of
 from services.domain.errors import BadRequest
 from services.settings import settings_from
-from services.verify import node
+from services.verify import node, products
 from services.verify.answer import decide
 from services.verify.answer_schemas import AnswerSchema, AnswersSchema
 from services.verify.api import app_for
@@ -510,6 +512,29 @@ def test_a_model_is_found_among_any_number_of_a_holders_certificates(own: Servic
         answer = own.client.get("/v1/products", query_string={"uscc": uscc, "model": model}).get_json()
         assert answer["code"] == code
         assert sum(len(product["certificates"]) for product in answer["products"]) == certificates
+
+
+def test_a_huge_holders_certificates_are_looked_through_page_by_page(
+    own: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uscc = the_green_holder(own)
+    held = len(Register(own.folder).model.certificates_with("uscc", uscc, -1))
+    assert held > 1
+    monkeypatch.setattr(products, "AT_ONCE", 1)
+    asked, found, pages = {"uscc": uscc, "model": "18L"}, list[str](), 0
+    while True:
+        answer = own.client.get("/v1/products", query_string=asked).get_json()
+        assert (answer["code"], len(answer["products"]) <= 1) == (None, True), "a page by itself is no verdict"
+        found += [one["certificate_no"] for product in answer["products"] for one in product["certificates"]]
+        pages += 1
+        if answer["next"] is None:
+            break
+        asked["after"] = answer["next"]
+    assert (sorted(found), pages) == (["GP-7904-2024-00045", "GP-7907-2024-00102"], held)
+    first = own.client.get(f"/products/{uscc}/18L?lang=en").text
+    (more,) = re.findall(r'<a href="([^"]*)" rel="next">More of this holder', first)
+    assert "no overall yes" in first
+    assert own.client.get(html.unescape(more)).status_code == 200
 
 
 def test_a_stale_node_says_nothing_of_products(own: Service) -> None:
