@@ -57,7 +57,9 @@ def with_mark(certificate: Certificate, said: Said, rules: SchemeRules, moment: 
     family = data.get("family")
     if rules["families"] and family not in rules["families"]:
         raise SchemeRule(
-            f"{family!r} is no family of this mark", pointer="/data/family", hint="、".join(rules["families"])
+            f"{family!r} is no family of this mark",
+            pointer="/data/family",
+            hint=f"one of {', '.join(rules['families'])}",
         )
     covered = certificate.product.items if certificate.product else ()
     products = items_of(data.get("products") or [])

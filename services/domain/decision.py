@@ -97,7 +97,9 @@ def _check_number(number: str, said: Said, rules: SchemeRules) -> None:
     hint = rules["number_hint"]
     if found is None:
         raise SchemeRule(
-            f"{number} is no number of {said.data['scheme']}", pointer="/subject", hint=hint["zh"] if hint else ""
+            f"{number} is no number of {said.data['scheme']}",
+            pointer="/subject",
+            hint=f"{hint['zh']} · {hint['en']}" if hint else "",
         )
     product_class = _product_class(said)
     if "class" in found.groupdict() and product_class is not None and found["class"] != product_class:
