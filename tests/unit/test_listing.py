@@ -362,6 +362,39 @@ def test_a_scheme_may_say_otherwise_of_goods_that_left_certified(row: str, allow
     assert check(listing, held).verdict is verdict
 
 
+def test_where_the_register_is_complete_an_unknown_number_is_a_sure_lead() -> None:
+    book = SHELF.rulebook
+    rules = book.schemes["ccc"].on(DAY)
+    assert rules is not None
+    complete = cast(SchemeRules, {**rules, "coverage": {**rules["coverage"], "complete": True}})
+    held = replace(
+        SHELF, rulebook=Rulebook({**book.schemes, "ccc": Scheme("ccc", (complete,))}, book.catalogues, book.bodies)
+    )
+    finding = check(GOOD._replace(certificate_no="2023990703000118"), held)
+    assert (finding.rules, finding.confidence) == (("L03",), Confidence.HIGH)
+    assert finding.note["zh"] == NOTES["unknown_complete"]["zh"]
+    of_no_scheme = check(GOOD._replace(certificate_no="2023990703000118", mark="", product_class=""), held)
+    assert (of_no_scheme.rules, of_no_scheme.confidence) == (("L03",), Confidence.LOW)
+
+
+def test_only_a_declaration_is_called_a_certificate_in_vain() -> None:
+    assert found(GOOD, text="国家认证机构颁发").rules == ()
+
+
+def test_a_marks_number_leads_to_its_certificate_and_is_shown_as_it_was_claimed() -> None:
+    soap = SHELF.certificate("SHB-P-2024-0031")
+    assert soap is not None
+    mark_no = soap.certificate.marks[0].mark_no
+    finding = found(Listing("1"), certificate_no=mark_no)
+    assert (finding.registered, finding.claimed["certificate_no"]) == (soap.shown, mark_no)
+
+
+@pytest.mark.parametrize(("mark", "rules"), [("上海品质", ("L13",)), ("", ()), ("绿色食品", ())])
+def test_a_mark_that_nobody_can_follow_is_for_review(mark: str, rules: tuple[str, ...]) -> None:
+    finding = found(Listing("1"), title="香皂", mark=mark)
+    assert (finding.rules, finding.verdict) == (rules, Verdict.REVIEW if rules else Verdict.OK)
+
+
 def test_a_mark_that_is_shown_is_authorized_and_stands() -> None:
     soap = demonstration("SHB-P-2024-0031")
     ended = StatusInterval(Status.WITHDRAWN, DAY, None, None, None, "e" * 64)
