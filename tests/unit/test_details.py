@@ -10,7 +10,8 @@ import pytest
 import services
 from services.domain.advice import hint_for
 from services.domain.details import SENTENCES, WORDS, in_chinese
-from services.domain.errors import CertmarkError, Fault, every_error
+from services.domain.errors import CertmarkError, Fault
+from tests.whole_program import every_error
 
 ROOT = Path(services.__file__).parent
 TOLD = (

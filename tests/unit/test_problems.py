@@ -16,9 +16,9 @@ from services.domain.errors import (
     LogUnavailable,
     NumberTaken,
     TooManyRequests,
-    every_error,
 )
 from services.web import SECURITY_HEADERS, Blueprint, service_app
+from tests.whole_program import every_error
 
 SECRET = "the-secret-of-the-trace"
 

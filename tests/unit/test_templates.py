@@ -8,7 +8,7 @@ import openpyxl
 import pytest
 from openpyxl.utils import get_column_letter
 
-from services.domain.errors import BadRequest, every_error
+from services.domain.errors import BadRequest
 from services.domain.reasons import REASONS
 from services.events import names
 from services.events.columns import COLUMNS, FORMS_SAID, HEADINGS, VERB_WORDS, Form, Verb, layout_of, plain_heading
@@ -16,6 +16,7 @@ from services.events.event_types import EVENT_TYPES
 from services.events.faults import FAULTS, HINTS, BadCell, Fault
 from services.events.sheets import open_sheet
 from services.events.templates import write_template
+from tests.whole_program import every_error
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.xlsx", "T.XLSX"])
