@@ -1,5 +1,6 @@
 """The answer for a day: what a certificate, a part and a mark are on the last day of each, and on the day after."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import permutations
 
@@ -187,6 +188,11 @@ def test_a_mark_has_a_standing_of_its_own(status: Status, own: Standing, after_i
         *[own] * 2,
         after_its_end,
     ]
+
+
+def test_what_has_no_end_never_expires() -> None:
+    assert standing(a_certificate(valid_until=None), date.max) is Standing.VALID
+    assert own_mark_standing(replace(a_mark(ACTIVE), valid_until=None), date.max) is Standing.VALID
 
 
 def test_a_mark_stands_no_better_than_its_certificate() -> None:

@@ -87,6 +87,8 @@ def test_two_bits_lie_as_the_draft_draws_them() -> None:
     assert array.hex() == "c944f9"
     put_status(array, 3, 0)
     assert [status_in(array, at) for at in range(4)] == [1, 2, 0, 0]
+    put_status(array, 0, 2)
+    assert [status_in(array, at) for at in range(4)] == [2, 2, 0, 0], "the places behind it are others' own"
 
 
 @pytest.mark.parametrize("alg", ["Ed25519", ES256])
