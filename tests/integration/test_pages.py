@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from http.client import HTTPConnection
@@ -571,6 +571,19 @@ def test_who_faces_strangers_waits_for_no_slow_sender(served: Served) -> None:
             urllib.request.urlopen(asking, timeout=30)
         assert refused.value.code < 500, "a whole body is taken in beside them"
         refused.value.close()
+
+
+@pytest.mark.parametrize("path", ["/v1/verify?q=", "/c/", "/search?q="])
+def test_ten_megabytes_of_a_question_are_refused_at_the_door(served: Served, path: str) -> None:
+    address = urlsplit(served.fresh)
+    with create_connection((address.hostname, address.port), timeout=30) as asking:
+        with suppress(ConnectionError):  # the door is shut long before the end
+            asking.sendall(b"GET %s%s HTTP/1.1\r\nHost: here\r\n\r\n" % (path.encode(), b"9" * 10_000_000))
+        told = b""
+        with suppress(ConnectionError):
+            told = asking.recv(100)
+    assert not told or told.split()[1] in (b"414", b"431"), told
+    assert page_bytes(served.fresh + "/c/2023990703000117", 200)
 
 
 RULES = """() => {  // of the two sheets that every page may have: a chart's own is another's
