@@ -9,8 +9,7 @@ from services.commands.held_lists import Renewed, default_folder, held_in, renew
 from services.commands.terminal import NO, OUT, SIGNS, say_json
 from services.domain.errors import BadRequest
 from services.domain.identifiers import CHINA, instant_text
-from services.marks.photo import LARGEST_FILE as LARGEST_FILE
-from services.marks.photo import codes_in
+from services.marks.photo import LARGEST_FILE, codes_in
 from services.settings import Settings
 from services.verify.offline import OfflineAnswer, check
 from services.verify.scan_wording import BECAUSE, NEITHER, OFFLINE, SCAN, WITHOUT_PRODUCT, Why

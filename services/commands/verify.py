@@ -81,18 +81,19 @@ def _answers(service: client.Service, texts: list[str]) -> list[dict[str, Any]]:
 def _texts_in(question: str) -> list[str]:
     """What is to be looked up, in its order."""
     from services.commands import offline
+    from services.marks.photo import LARGEST_FILE
 
     if _is_image(question):
         return offline.texts_in(Path(question))
     if question != "-":
         return [question]
-    data = sys.stdin.buffer.read(offline.LARGEST_FILE + 1)
+    data = sys.stdin.buffer.read(LARGEST_FILE + 1)
     try:
         lines = [line.strip() for line in data.decode("utf-8-sig").splitlines()]
     except UnicodeDecodeError:
         return offline.texts_of(data, "-")
-    if len(data) > offline.LARGEST_FILE or not any(lines):
-        raise BadRequest(f"standard input holds nothing, or more than {offline.LARGEST_FILE >> 20} MiB")
+    if len(data) > LARGEST_FILE or not any(lines):
+        raise BadRequest(f"standard input holds nothing, or more than {LARGEST_FILE >> 20} MiB")
     return [line for line in lines if line]
 
 

@@ -26,6 +26,7 @@ LOOKED_AT = 200
 """Of the certificates as they stood then no more are looked at for a page: each is folded from all that was said."""
 
 _KEY = "certificate/"
+_HELD = tuple(HeldSchema().fields)
 Read = Callable[[Callable[[Cursor], T]], T]
 """Runs a query in a read-only transaction of its own."""
 
@@ -119,7 +120,7 @@ def _then(cur: Cursor, query: dict[str, Any]) -> dict[str, Any]:
         with suppress(NotFound):
             found = as_of(cur, subject, day, known_at)
             if found["state"]["responsible"] == source:
-                items.append({name: found[name] for name in HeldSchema().fields})
+                items.append({name: found[name] for name in _HELD})
     return {"items": items, "next": spoken_about[-1] if len(spoken_about) == limit else None}
 
 

@@ -67,7 +67,6 @@ class Projector:
         self._behind = False  # the last heartbeat was of an earlier register than what we hold
         self._applied = telemetry.counter("certmark_projected_records_total", "State records read", "outcome")
         self._building = False
-        self._learned = False  # the keys of all that the topic held lately, ahead of it
         self._ahead: Ahead | None = None
         self._writer = self._open_or_create()
         try:
@@ -263,7 +262,7 @@ class Projector:
 
     def _start(self) -> tuple[Keyring, int]:
         """The keys that the file proves, and the end that the topic has now."""
-        self._learned = False
+        self._learned = False  # whether what comes was looked through for keys
         keyring = Keyring(self._genesis)
         keyring.build(stored.sealed for kind in _TRUSTED_KINDS for stored in self._writer.records_under(kind))
         first, end = self._log.bounds(self._topic)
