@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from services.demo import REGISTER, demonstration
-from services.domain.identifiers import CHINA
+from services.demo import REGISTER, demonstration, retold
+from services.domain.identifiers import CHINA, civil_day
 from services.events.envelope import open_envelope, read_event, sign_event
 from services.events.keys import PrivateKey, load_key
 from services.genesis import beginning
@@ -16,7 +16,7 @@ from services.settings import Settings
 
 BODY = "CNCA-R-2019-7901"
 SOURCE = f"urn:certmark:body:{BODY}"
-LIFE: tuple[tuple[str, dict[str, Any]], ...] = (
+_LIFE = (
     ("certificate.surveillance_passed", {"effective_at": "2024-02-20"}),
     (
         "certificate.suspended",
@@ -24,6 +24,7 @@ LIFE: tuple[tuple[str, dict[str, Any]], ...] = (
     ),
     ("certificate.resumed", {"effective_at": "2024-08-15", "verified_on": "2024-08-13"}),
 )
+LIFE: list[tuple[str, dict[str, Any]]] = json.loads(retold(json.dumps(_LIFE), civil_day(datetime.now(UTC))))
 """What follows the issue of each certificate. The demonstration's open backfill admits these dates."""
 
 KNOWN, UNKNOWN = 202399, 201399

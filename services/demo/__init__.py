@@ -3,14 +3,15 @@
 import contextlib
 import json
 import random
+import re
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from services import auth
 from services.domain.errors import Fault
-from services.domain.identifiers import civil_day
+from services.domain.identifiers import add_months, civil_day
 from services.domain.unit_code import set_digest
 from services.events.client import Publisher, Service, await_decisions
 from services.events.code_sets import bring
@@ -21,7 +22,12 @@ from services.genesis import AUTHORITY, SIGNATORY, beginning, draft, key_file
 from services.postgres import connect, database_url, transaction
 from services.settings import Settings
 
-REGISTER: dict[str, Any] = json.loads(Path(__file__).with_name("register.json").read_text(encoding="utf-8"))
+_WRITTEN = Path(__file__).with_name("register.json").read_text(encoding="utf-8")
+_DATE = re.compile(r'(?<!"approved_from": )"(\d{4}-\d\d-\d\d)"')
+"""One that moves. A body's approval stays in the year that its number bears."""
+REGISTER: dict[str, Any] = json.loads(_WRITTEN)
+"""As it is written, for a start in the month of `told_on`. Only its dates differ from what a later start tells."""
+
 _EVENTS = "demonstration.jws"
 _BACKFILL_DAYS = 3650
 _KEY_ADDED = "certmark.key.added.v1"
@@ -36,6 +42,29 @@ def demonstration(settings: Settings, now: datetime) -> list[bytes]:
         replacement.write_bytes(b"\n".join(_Demonstration(settings, now).events()) + b"\n")
         replacement.replace(file)
     return file.read_bytes().split()
+
+
+def retold(text: str, first_day: date) -> str:
+    """A text in which each date in quotes has moved by the months from `told_on` to those of a first start on a day.
+
+    By whole months, so that what is valid for a year stays so, and the last day of a month stays one.
+    """
+    told = date.fromisoformat(REGISTER["told_on"])
+    months = (first_day.year - told.year) * 12 + first_day.month - told.month
+
+    def moved(written: re.Match[str]) -> str:
+        day = date.fromisoformat(written[1])
+        morrow = day + timedelta(days=1)
+        after = add_months(morrow, months) - timedelta(days=1) if morrow.day == 1 else add_months(day, months)
+        return f'"{after}"'
+
+    return _DATE.sub(moved, text)
+
+
+def register_of(first_day: date) -> dict[str, Any]:
+    """The register that a first start on a day tells."""
+    found: dict[str, Any] = json.loads(retold(_WRITTEN, first_day))
+    return found
 
 
 def publish(settings: Settings, now: datetime, progress: Callable[[int], None] = lambda done: None) -> None:
@@ -104,6 +133,7 @@ class _Demonstration:
         self.settings = settings
         self.now = now
         self.today = civil_day(now)
+        self.told = register_of(self.today)
         regulator = load_key(settings.keys / "regulator.pem")
         # A scheme and an alliance may share their id, and so the authority's chain about it.
         begun = [read_event(open_envelope(jws)) for jws in beginning(settings, now)]
@@ -117,9 +147,9 @@ class _Demonstration:
         self.authors: dict[str, Signer] = {}
 
     def events(self) -> Iterator[bytes]:
-        for body in REGISTER["bodies"]:
+        for body in self.told["bodies"]:
             yield from self._approve(body)
-        for alliance in REGISTER["alliances"]:
+        for alliance in self.told["alliances"]:
             yield from self._establish(alliance)
         yield from self._declarants()
         for _, event in sorted(self._dated(), key=lambda pair: pair[0]):
@@ -140,7 +170,7 @@ class _Demonstration:
 
     def _establish(self, alliance: dict[str, Any]) -> Iterator[bytes]:
         name = alliance["id"]
-        first = REGISTER["bodies"][0]["approved_from"]
+        first = self.told["bodies"][0]["approved_from"]
         established = {"effective_at": first, "name": alliance["name"], "mark": alliance["mark"]}
         yield self._decree("alliance.established", name, established)
         for member in alliance["members"]:
@@ -166,17 +196,17 @@ class _Demonstration:
     def _dated(self) -> Iterator[tuple[tuple[str, int], Any]]:
         """(date and place in the day, how to write it): histories are appended in the order of their dates."""
         place = 0
-        for certificate in REGISTER["certificates"]:
+        for certificate in self.told["certificates"]:
             for said in certificate["history"]:
                 place += 1
                 yield (said["on"], place), lambda c=certificate, s=said: self._say(c, s)
-        for notice in REGISTER["notices"]:
+        for notice in self.told["notices"]:
             place += 1
             yield (
                 (notice["data"]["effective_at"], place),
                 lambda n=notice: self._decree(n["event"], n["id"], n["data"]),
             )
-        for body in REGISTER["bodies"]:
+        for body in self.told["bodies"]:
             if "disqualified_on" in body:
                 place += 1
                 data = {"effective_at": body["disqualified_on"], "instrument": "示范监管决定(虚构)"}
