@@ -77,6 +77,7 @@ class Settings:
     trust_roots: Path
     stale_after_hours: int
     rate_per_second: int
+    bytes_per_second: int
     streams: int
     figures_port: int
     trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
@@ -209,6 +210,7 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         trust_roots=Path(env.get("CERTMARK_TRUST_ROOTS", data / "trust")),
         stale_after_hours=number("CERTMARK_STALE_AFTER_HOURS", 24, range(1, 87_601)),
         rate_per_second=number("CERTMARK_RATE_PER_SECOND", 5000, range(1, 2**31)),
+        bytes_per_second=number("CERTMARK_BYTES_PER_SECOND", 5000 * 2048, range(1, 2**31)),
         streams=number("CERTMARK_STREAMS", 100),
         figures_port=number("CERTMARK_FIGURES_PORT", 0, range(65536)),
         trusted_proxies=_networks(env.get("CERTMARK_TRUSTED_PROXIES", "")),

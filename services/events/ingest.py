@@ -35,7 +35,7 @@ from services.events.envelope import (
 from services.events.event_types import check_data, compile_all
 from services.events.follower import KeyringFollower
 from services.events.log import Log, Topics, open_log
-from services.events.rate import Buckets, TokenBucket
+from services.events.rate import Buckets, Limit, TokenBucket
 from services.problems import NotReady, UnsupportedMediaType
 from services.settings import Settings, settings_from
 from services.web import Blueprint, service_app
@@ -72,7 +72,8 @@ class Ingest:
         topics = Topics.under(settings.topic_prefix)
         self._topic = topics.events
         self.follower = KeyringFollower(lambda: open_log(settings), topics.state, settings.genesis)
-        self._buckets = Buckets(settings.rate_per_second, max(settings.rate_per_second, MAX_LINES))
+        limit = Limit(settings.rate_per_second, settings.bytes_per_second)
+        self._buckets = Buckets(limit, burst=Limit(MAX_LINES, MAX_REQUEST))  # one whole request always passes
         # A stream of invented kids must not stop everybody else: two waits a second at most, half of one thread.
         self._patience = TokenBucket(per_second=2, burst=2)
         self._mine = threading.local()
@@ -98,7 +99,7 @@ class Ingest:
             signer = self.follower.keyring.event_key(envelope, now)
         check_signature(envelope, signer.public)
         owner = signer.key.owner
-        if owner not in held and (wait := self._buckets.take(owner, time.monotonic())) > 0:
+        if owner not in held and (wait := self._buckets.take(owner, len(jws), time.monotonic())) > 0:
             held[owner] = Throttled(owner, wait)
         if owner in held:
             raise held[owner]
@@ -214,7 +215,7 @@ _DOC: dict[str, Any] = {
         403: {"description": "The key belongs to another source"},
         413: {"description": "Larger than the limits"},
         415: {"description": "Neither of the two content types, or an encoded body"},
-        429: {"description": "More than the source may send; see Retry-After"},
+        429: {"description": "More events, or more bytes of them, than the source may send; see Retry-After"},
         503: {"description": "Unknown whether it was stored: send the same bytes again"},
     },
 }

@@ -272,15 +272,14 @@ def test_a_forged_key_record_changes_nothing(desk: Desk) -> None:
     assert desk.post(event_of(desk.body)).status == 202
 
 
-def test_a_source_that_sends_too_much_is_told_how_long_to_wait(start: Callable[..., Desk]) -> None:
-    desk = start(CERTMARK_RATE_PER_SECOND="1")
-    body = b"\n".join([event_of(desk.body)] * MAX_LINES)
-    assert {line["status"] for line in desk.post(body, MANY).lines} == {202}
-    answers = (desk.post(event_of(desk.body)) for _ in range(100))  # on a slow machine a token has come back meanwhile
-    answer = next(answer for answer in answers if answer.status != 202)
-    assert answer.status == 429
+def test_a_source_that_sends_too_many_bytes_is_told_how_long_to_wait(start: Callable[..., Desk]) -> None:
+    desk = start(CERTMARK_BYTES_PER_SECOND="1")
+    large = event_of(desk.body, data={"note": "x" * 60_000})  # of no valid form, and paid for all the same
+    body = b"\n".join([large] * (MAX_REQUEST // (len(large) + 1)))
+    assert {line["status"] for line in desk.post(body, MANY).lines} == {400}, "one whole request passes"
+    answer = desk.post(large)
+    assert (answer.status, answer.json["code"]) == (429, "too-many-requests")
     assert int(answer.headers["Retry-After"]) >= 1
-    assert answer.json["code"] == "too-many-requests"
 
 
 def test_the_publisher_sends_the_same_bytes_until_an_answer_is_known(start: Callable[..., Desk]) -> None:

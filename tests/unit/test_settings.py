@@ -40,6 +40,7 @@ MALFORMED = (
         for name in (
             "CERTMARK_STALE_AFTER_HOURS",
             "CERTMARK_RATE_PER_SECOND",
+            "CERTMARK_BYTES_PER_SECOND",
             "CERTMARK_STREAMS",
             "CERTMARK_WORKERS",
             "CERTMARK_SEARCHES_PER_MINUTE",
