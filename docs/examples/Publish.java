@@ -10,6 +10,7 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.*;
 import java.security.*;
+import java.security.spec.PKCS8EncodedKeySpec;
 import java.time.*;
 import java.util.*;
 import java.util.regex.*;
@@ -22,15 +23,11 @@ class Publish {
         if (args[4].contains("\uFFFD")) throw new IOException("misread by Java: set LC_ALL=C.UTF-8");
         String pem = Files.readString(Path.of(args[0]));
         byte[] pkcs8 = Base64.getMimeDecoder().decode(pem.replaceAll("-----.*-----", ""));
-        var generator = KeyPairGenerator.getInstance("Ed25519"); // the JDK makes a public half of "random" seeds alone
-        generator.initialize(255, new SecureRandom() {
-            @Override public void nextBytes(byte[] seed) { System.arraycopy(pkcs8, 16, seed, 0, 32); }
-        });
-        KeyPair key = generator.generateKeyPair();
-        byte[] x = Arrays.copyOfRange(key.getPublic().getEncoded(), 12, 44); // behind the fixed head of its X.509 form
+        boolean p256 = pkcs8.length > 100; // Ed25519's form is short
+        String jwk = p256 ? p256(pkcs8) : ed25519(pkcs8);
         // The key's name is its RFC 7638 thumbprint: SHA-256 over its required members in alphabetical order.
-        String kid = b64u(sha256("{\"crv\":\"Ed25519\",\"kty\":\"OKP\",\"x\":\"" + b64u(x) + "\"}"));
-        String header = "{\"alg\":\"Ed25519\",\"kid\":\"" + kid + "\",\"typ\":\"certmark-event+jws\"}";
+        String header = "{\"alg\":\"%s\",\"kid\":\"%s\",\"typ\":\"certmark-event+jws\"}".formatted(
+            p256 ? "ES256" : "Ed25519", b64u(sha256(jwk)));
         String about = "source=" + URLEncoder.encode(args[1], UTF_8) + "&subject=" + URLEncoder.encode(args[4], UTF_8);
         String head = ask(REGISTRY + "/v1/heads?" + about, null);
         String event = """
@@ -39,8 +36,8 @@ class Publish {
             quoted(args[4]), Instant.now(), quoted(args[2]), Long.parseLong(member(head, "sequence")) + 1,
             member(head, "previous"), Files.readString(Path.of(args[5])));
         String signingInput = b64u(header.getBytes(UTF_8)) + "." + b64u(event.getBytes(UTF_8));
-        Signature signature = Signature.getInstance("Ed25519");
-        signature.initSign(key.getPrivate());
+        Signature signature = Signature.getInstance(p256 ? "SHA256withECDSAinP1363Format" : "Ed25519");
+        signature.initSign(KeyFactory.getInstance(p256 ? "EC" : "Ed25519").generatePrivate(new PKCS8EncodedKeySpec(pkcs8)));
         signature.update(signingInput.getBytes(UTF_8));
         String jws = signingInput + "." + b64u(signature.sign());
         System.out.println(jws);
@@ -49,6 +46,22 @@ class Publish {
             answer = ask(REGISTRY + "/v1/decisions/" + HexFormat.of().formatHex(sha256(signingInput)), null);
         System.out.writeBytes((answer.strip() + "\n").getBytes(UTF_8));
         System.exit(member(answer, "decision").equals("\"accepted\"") ? 0 : 1);
+    }
+
+    /** The public half of a key of P-256: the point at the end, where OpenSSL and certmark put it. */
+    static String p256(byte[] pkcs8) {
+        String x = b64u(Arrays.copyOfRange(pkcs8, pkcs8.length - 64, pkcs8.length - 32));
+        String y = b64u(Arrays.copyOfRange(pkcs8, pkcs8.length - 32, pkcs8.length));
+        return "{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"" + x + "\",\"y\":\"" + y + "\"}";
+    }
+
+    static String ed25519(byte[] pkcs8) throws Exception {
+        var generator = KeyPairGenerator.getInstance("Ed25519"); // the JDK makes a public half of "random" seeds alone
+        generator.initialize(255, new SecureRandom() {
+            @Override public void nextBytes(byte[] seed) { System.arraycopy(pkcs8, 16, seed, 0, 32); }
+        });
+        byte[] form = generator.generateKeyPair().getPublic().getEncoded(); // a fixed head of 12 bytes, and x
+        return "{\"crv\":\"Ed25519\",\"kty\":\"OKP\",\"x\":\"" + b64u(Arrays.copyOfRange(form, 12, 44)) + "\"}";
     }
 
     /** The answer. Until then the same bytes go out (signed anew it would be a second event). */

@@ -18,7 +18,7 @@ from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-CANNOT = ["clock", "es256"]  # such a client looks at the machine's clock, and the samples sign with Ed25519
+CANNOT = ["clock"]  # such a client looks at the machine's clock
 CHAIN = ("sequence-stale", "chain-forked", "sequence-too-far")
 
 

@@ -7,6 +7,7 @@ package main
 
 import (
 	"cmp"
+	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
@@ -30,10 +31,10 @@ var registry = cmp.Or(os.Getenv("REGISTRY_URL"), "http://127.0.0.1:8082")
 func main() {
 	source, subject, id := os.Args[2], os.Args[5], make([]byte, 16)
 	block, _ := pem.Decode(must(os.ReadFile(os.Args[1])))
-	key := must(x509.ParsePKCS8PrivateKey(block.Bytes)).(ed25519.PrivateKey)
+	alg, jwk, sign := kind(must(x509.ParsePKCS8PrivateKey(block.Bytes)))
 	// The key's name is its RFC 7638 thumbprint: SHA-256 over its required members in alphabetical order.
-	kid := sha256.Sum256([]byte(`{"crv":"Ed25519","kty":"OKP","x":"` + b64u(key.Public().(ed25519.PublicKey)) + `"}`))
-	header := `{"alg":"Ed25519","kid":"` + b64u(kid[:]) + `","typ":"certmark-event+jws"}`
+	kid := sha256.Sum256([]byte(jwk))
+	header := `{"alg":"` + alg + `","kid":"` + b64u(kid[:]) + `","typ":"certmark-event+jws"}`
 	head := ask("GET", registry+"/v1/heads?"+url.Values{"source": {source}, "subject": {subject}}.Encode(), "")
 	must(rand.Read(id))
 	id[6], id[8] = 0x40|id[6]&0x0f, 0x80|id[8]&0x3f // a UUID of version 4
@@ -42,7 +43,7 @@ func main() {
 		"sequence": int(head["sequence"].(float64)) + 1, "previous": head["previous"], "signatory": os.Args[3],
 		"data": json.RawMessage(must(os.ReadFile(os.Args[6])))}
 	signingInput := b64u([]byte(header)) + "." + b64u(must(json.Marshal(event)))
-	jws := signingInput + "." + b64u(ed25519.Sign(key, []byte(signingInput)))
+	jws := signingInput + "." + b64u(sign(signingInput))
 	fmt.Println(jws)
 	answer := ask("POST", cmp.Or(os.Getenv("EVENTS_URL"), "http://127.0.0.1:8081")+"/v1/events", jws)
 	if answer["code"] == nil { // the log has it
@@ -51,6 +52,22 @@ func main() {
 	fmt.Println(string(must(json.Marshal(answer))))
 	if answer["decision"] != "accepted" {
 		os.Exit(1)
+	}
+}
+
+// kind returns what a key's kind is called, its public half, and how it signs.
+func kind(key any) (alg, jwk string, sign func(string) []byte) {
+	if key, ok := key.(ed25519.PrivateKey); ok {
+		jwk = `{"crv":"Ed25519","kty":"OKP","x":"` + b64u(key.Public().(ed25519.PublicKey)) + `"}`
+		return "Ed25519", jwk, func(input string) []byte { return ed25519.Sign(key, []byte(input)) }
+	}
+	p256 := key.(*ecdsa.PrivateKey)
+	point := must(p256.PublicKey.ECDH()).Bytes() // a four, x and y
+	jwk = `{"crv":"P-256","kty":"EC","x":"` + b64u(point[1:33]) + `","y":"` + b64u(point[33:]) + `"}`
+	return "ES256", jwk, func(input string) []byte { // r and s one behind the other, and not as DER
+		hash := sha256.Sum256([]byte(input))
+		r, s, err := ecdsa.Sign(rand.Reader, p256, hash[:])
+		return append(must(r, err).FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...)
 	}
 }
 

@@ -26,14 +26,15 @@ async function ask(url, body) {
 }
 
 const key = createPrivateKey(readFileSync(keyFile));
-const { crv, kty, x } = createPublicKey(key).export({ format: "jwk" });
+const { crv, kty, x, y } = createPublicKey(key).export({ format: "jwk" }); // only a key of P-256 has a `y`
+const [alg, hash] = y ? ["ES256", "sha256"] : ["Ed25519", null];
 // The key's name is its RFC 7638 thumbprint: SHA-256 over its required members in alphabetical order.
-const header = { alg: "Ed25519", kid: sha256(JSON.stringify({ crv, kty, x }), "base64url"), typ: "certmark-event+jws" };
+const header = { alg, kid: sha256(JSON.stringify({ crv, kty, x, y }), "base64url"), typ: "certmark-event+jws" };
 const { sequence, previous } = await ask(`${REGISTRY_URL}/v1/heads?${new URLSearchParams({ source, subject })}`);
 const event = { specversion: "1.0", id: randomUUID(), source, type, subject, time: new Date().toISOString(),
   sequence: sequence + 1, previous, signatory, data: JSON.parse(readFileSync(dataFile, "utf8")) };
 const signingInput = `${b64u(JSON.stringify(header))}.${b64u(JSON.stringify(event))}`;
-const jws = `${signingInput}.${b64u(sign(null, Buffer.from(signingInput), key))}`;
+const jws = `${signingInput}.${b64u(sign(hash, Buffer.from(signingInput), { key, dsaEncoding: "ieee-p1363" }))}`;
 console.log(jws);
 let answer = await ask(`${EVENTS_URL}/v1/events`, jws);
 if (!answer.code) answer = await ask(`${REGISTRY_URL}/v1/decisions/${sha256(signingInput, "hex")}`); // the log has it

@@ -82,7 +82,7 @@ def test_a_client_issues_over_a_line_that_is_cut(system: System, command: list[s
 
 
 EXAMINED = (
-    *("again/503-taken", "again/unknown-key", "turned-away/400"),
+    *("again/es256", "again/unknown-key", "turned-away/400"),
     *("decided/refused-new-code", "decided/stale", "content/texts"),
 )
 """One case of each kind; docs/conform.md lists all, and all four pass them (`certmark conform --producer`)."""
