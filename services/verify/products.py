@@ -1,24 +1,21 @@
 """One answer about one holder's product, over the certificates that several bodies have issued for it."""
 
-from bisect import bisect_right
 from datetime import date
 from typing import Any
 
 import orjson
 
-from services.domain.certificate import Certificate, Item
+from services.domain.certificate import Certificate, Item, course_of
 from services.domain.identifiers import instant_text, normalised
 from services.domain.scheme import SchemeRules
 from services.domain.standing import Standing, mark_standing
 from services.verify.answer import Answer, Judgement, body_on, judge, noticed, with_grace
+from services.verify.name_index import last_day_in_force
 from services.verify.register import Directory, Found, Register
 from services.verify.wording import Code, wording
 
 AT_ONCE = 1000
 """Certificates of a holder that one answer looks through; most have far fewer."""
-
-_EVERY = -1
-"""No limit, as SQLite says it."""
 
 
 def certificates_for(
@@ -33,22 +30,20 @@ def certificates_for(
         read_model.Unreadable: there is no usable file, or a row of it is damaged.
     """
     wanted = normalised(model)
-    longest_first = register.model.certificates_with("uscc", uscc, _EVERY)
-    numbers = sorted(longest_first)  # an order that holds while certificates change between two questions
-    begin = bisect_right(numbers, after)
-    looked_at = numbers[begin : begin + AT_ONCE]
-    among = set(looked_at)
+    # By number: an order that holds while certificates change between two questions.
+    numbers = register.model.certificates_in_order(uscc, after, AT_ONCE + 1)
+    looked_at = numbers[:AT_ONCE]
     matching = [
         (found, item)
-        for number in longest_first
-        if number in among
+        for number in looked_at
         if _may_cover(register.model.quick(number), wanted)
         for found in (register.certificate(number),)
         if found is not None and found.certificate.product is not None and found.certificate.holder.uscc == uscc
         for item in found.certificate.product.items
         if normalised(item.model) == wanted
     ]
-    return matching, looked_at[-1] if begin + AT_ONCE < len(numbers) else None
+    matching.sort(key=lambda one: last_day_in_force(course_of(one[0].state)), reverse=True)  # the longest first
+    return matching, looked_at[-1] if len(numbers) > AT_ONCE else None
 
 
 def _may_cover(stored: tuple[bytes, bytes] | None, model: str) -> bool:

@@ -28,7 +28,7 @@ LINK = "register.sqlite"
 REBUILD_WANTED = "rebuild-wanted"
 """A reader that meets a damaged row leaves a file of this name; the projector then builds a new file."""
 
-_FORMAT = 6
+_FORMAT = 7
 _SCHEMA = (
     """
 CREATE TABLE meta (
@@ -51,6 +51,7 @@ Rows lie in the order in which they came, and what finds them by something else 
 of an index is then written once, and not for every few records anew.
 """
 
+IN_ORDER = "SELECT certificate FROM uscc WHERE uscc = ? AND certificate > ? ORDER BY certificate LIMIT ?"
 _ALONE = "SELECT revision FROM record WHERE key = ? AND shown IS NOT NULL"
 _QUICK = "SELECT timeline, shown, quick FROM record WHERE key = ?"
 _BEFORE = "SELECT key, id, revision, until, fact, found_by FROM record"
@@ -319,6 +320,13 @@ class ReadModel:
         assert self._connection is not None
         with _damage_told(self._folder):
             return [number for (number,) in self._connection.execute(sql, (name, limit))]
+
+    def certificates_in_order(self, uscc: str, after: str, limit: int) -> list[str]:
+        """The first numbers behind `after` of certificates that name a credit code."""
+        self.meta()
+        assert self._connection is not None
+        with _damage_told(self._folder):
+            return [number for (number,) in self._connection.execute(IN_ORDER, (uscc, after, limit))]
 
     def names_that_begin(self, kind: str, folded: str) -> tuple[list[int], list[int], bool]:
         """The name that is a text, those that begin with it, and whether there are more of these."""

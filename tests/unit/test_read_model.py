@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +18,7 @@ from services.verify.answer import decide
 from services.verify.filed import Filed
 from services.verify.filing import filed
 from services.verify.projector import Projector
-from services.verify.read_model import LINK, REBUILD_WANTED, DamagedRow, ModelWriter, ReadModel, Unreadable
+from services.verify.read_model import IN_ORDER, LINK, REBUILD_WANTED, DamagedRow, ModelWriter, ReadModel, Unreadable
 from services.verify.recognise import recognise
 from services.verify.register import Register
 from services.verify.wording import Code
@@ -347,6 +348,13 @@ def found_by(node: Node) -> dict[str, list[tuple[object, ...]]]:
     file.close()
     assert all(found.values())
     return found
+
+
+def test_a_page_of_a_holders_certificates_is_read_without_those_before_and_behind_it(node: Node) -> None:
+    node.catch_up()
+    with closing(sqlite3.connect(node.folder / node.file)) as file:
+        plan = [line for *_, line in file.execute(f"EXPLAIN QUERY PLAN {IN_ORDER}", ("", "", 1))]
+    assert plan == ["SEARCH uscc USING COVERING INDEX uscc_in_order (uscc=? AND certificate>?)"]
 
 
 def test_the_old_file_answers_while_a_new_one_is_built(node: Node) -> None:
