@@ -62,7 +62,7 @@ def accounts_new(name: str, role: str, division: str | None, provider: bool, jso
 def accounts_list(json_: bool) -> None:
     """Every account, closed ones too."""
     with _database() as cur:
-        found = kept.everybody(cur)
+        found = kept.listed(cur)
     for one in found:
         if json_:
             say_json({k: instant_text(v) if isinstance(v, datetime) else v for k, v in asdict(one).items()})

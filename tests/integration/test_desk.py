@@ -22,7 +22,7 @@ from services.auth import Role
 from services.embedded import EmbeddedPostgres
 from services.postgres import transaction
 from services.registry import api, door, trail
-from services.registry.desk import accounts, visits
+from services.registry.desk import accounts, administration, visits
 from services.settings import Settings, settings_from
 from tests.conftest import a_database
 from tests.oidc_provider import CLIENT, SECRET, Provider, provider
@@ -287,6 +287,32 @@ def test_an_administrator_closes_others_but_not_himself(administrator: FlaskClie
         ("admin-01", "password-set"),
         ("admin-01", "account-opened"),
     ]
+
+
+def test_accounts_come_by_pages_and_a_page_reads_no_more_than_it_shows(
+    administrator: FlaskClient, ours: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(administration, "PAGE", 2)
+    found, path = list[str](), "/desk/accounts"
+    while path:
+        page = administrator.get(path).text
+        names = re.findall(r'<th scope="row">([^<]+)</th>', page)
+        assert 0 < len(names) <= 2
+        found += names
+        path = unescape("".join(re.findall(r'href="([^"]+)" rel="next"', page)))
+    with transaction(ours.connection) as cur:
+        assert found == [one.name for one in accounts.listed(cur)]
+        cur.execute("SAVEPOINT few")
+        cur.execute(
+            "INSERT INTO accounts (name, role, must_change, demonstration)"
+            " SELECT 'n' || n, 'regulator', false, false FROM generate_series(1, 5000) n"
+        )
+        cur.execute("ANALYZE accounts")
+        cur.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {accounts.LISTED}", ("n2500", 101))
+        ((plan,),) = cur.fetchall()
+        cur.execute("ROLLBACK TO SAVEPOINT few")
+    (read,) = plan[0]["Plan"]["Plans"]
+    assert (read["Index Name"], read["Actual Rows"], read.get("Rows Removed by Filter", 0)) == ("accounts_pkey", 101, 0)
 
 
 # --- the trail ---------------------------------------------------------------------------------------------------

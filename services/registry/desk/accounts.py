@@ -125,9 +125,15 @@ def account(cur: Cursor, name: str, *, demonstration: bool) -> Account | None:
     return Account(row[0], Role(row[1]), row[2], row[3], row[4]) if row else None
 
 
-def everybody(cur: Cursor) -> list[Account]:
-    """Every account, closed ones too, by name."""
-    cur.execute("SELECT name, role, division, must_change, password IS NOT NULL, closed_at FROM accounts ORDER BY name")
+LISTED = (
+    "SELECT name, role, division, must_change, password IS NOT NULL, closed_at FROM accounts"
+    " WHERE name >= %s ORDER BY name LIMIT %s"
+)
+
+
+def listed(cur: Cursor, since: str = "", limit: int | None = None) -> list[Account]:
+    """Accounts by name, closed ones too: all, or so many from a name on."""
+    cur.execute(LISTED, (since, limit))
     return [Account(row[0], Role(row[1]), *row[2:]) for row in cur.fetchall()]
 
 

@@ -80,13 +80,17 @@ class Administration:
 
     def _accounts_page(self, done: str = "", problem: CertmarkError | None = None) -> Response:
         frame = self.desk.frame()
+        since = request.args.get("since", "").strip()[:64].replace("\0", "")
+        listed = self.desk.read(lambda cur: accounts.listed(cur, since, PAGE + 1))
         words = "" if problem is None else problem.title if frame.language == "en" else problem.zh
         response = self.desk.show(
             "accounts",
             "accounts",
             frame.say("accounts"),
             frame,
-            listed=self.desk.read(accounts.everybody),
+            listed=listed[:PAGE],
+            since=since,
+            next=frame.link("/accounts", since=listed[PAGE].name) if len(listed) > PAGE else "",
             roles=[(role.value, frame.say(f"role_{role.value}")) for role in accounts.ROLES],
             done=done,
             problem=words,

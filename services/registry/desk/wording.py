@@ -70,6 +70,7 @@ TEXTS: dict[str, Text] = {
         "账号不用姓名，用工号。所作所为始终记在该账号名下，注销后也保留。",
         "An account goes by a staff number, never by a person's name. What it did stays on record under it.",
     ),
+    "since_name": Text("从此工号起", "From this name on"),
     "role": Text("角色", "Role"),
     "division_hint": Text(
         "GB/T 2260 六位代码，如 310115 浦东新区、310000 上海市；监管人员可留空（全国）。",
