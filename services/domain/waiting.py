@@ -19,13 +19,14 @@ def check_waiting(
 ) -> None:
     """Whether the holder of a new certificate may have one of this scheme again already, from whatever body.
 
-    Found by `sought_by`, without a code for its own faults alone; what was annulled does not count. History inside an
-    open backfill is taken as it happened. The register is not told of applications, so the day of issue is judged.
+    Found by `sought_by`, without a code for its own faults alone; what was annulled does not count. As with competence,
+    the day of issue is judged (the register is not told of applications) and the day of the decision: else an earlier
+    `issued_on` would be the way around the wait. History inside an open backfill is taken as it happened.
 
     Raises:
         SchemeRule: it has to wait; the detail names the certificate that was lost and the first day that is allowed.
     """
-    holder, day = certificate.holder, certificate.issued_on
+    holder = certificate.holder
     sought = sought_by(holder) if makes_wait(rules) and not moment.history else None
     if sought is None:
         return
@@ -35,16 +36,21 @@ def check_waiting(
         if lost is None or lost.scheme != certificate.scheme or sought not in found_by(lost.holder):
             continue  # corrected since
         body = world.body(lost.body) if lost.body and holder.uscc else None
-        for what, since, months in waits(lost, body, rules, day):
-            bars.append((add_months(since, months), f"{number} of this holder {what} on {since}"))
-    if bars and day < (until := max(bars)[0]):
-        if holder.uscc:
-            raise SchemeRule(f"{max(bars)[1]}: no new one before {until}", pointer=f"{pointer}/uscc")
-        raise SchemeRule(
-            f"{max(bars)[1]}: no new one before {until}",
-            pointer=pointer,
-            hint="it is known by its name and address: name the credit code where another organisation has them",
-        )
+        for day in (certificate.issued_on, moment.today):
+            for what, since, months in waits(lost, body, rules, day):
+                if day < (until := add_months(since, months)):
+                    bars.append((until, f"{number} of this holder {what} on {since}", since))
+    if not bars:
+        return
+    until, lost_so, since = max(bars)
+    hint = ""
+    if certificate.issued_on < since:
+        hint = "history belongs into a backfill that the authority opens"
+    elif not holder.uscc:
+        hint = "it is known by its name and address: name the credit code where another organisation has them"
+    raise SchemeRule(
+        f"{lost_so}: no new one before {until}", pointer=f"{pointer}/uscc" if holder.uscc else pointer, hint=hint
+    )
 
 
 def sought_by(holder: Party) -> str | None:

@@ -121,7 +121,9 @@ def test_who_has_one_suspended_through_a_fault_of_its_own_waits_until_it_is_lift
     decision = again(lifted)
     assert (refused_for(decision), decision["pointer"]) == ("scheme-rule", "/data/holder/uscc")
     assert f"{number} of this holder was suspended (S03) on {ago(30)}" in decision["detail"]
-    assert accepted(again(lifted, ago(40))), "before it was suspended"
+    late = again(lifted, ago(40))
+    assert refused_for(late) == "scheme-rule", "an earlier date is no way around the wait"
+    assert "backfill" in late["hint"]
     said = {"effective_at": ago(2), "verified_on": ago(3)}
     assert accepted(register.say(BODY, "certificate.resumed", number, said))
     assert accepted(again(lifted)), "settled"

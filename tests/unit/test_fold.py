@@ -120,6 +120,17 @@ def test_who_lost_one_by_revocation_waits_for_the_schemes_months(memory: Memory,
     assert issued_anew(memory, 0, effective_at=day(0)) == decision
 
 
+def test_the_day_of_issue_and_that_of_the_decision_are_both_judged(memory: Memory) -> None:
+    revoke_one(memory, -40)
+    assert issued_anew(memory.fork(), -35, BODY) == "refused:scheme-rule", "issued within the wait, which is over now"
+    assert issued_anew(memory, -41, BODY) == "accepted", "issued before the loss, and the wait for that is over"
+    waiting = memory.fork()
+    issue(waiting, "NO-4", **SYSTEM)
+    told(waiting, "certificate.revoked", "NO-4", BODY, effective_at=day(-5), reason="R05")
+    late = first_event(-6, **SYSTEM)
+    assert waiting.say(BODY, "certificate.issued", "NO-5", late).decision == "refused:scheme-rule"
+
+
 def test_another_holder_scheme_or_end_makes_nobody_wait(memory: Memory) -> None:
     revoke_one(memory, -3)
     other = {"name": "示范公司", "uscc": "91310115MAXX001114"}
@@ -193,7 +204,7 @@ def run_out(memory: Memory, body: str, since: int) -> None:
         (-30, 0, "refused:scheme-rule"),  # 2 October: one month after is tomorrow
         (-31, 0, "accepted"),  # 1 October: one month after is today
         (-5, -5, "refused:scheme-rule"),  # on the day itself
-        (-5, -6, "accepted"),  # the day before: nothing was lost yet
+        (-5, -6, "refused:scheme-rule"),  # the day before, but decided after: dating it earlier is no way around
         (3, 0, "accepted"),  # announced, and not come yet
     ],
 )
