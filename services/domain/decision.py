@@ -306,10 +306,11 @@ def _correct(said: Said, world: World, moment: Moment) -> Changes:
         raise BadCorrection("scheme and mark number are not corrected: end it and report anew", pointer="/data/fields")
     earlier = [one.said for one in told if one.said.type == said.type and not is_annulled(world.told, one.said.digest)]
     as_it_was, as_it_is_now = corrected(target, earlier), corrected(target, [*earlier, said])
-    try:
-        world.check_data(target.type, cast(Mapping[str, object], as_it_is_now.data))
-    except Malformed as error:
-        raise BadCorrection(error.detail, pointer=error.pointer.replace("/data", "/data/fields", 1)) from None
+    # What was taken before a pattern was drawn closer, and has what that excludes, is mended by those of its time.
+    today = _malformed(as_it_was, world, moment) is None
+    error = _malformed(as_it_is_now, world, moment if today else entry.moment)
+    if error is not None:
+        raise BadCorrection(error.detail, pointer=error.pointer.replace("/data", "/data/fields", 1))
     rules_on = rules_told(world.told)
     before = fold(told, rules_on)
     then = _Then(world, certificate.certificate_no, fold(told[: told.index(entry)], rules_on).certificate)
@@ -322,6 +323,15 @@ def _correct(said: Said, world: World, moment: Moment) -> Changes:
             raise BadCorrection(f"then {digest} could not stand: {reason.detail}", pointer="/data/fields")
     assert after.certificate is not None
     return {f"certificate/{certificate.certificate_no}": after.certificate}
+
+
+def _malformed(said: Said, world: World, moment: Moment) -> Malformed | None:
+    """What is wrong with the form of an event's data, by the patterns of that moment."""
+    try:
+        world.check_data(said.type, cast(Mapping[str, object], said.data), moment.received_at)
+    except Malformed as error:
+        return error
+    return None
 
 
 def _refusal(said: Said, world: World, moment: Moment) -> Refusal | None:

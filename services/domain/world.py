@@ -1,7 +1,7 @@
 """The register as an event meets it: what a decision may ask, and what it leaves behind."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Protocol, TypeAlias
 
 from services.domain.body import AllianceState, AuthorityState, BodyState, KeyState
@@ -57,8 +57,8 @@ class World(Protocol):
         """An accepted event, where an annulment asks for it."""
 
     def is_quarantined(self, digest: str) -> bool: ...
-    def check_data(self, event_type: str, data: Mapping[str, object]) -> None:
-        """Raises Malformed where data does not have the form that its type's schema asks for."""
+    def check_data(self, event_type: str, data: Mapping[str, object], appended_at: datetime) -> None:
+        """Raises Malformed where data does not have the form that its type's schema asked for at that time."""
 
     def thumbprint(self, jwk: Mapping[str, str]) -> str:
         """The kid of a JWK; raises Malformed where it is no key of ours."""

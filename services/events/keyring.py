@@ -15,6 +15,7 @@ from services.domain.errors import (
     UnknownKey,
     Untrusted,
 )
+from services.domain.identifiers import instant_of
 from services.events.envelope import Envelope, Event, check_signature, open_envelope, read_event
 from services.events.event_types import check_data
 from services.events.keys import HEADER_NAMES, PublicKey, public_key
@@ -216,7 +217,7 @@ class Keyring:
         """Believe the key that an event adds, now or as soon as its signer is believed."""
         envelope = open_envelope(jws)
         event = read_event(envelope)
-        check_data(event)
+        check_data(event, instant_of(event.time))
         kid = _thumbprint(event) if event.type == ESTABLISHED else event.subject
         if event.type not in (ESTABLISHED, ADDED) or kid in self._keys:
             return

@@ -1,6 +1,7 @@
 """What the register has on record beside certificates, each as what it is: the part of a `World` looked up by key."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import cast
 
 from services.domain.body import AllianceState, AuthorityState, BodyState, KeyState
@@ -56,8 +57,8 @@ class Administration:
             self._calendars = {state["year"]: calendar_from_state(state) for state in states}
         return self._calendars
 
-    def check_data(self, event_type: str, data: Mapping[str, object]) -> None:
-        check_form(event_type, data)
+    def check_data(self, event_type: str, data: Mapping[str, object], appended_at: datetime) -> None:
+        check_form(event_type, data, appended_at)
 
     def thumbprint(self, jwk: Mapping[str, str]) -> str:
         return public_key(jwk).kid

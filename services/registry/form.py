@@ -17,6 +17,8 @@ OLDEST = 500
 def check_form(connection: Connection) -> None:
     """Before a database is brought to the present schema: a state of another form is neither guessed at nor changed.
 
+    Its form alone: what a text or number may be like was judged when it came in, and by the rules of that day.
+
     Raises:
         MadeByAnotherVersion: a record is not as `schemas/state.v1.json` has it.
     """
@@ -26,7 +28,7 @@ def check_form(connection: Connection) -> None:
             return
         cur.execute("SELECT key, state FROM records ORDER BY revision LIMIT %s", (OLDEST,))
         rows: list[tuple[str, str]] = cur.fetchall()
-    definitions = json.loads((SCHEMAS / "state.v1.json").read_text(encoding="utf-8"))["$defs"]
+    definitions = _form_of(json.loads((SCHEMAS / "state.v1.json").read_text(encoding="utf-8"))["$defs"])
     validators: dict[str, Callable[[Any], Any]] = {}
     for key, text in rows:
         state = json.loads(text)
@@ -39,3 +41,13 @@ def check_form(connection: Connection) -> None:
             raise MadeByAnotherVersion(
                 f"{key}: {error.message[:200]}", hint="start it with the version that made it; nothing was changed"
             ) from None
+
+
+def _form_of(part: Any) -> Any:
+    """A schema without what it says of the insides of a text. An object may have members of these names."""
+    if isinstance(part, list):
+        return [_form_of(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    inside = [name for name in ("pattern", "format") if isinstance(part.get(name), str)]
+    return {name: _form_of(member) for name, member in part.items() if name not in inside}

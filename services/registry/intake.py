@@ -80,21 +80,21 @@ def prepare(record: Record, keys: Mapping[str, PublicKey]) -> Prepared:
         if key is not None:
             check_signature(envelope, key)
             verified = True
-            event = read_checked(envelope)
+            event = read_checked(envelope, record.appended_at)
     except CertmarkError as found:
         error = found
     kid, digest = (envelope.kid, envelope.digest) if envelope else (None, None)
     return Prepared(record, kid, digest, event, verified, error)
 
 
-def read_checked(envelope: Envelope) -> Event:
-    """The event inside a verified envelope, its members and its data checked.
+def read_checked(envelope: Envelope, appended_at: datetime) -> Event:
+    """The event inside a verified envelope, its members and its data checked as they were when it was appended.
 
     Raises:
         Malformed: see `read_event` and `check_data`.
     """
     event = read_event(envelope)
-    check_data(event)
+    check_data(event, appended_at)
     return event
 
 

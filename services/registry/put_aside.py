@@ -78,7 +78,7 @@ def _sound(value: bytes, received_at: datetime, position: int, key_as_of: KeyAsO
     event = read_event(envelope)
     check_signature(envelope, public_key_of(state))
     check_source(event, key.owner)
-    check_data(event)
+    check_data(event, received_at)
     return event
 
 

@@ -182,7 +182,7 @@ def _distrusted(entry: Entry, event: Event, envelope: Envelope, world: "World") 
     try:
         check_signature(envelope, key)
         check_source(event, owner)
-        check_data(event)
+        check_data(event, entry.received_at)
     except CertmarkError as error:
         return "form" if isinstance(error, Malformed) else "signature", entry.digest, error.slug
     return None

@@ -258,7 +258,7 @@ class Worker:
         if not self.register.established:
             first = records[0]
             if first.digest == self.genesis:
-                first = replace(first, event=read_checked(open_envelope(first.record.value)))
+                first = replace(first, event=read_checked(open_envelope(first.record.value), first.record.appended_at))
             return [first]
         ready: list[Prepared] = []
         brings_keys = False

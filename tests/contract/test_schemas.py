@@ -6,8 +6,9 @@ import importlib.util
 import json
 import operator
 import re
+from contextlib import nullcontext
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from services.events.event_types import (
     EVENT_TYPES,
     FORMATS,
     SCHEMAS,
+    UNSEEN_SINCE,
     SubjectKind,
     check_data,
     check_form,
@@ -354,6 +356,17 @@ def test_a_text_holds_nothing_that_is_not_seen(sign: str, place: str) -> None:
     with pytest.raises(BadEvent):
         check_form("certmark.certificate.issued.v1", data)
     assert sign not in INVISIBLE.sub(" ", place.format(sign)), "nor does a report"
+
+
+@pytest.mark.parametrize("sign", UNSEEN, ids=ascii)
+def test_what_was_taken_before_is_read_by_the_patterns_of_its_time(sign: str) -> None:
+    data = copy.deepcopy(EVENT_TYPES["certmark.certificate.issued.v1"].schema["examples"][0])
+    data["holder"]["name"] = f"示范{sign}公司"
+    refused_then = sign in "\u200b\u202e\u2060\u2066\ufeff"
+    with pytest.raises(BadEvent) if refused_then else nullcontext():
+        check_form("certmark.certificate.issued.v1", data, UNSEEN_SINCE - timedelta(microseconds=1))
+    with pytest.raises(BadEvent):
+        check_form("certmark.certificate.issued.v1", data, UNSEEN_SINCE)
 
 
 def test_a_text_holds_the_characters_of_rare_names() -> None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from random import Random
 from typing import Any, cast
@@ -21,7 +21,7 @@ from services.embedded import EmbeddedPostgres
 from services.events.canonical import canonical_text
 from services.events.drafts import Signer
 from services.events.envelope import open_envelope, sign_compact
-from services.events.event_types import EVENT_TYPES
+from services.events.event_types import EVENT_TYPES, UNSEEN_SINCE
 from services.events.keys import load_key, new_key
 from services.events.log import Log, Record, Topics
 from services.events.record import TYP, open_sealed
@@ -137,6 +137,7 @@ def the_rest_of_the_types(register: Register) -> None:
     assert accepted(register.say(AUTHORITY, "decision.annulled", open_envelope(gone).digest, annulled))
     a_whole_life(register)
     in_disorder(register)
+    of_another_time(register)
 
 
 def a_whole_life(register: Register) -> None:
@@ -232,6 +233,32 @@ def test_every_entry_comes_out_as_it_is_written_down(
     monkeypatch.setattr("services.registry.replay.HELD", held)
     monkeypatch.setattr("services.registry.replay.AT_ONCE", at_once)
     assert differences(register) == Replayed(register.head().size, None)
+
+
+def of_another_time(register: Register) -> None:
+    """A name with a soft hyphen, which no text may hold today: taken in its time, it is read for ever, and mended."""
+
+    def unseen(number: str) -> bytes:
+        plain = register.payload(BODY, "certificate.issued", number, a_first_event(holder={"name": "甲乙公司"}))
+        return register.forged(register.keys[BODY], plain.replace("甲乙".encode(), "甲\xad乙".encode()))
+
+    assert register.decided(register.append(unseen(a_number())))["decision"] == "quarantined"
+    number = a_number()
+    old, before = unseen(number), UNSEEN_SINCE - timedelta(seconds=1)
+    with transaction(register.connection) as cur:
+        topic = Topics.under(register.settings.topic_prefix).events.name
+        cur.execute(
+            "WITH grown AS (UPDATE log.topic SET next_position = next_position + 1 WHERE name = %s RETURNING *)"
+            " INSERT INTO log.record (topic, position, compacted, key, value, appended_at)"
+            " SELECT id, next_position - 1, compacted, %s, %s, %s FROM grown",
+            (topic, number, old, before),
+        )
+    issued = register.decided(old)
+    assert accepted(issued)
+    assert register.state(number)["holder"]["name"] == "甲\xad乙公司"
+    mended = {"of": issued["digest"], "fields": {"valid_until": ahead(30)}}
+    behind = {"sequence": 2, "previous": f"sha256:{issued['digest']}"}
+    assert accepted(register.say(BODY, "certificate.corrected", number, mended, **behind))
 
 
 def test_a_scheme_that_was_published_before_a_rule_was_thought_of_comes_out_the_same(register: Register) -> None:
