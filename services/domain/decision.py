@@ -43,7 +43,7 @@ from services.domain.identifiers import certificate_number
 from services.domain.issuance import missing_of
 from services.domain.lifecycle import apply, latest_surveillance
 from services.domain.said import Moment, Said
-from services.domain.scheme import SchemeRules, scheme_from_state
+from services.domain.scheme import SchemeRules, number_form, scheme_from_state
 from services.domain.transition import check_ahead
 from services.domain.waiting import check_waiting, sought_by
 from services.domain.world import Changes, World, scheme_on
@@ -90,11 +90,11 @@ def _issue(said: Said, world: World, moment: Moment) -> Changes:
 
 
 def _check_number(number: str, said: Said, rules: SchemeRules) -> None:
-    """The number has the scheme's form; a group named `class` in it is the product's class (CCC)."""
-    if rules["number_pattern"] is None:
+    """The number has the form of the scheme or body; a group named `class` in it is the product's class (CCC)."""
+    pattern, hint = number_form(rules, said.source_id)
+    if pattern is None:
         return
-    found = re.fullmatch(rules["number_pattern"], number, re.ASCII)
-    hint = rules["number_hint"]
+    found = re.fullmatch(pattern, number, re.ASCII)
     if found is None:
         raise SchemeRule(
             f"{number} is no number of {said.data['scheme']}",

@@ -66,6 +66,14 @@ class EarlierRule(TypedDict):
     until: str
 
 
+class BodyNumbers(TypedDict):
+    """The form that the numbers of one body have."""
+
+    body: str
+    number_pattern: str
+    number_hint: NotRequired[Words | None]
+
+
 class Reapply(TypedDict):
     """How long a suspension or revocation for one of these reasons bars a new certificate, from its first day on."""
 
@@ -99,6 +107,7 @@ SchemeRules = TypedDict(
         "families": list[str],
         "number_pattern": str | None,
         "number_hint": Words | None,
+        "body_numbers": list[BodyNumbers],
         "required": list[str],
         "validity_months": int | None,
         "grace_days": int,
@@ -150,6 +159,7 @@ _ABSENT: dict[str, object] = {
     "families": [],
     "number_pattern": None,
     "number_hint": None,
+    "body_numbers": [],
     "required": [],
     "validity_months": None,
     "grace_days": 0,
@@ -187,6 +197,14 @@ def scheme_rules(data: Mapping[str, object]) -> SchemeRules:
     """The rules of a version with every field present, from event data that passed its schema."""
     said = {name: value for name, value in data.items() if value is not None}
     return cast(SchemeRules, _ABSENT | said)
+
+
+def number_form(rules: SchemeRules, body: str) -> tuple[str | None, Words | None]:
+    """(pattern, hint) of the numbers that a body issues under a version: its own, where the scheme names one."""
+    own = next((form for form in rules["body_numbers"] if form["body"] == body), None)
+    if own is None:
+        return rules["number_pattern"], rules["number_hint"]
+    return own["number_pattern"], own.get("number_hint") or rules["number_hint"]
 
 
 @dataclass(frozen=True, slots=True)

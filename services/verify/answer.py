@@ -483,7 +483,7 @@ def _item(certificate: Certificate, gtin: str | None) -> Item | None:
 def coverage(number: str | None, directory: Directory, day: date) -> tuple[tuple[Words, Coverage], ...]:
     """For what kinds of certificate the register is complete: of those whose numbers look like this one, or of all."""
     patterns = number_patterns(directory, day) if number else []
-    alike = [scheme for scheme, pattern in patterns if pattern.fullmatch(number or "")]
+    alike = dict.fromkeys(scheme for scheme, pattern in patterns if pattern.fullmatch(number or ""))
     if not alike:
         return coverage_of_all(directory, day)
     rules = (directory.scheme_on(scheme, day) for scheme in alike)
@@ -491,9 +491,14 @@ def coverage(number: str | None, directory: Directory, day: date) -> tuple[tuple
 
 
 def number_patterns(directory: Directory, day: date) -> list[tuple[str, re.Pattern[str]]]:
-    """(scheme, form of its certificates' numbers on a day) of those that state one."""
+    """(scheme, form of its certificates' numbers on a day) of those that state one, or one for a body."""
     found = ((scheme, directory.scheme_on(scheme, day)) for scheme in directory.schemes)
-    patterns = ((scheme, rules["number_pattern"]) for scheme, rules in found if rules)
+    patterns = (
+        (scheme, pattern)
+        for scheme, rules in found
+        if rules
+        for pattern in (rules["number_pattern"], *(form["number_pattern"] for form in rules["body_numbers"]))
+    )
     return [(scheme, re.compile(pattern, re.ASCII)) for scheme, pattern in patterns if pattern]
 
 

@@ -72,9 +72,13 @@ def test_an_expired_certificate_is_renewed_within_its_grace_alone_and_the_gap_st
 
 
 def publish(register: Register, scheme: str, rules: dict[str, Any]) -> None:
-    """A scheme, and the body's approval for it beside what it is approved for already."""
     assert accepted(register.say(AUTHORITY, "scheme.published", scheme, rules))
-    approval_no = BODY.rpartition(":")[2]
+    approve(register, scheme, BODY)
+
+
+def approve(register: Register, scheme: str, body: str) -> None:
+    """For a scheme beside what it is approved for already."""
+    approval_no = body.rpartition(":")[2]
     held = [s["scheme"] for s in json.loads(register.record(f"body/{approval_no}").state)["schemes"] if not s["until"]]
     wanted = [{"scheme": one, "from": ago(500)} for one in (*held, scheme)]
     said = {"effective_at": ago(0), "schemes": wanted}
@@ -612,6 +616,29 @@ def test_the_class_in_a_number_is_the_products_class(register: Register) -> None
     wrong = f"{(int(inside) + 1) % 10000:04d}"
     assert refused_for(register.say(BODY, "certificate.issued", number, a_classed(wrong, "numbered"))) == "scheme-rule"
     assert accepted(register.say(BODY, "certificate.issued", number, a_classed(inside, "numbered")))
+
+
+def test_a_body_numbers_in_its_own_form(register: Register) -> None:
+    """As management systems' certificates are numbered (domain rules §2.4): not uniform, so the scheme names each."""
+    hint, general = {"zh": "034+年份+Q", "en": "034, year, Q"}, {"zh": "见证书", "en": "as printed"}
+    forms = [
+        {"body": BODY.rpartition(":")[2], "number_pattern": "034[0-9]{2}Q[0-9]{5}R[0-9][SML]", "number_hint": hint},
+        {"body": OTHER.rpartition(":")[2], "number_pattern": "CQM[0-9]{2}S[0-9]{5}R[0-9][SML]"},
+    ]
+    rules = a_scheme(**{"class": "system"}, number_hint=general, body_numbers=forms)
+    publish(register, "own-numbers", rules)
+    approve(register, "own-numbers", OTHER)
+    system = {"service_scope": "零件的生产", "product": None}
+    serial = a_number()[:5]
+    of_body, of_other = f"03410Q{serial}R0S", f"CQM24S{serial}R0M"
+    for source, number, told in ((BODY, of_other, hint), (OTHER, of_body, general)):
+        refused = register.say(source, "certificate.issued", number, a_first_event("own-numbers", **system))
+        assert (refused_for(refused), refused["pointer"]) == ("scheme-rule", "/subject")
+        assert refused["hint"] == f"{told['zh']} · {told['en']}"
+    for source, number in ((BODY, f"０３４１０q {serial}r0s"), (OTHER, of_other)):
+        assert accepted(register.say(source, "certificate.issued", number, a_first_event("own-numbers", **system)))
+    elsewhere = a_first_event("system", service_scope="零件的生产")
+    assert accepted(register.say(BODY, "certificate.issued", a_number(), elsewhere)), "no form is named"
 
 
 # --- quarantine ----------------------------------------------------------------------------------------------------
