@@ -1,4 +1,4 @@
-"""What will be missing soon, said while there is time: the next quarter's mark key, and the next root."""
+"""What will be missing soon, said while there is time: the next quarter's mark key, the next root, the working days."""
 
 import json
 from collections.abc import Iterator
@@ -11,9 +11,12 @@ from services.domain.quarter import quarter_of
 from services.marks.trust_list import Root, open_document
 from services.postgres import Cursor
 from services.registry import trust
+from services.registry.store import calendars
 
 KEY_AHEAD = timedelta(days=14)
 ROOT_AHEAD = timedelta(days=45)
+CALENDAR_AHEAD = timedelta(days=30)
+"""The State Council publishes a year's days off in the November before; in December deadlines reach into it."""
 
 
 def missing_soon(cur: Cursor, now: datetime) -> Iterator[tuple[str, str]]:
@@ -21,6 +24,9 @@ def missing_soon(cur: Cursor, now: datetime) -> Iterator[tuple[str, str]]:
     following = quarter_of(civil_day(now)).following
     if following.first_day - civil_day(now) <= KEY_AHEAD and not _has_mark_key(cur, following.first_day.isoformat()):
         yield "no mark key is registered for the next quarter", f"{following} begins on {following.first_day}"
+    known = calendars(cur)
+    for year in sorted({civil_day(now).year, civil_day(now + CALENDAR_AHEAD).year} - set(known)):
+        yield "no calendar of working days is published", f"{year}: Monday to Friday are counted until then"
     published = trust.published(cur)
     if published is None:
         return

@@ -84,7 +84,9 @@ class ListMaker:
             folded = fold(cur, revision, civil_day(now))
             if folded.keys or time.monotonic() >= self._trust_due:
                 self._renew_trust(cur, now)
-                for words, detail in missing_soon(cur, now):
+                missing = list(missing_soon(cur, now))
+                _MISSING.set(len(missing))
+                for words, detail in missing:
                     self._tell_once(words, detail)
                 self._trust_due = time.monotonic() + TRUST_LOOK
             if folded.more and folded.revision < self._target:
@@ -178,6 +180,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+_MISSING = telemetry.gauge("certmark_missing_soon", "What a person should see to before it runs out, at the last look")
 _SIGNED = telemetry.counter("certmark_status_lists_signed_total", "Status lists signed")
 
 

@@ -204,6 +204,7 @@ def test_an_overdue_step_is_told_and_the_city_called(desks: dict[str, FlaskClien
     case_no = a_case(ours, due_in=-1)
     page = unescape(shown(desks["pudong-01"], f"/desk/cases/{case_no}"))
     assert "上级区划 310000 同时督办" in page
+    assert "年的工作日历：建议的期限按周一至周五计算" in page, "none is published here"
     assert case_no in shown(desks["shanghai-01"], "/desk/cases?which=late")
     fresh = a_case(ours)
     assert fresh not in shown(desks["shanghai-01"], "/desk/cases?which=late")

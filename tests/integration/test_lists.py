@@ -565,6 +565,15 @@ def test_a_difference_that_goes_away_is_none(chain: Chain) -> None:
 
 def test_what_will_be_missing_is_said_in_time(chain: Chain) -> None:
     chain.come_round()
+    year = civil_day(chain.now).year
+    first, second = (datetime(year, 12, day, 4, tzinfo=UTC) for day in (1, 2))  # thirty days before the year's last
+    with transaction(chain.register.connection) as cur:
+        for now, years in ((first, [year]), (second, [year, year + 1])):
+            told = [detail for words, detail in missing_soon(cur, now) if "calendar" in words]
+            assert [int(detail[:4]) for detail in told] == years
+    for each in (year, year + 1, year + 2):
+        arranged = {"effective_at": f"{each}-01-01", "days_off": [], "working_days": [], "instrument": "示范通知"}
+        assert accepted(chain.register.say(AUTHORITY, "calendar.published", str(each), arranged))
     with transaction(chain.register.connection) as cur:
         assert list(missing_soon(cur, chain.now)) == []
         late = chain.trusted().root.expires_at - timedelta(days=44)

@@ -130,6 +130,7 @@ class Cases:
             )
 
         case, deeds, evidence, captures, calendars = self.desk.read(look)
+        due, assumed = _due_days(case, day, calendars)
         grouped = request.args.get("by", "seller")
         grouped = grouped if grouped in GROUPED else "seller"
         show = request.args.get("show", "")
@@ -152,7 +153,8 @@ class Cases:
             shows=[("", frame.say("all_findings")), *((d.value, frame.say(f"decision_{d}")) for d in Decision)],
             counts={d.value: sum(f.decision is d for f in case.findings) for d in Decision},
             sellers=sorted({finding.seller for finding in case.findings}),
-            due=_due_days(case, day, calendars),
+            due=due,
+            assumed=assumed,
             captures=captures,
             kinds=[(kind, frame.say(f"capture_{kind}")) for kind in ("screenshot", "page", "recording", "other")],
             deeds=[(one, to_json(one.deed)) for one in reversed(deeds)],
@@ -386,11 +388,13 @@ ANCHOR = {
 }
 
 
-def _due_days(case: Case, day: date, calendars: Calendars) -> dict[str, str]:
-    """The days that the forms propose, in working days."""
+def _due_days(case: Case, day: date, calendars: Calendars) -> tuple[dict[str, str], str]:
+    """The days that the forms propose, in working days; and the years without a calendar among them, as text."""
     step = case.next_step
     counts = {"hearing": HEARING_WORKING_DAYS, "order": ORDER_WORKING_DAYS, "step": WORKING_DAYS[step] if step else 0}
-    return {name: add_working_days(day, count, calendars).day.isoformat() for name, count in counts.items()}
+    due = {name: add_working_days(day, count, calendars) for name, count in counts.items()}
+    assumed = sorted({year for one in due.values() for year in one.assumed})
+    return {name: one.day.isoformat() for name, one in due.items()}, ", ".join(map(str, assumed))
 
 
 # --- how findings are shown ----------------------------------------------------------------------------------------

@@ -128,6 +128,10 @@ TEXTS: dict[str, Text] = {
     "in_charge_late": Text(
         "有环节逾期：上级区划 {upper} 同时督办。", "A step is overdue: {upper} above looks after it as well."
     ),
+    "assumed_days": Text(
+        "登记册没有 {years} 年的工作日历：建议的期限按周一至周五计算，请核对。",
+        "The register has no calendar of {years}: the days proposed count Monday to Friday. Check them.",
+    ),
     "begun_on": Text("开始", "Begun"),
     "due_on": Text("期限", "Due"),
     "done_on": Text("完成", "Done"),
