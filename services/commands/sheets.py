@@ -24,7 +24,7 @@ from services.events.cells import safe_text
 from services.events.columns import BY_KEY, HEADINGS, VERB_WORDS, Verb, plain_heading, plain_mapping
 from services.events.faults import Fault
 from services.events.journal import Journal
-from services.events.reconcile import KINDS_SAID, Books, Difference, Kind, counted
+from services.events.reconcile import KINDS_SAID, Books, Difference, Kind, counted, not_compared
 from services.events.rows import Values
 from services.events.sheets import Sheet, encoding_said, open_sheet
 from services.events.strict_json import loads
@@ -298,11 +298,14 @@ def reconcile(
         with progress("read", sheet.about, json_) as advance:
             books.read(sheet, show, advance)
         counts = counted(books.beside(client.certificates_of(service, source), only_current=current), tell)
-        faults, unreadable = books.faults, books.unreadable
+        faults, unreadable, passed_over = books.faults, books.unreadable, not_compared(sheet.layout)
     if json_:
-        say_json({"counts": {kind.value: counts[kind] for kind in Kind}, "unreadable": unreadable})
+        told = {"counts": {kind.value: counts[kind] for kind in Kind}, "unreadable": unreadable}
+        say_json(told | {"not_compared": passed_over})
     else:
         _show_differences(shown, more)
+        if passed_over:
+            OUT.print(f"没有比较的列 columns not compared: {'、'.join(passed_over)}", markup=False)
         _show_counts(counts, unreadable, faults)
     same = not unreadable and not any(counts[kind] for kind in Kind if kind is not Kind.EQUAL)
     sys.exit(0 if same else NO)

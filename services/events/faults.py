@@ -6,6 +6,7 @@ from functools import cache
 from types import MappingProxyType
 
 from services.domain.advice import ADVICE
+from services.domain.details import in_chinese
 from services.domain.errors import Refusal, every_error
 
 
@@ -19,13 +20,16 @@ class Words:
     hint_en: str
 
 
+ARROW = "  → "
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One thing that is wrong, and what to do about it.
 
     `line` is the row's number in the sheet, from 1 on, as spreadsheet programs count; `column` the sheet's own heading,
     empty where the whole row is meant; `value` what stands there, shortened. `detail` says more where the code's own
-    words do not tell it all.
+    words do not tell it all; behind an `ARROW` it has the register's own hint for the case, `Chinese · English`.
     """
 
     line: int
@@ -36,11 +40,13 @@ class Fault:
 
     @property
     def zh(self) -> str:
-        return _with(words_of(self.code).zh, self.detail)
+        said, arrow, hint = self.detail.partition(ARROW)
+        return _with(words_of(self.code).zh, f"{in_chinese(said) or said}{arrow}{hint.partition(' · ')[0]}")
 
     @property
     def en(self) -> str:
-        return _with(words_of(self.code).en, self.detail)
+        said, arrow, hint = self.detail.partition(ARROW)
+        return _with(words_of(self.code).en, f"{said}{arrow}{hint.rpartition(' · ')[2]}")
 
     @property
     def hint_zh(self) -> str:

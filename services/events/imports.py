@@ -9,6 +9,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Self, TypeVar
 
+from services.domain.advice import hint_for
 from services.domain.errors import Fault, Malformed
 from services.events import client, faults
 from services.events.client import Publisher, Sent, Service
@@ -159,20 +160,30 @@ def _portions(items: Iterator[T]) -> Iterator[list[T]]:
 
 
 def _sign(waiting: Sequence[Entry], journal: Journal, speaker: Speaker) -> None:
-    """Sign events behind their chains: behind what this journal signed, else behind what the registry has."""
+    """Sign events behind their chains: behind what this journal signed, else behind what the registry has.
+
+    Where another journal has issued a certificate, which may be lost, it is not issued again: that would be refused,
+    and stand in the record for ever.
+    """
     numbers = list({entry.number for entry in waiting})
     chains = journal.chains(numbers)
     unknown = [number for number in numbers if number not in chains]
-    chains |= client.heads_of(speaker.registry, speaker.source, unknown)
+    heads = client.heads_of(speaker.registry, speaker.source, unknown)
+    last_said = client.decisions_on(speaker.registry, [digest for _, digest in heads.values()])
+    chains |= heads
     # A signer for each portion: the chains that it remembers do not grow with the file.
     signer = Signer(speaker.source, speaker.key, speaker.signatory, lambda source, subject: (0, None))
     signed, wrong = [], []
     for entry in waiting:
         assert entry.verb is not None
+        last = entry.rows[-1].line
         sequence, digest = chains.get(entry.number, (0, ""))
+        if entry.verb is Verb.ISSUED and last_said.get(digest, {}).get("decision") == "accepted":
+            fault = faults.Fault(entry.line, "", entry.number, "number-taken")
+            wrong.append((entry.line, last, [fault]))
+            continue
         place = {"sequence": sequence + 1} | ({"previous": f"sha256:{digest}"} if digest else {})
         draft = {"type": entry.verb.type, "subject": entry.number, "data": entry.data} | place
-        last = entry.rows[-1].line
         try:
             jws = signer.sign(draft, speaker.clock())
         except Malformed as error:
@@ -277,7 +288,8 @@ def _fault_of(refused: Refused, sheet: Sheet) -> faults.Fault:
     code, detail = str(answer.get("code", "")), str(answer.get("detail") or "")
     column = column_at(Verb(refused.verb), str(answer.get("pointer") or ""))
     title = sheet.layout.title(column.key) if column else ""
-    told = " ".join(word for word in (detail, str(answer.get("hint") or "")) if word)
+    hint = str(answer.get("hint") or "")
+    told = f"{detail}{faults.ARROW}{hint}" if hint and hint != hint_for(code, None) else detail
     if refused.decided == "not let in":
         return faults.Fault(refused.line, title, "", "not-let-in", f"{code} {told}".strip())
     return faults.Fault(refused.line, title, "", code or refused.decided, told)

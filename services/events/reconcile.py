@@ -15,7 +15,7 @@ from services.events import cells, names
 from services.events.cells import Cell
 from services.events.columns import BY_KEY, Layout
 from services.events.faults import Fault
-from services.events.rows import RowReader
+from services.events.rows import RowReader, standards
 from services.events.sheets import Row, Sheet
 
 Progress = Callable[[int], None]
@@ -106,6 +106,26 @@ def _read_gtins(reader: RowReader, key: str) -> list[str] | None:
     return sorted(reader.several(key, lambda cell: [cells.gtin(g) for g in cells.items(cell)])) or None
 
 
+def _read_standards(reader: RowReader, key: str) -> list[str] | None:
+    return sorted(_standard(one) for one in standards(reader)) or None
+
+
+def _standards(record: Record) -> list[str]:
+    return sorted(_standard(one) for one in record["state"].get("basis") or ())
+
+
+def _standard(one: Mapping[str, Any]) -> str:
+    return normalised("-".join(part for part in (one["standard"], one.get("edition")) if part))
+
+
+def _read_sites(reader: RowReader, key: str) -> list[str] | None:
+    return sorted(normalised(address) for address in reader.several(key, cells.lines)) or None
+
+
+def _sites(record: Record) -> list[str]:
+    return sorted(normalised(site["address"]) for site in record["state"].get("sites") or ())
+
+
 def _read_end(reader: RowReader, key: str) -> str | None:
     if not reader.has(key):
         return None
@@ -121,22 +141,41 @@ _DAY = RowReader.day
 FIELDS: Mapping[str, Field] = {
     "status": Field(_read(names.standing_word), lambda record: record["standing"]),
     "scheme": Field(_read(names.scheme), _member("scheme")),
-    "holder_name": Field(_read_word, _word("holder/name")),
-    "holder_uscc": Field(_read(cells.credit_code), _member("holder/uscc")),
-    "manufacturer_name": Field(_read_word, _word("manufacturer/name")),
-    "factory_name": Field(_read_word, _word("factory/name")),
+    "certification_mode": Field(_read_word, _word("certification_mode")),
+    "basis": Field(_read_standards, _standards),
+    **{
+        f"{who}_{member}": Field(_read(cells.credit_code) if member == "uscc" else _read_word, _word(f"{who}/{member}"))
+        for who in ("holder", "manufacturer", "factory")
+        for member in ("name", "uscc", "address")
+    },
+    "holder_region": Field(_read(cells.code), _member("holder/region")),
     "product_name": Field(_read_word, _word("product/name")),
     "product_class": Field(_read(cells.class_code), _member("product/class")),
+    "trademark": Field(_read_word, _word("product/trademark")),
     "models": Field(_read_models, _items("model")),
     "gtins": Field(_read_gtins, _items("gtin")),
     "service_scope": Field(_read_word, _word("service_scope")),
+    "sites": Field(_read_sites, _sites),
+    "headcount": Field(_read(cells.count), _member("headcount")),
     "first_issued_on": Field(_DAY, _member("first_issued_on")),
     "issued_on": Field(_DAY, _member("issued_on")),
     "valid_from": Field(_DAY, _member("valid_from")),
     "valid_until": Field(_read_end, lambda record: record["state"].get("valid_until") or NO_END),
     "surveillance_due": Field(_DAY, _member("surveillance_due")),
+    "approver": Field(_read(cells.code), _member("approver")),
+    "parent_no": Field(_read(cells.number), _member("parent_no")),
+    "supersedes": Field(_read(cells.number), _member("supersedes")),
+    "accreditation": Field(_read_word, _word("accreditation")),
+    "grade": Field(_read_word, _word("grade")),
 }
 """The columns that are compared. An empty cell claims nothing."""
+
+
+def not_compared(layout: Layout) -> list[str]:
+    """The sheet's headings that nothing is compared with: that all is equal says nothing of these."""
+    known = [layout.title(key) for key in layout.places if key not in FIELDS and key != "certificate_no"]
+    return [*known, *layout.unmapped]
+
 
 _OVER = frozenset({Standing.REVOKED, Standing.CANCELLED, Standing.EXPIRED, Standing.SUPERSEDED})
 

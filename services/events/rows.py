@@ -275,7 +275,7 @@ def _issued(r: RowReader) -> dict[str, Any]:
         "effective_at": r.day_or("effective_at", issued_on),
         "scheme": r.one("scheme", names.scheme),
         "certification_mode": r.text("certification_mode"),
-        "basis": _basis(r),
+        "basis": standards(r),
         "holder": _party(r, "holder") or {},
         "manufacturer": _party(r, "manufacturer"),
         "factory": _party(r, "factory"),
@@ -307,7 +307,7 @@ def _renewed(r: RowReader) -> dict[str, Any]:
         "valid_from": r.day("valid_from"),
         "valid_until": r.last_day("valid_until"),
         "surveillance_due": r.day("surveillance_due"),
-        "basis": _basis(r),
+        "basis": standards(r),
         "approver": r.code("approver"),
         "audit_refs": r.several("audit_refs", cells.items),
         "note": r.text("note"),
@@ -416,7 +416,8 @@ def _product(r: RowReader) -> dict[str, Any] | None:
     return said or None
 
 
-def _basis(r: RowReader) -> list[dict[str, str]]:
+def standards(r: RowReader) -> list[dict[str, str]]:
+    """What is certified against: {standard, edition?}, each once."""
     return [_standard(said) for said in r.several("basis", cells.texts)]
 
 

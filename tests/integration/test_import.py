@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -165,7 +166,8 @@ def test_wrong_and_refused_rows_come_back_in_a_file_that_can_be_mended(desk: Des
         a_row(unknown, 有效期至="2019-01-01"),
     ]
     report = desk.bring(a_sheet(tmp_path / "sheet.csv", rows), "--fix", str(tmp_path / "fix.csv"), code=1)
-    assert (report["accepted"], report["refused"]) == (1, 2)
+    assert (report["accepted"], report["refused"]) == (1, 1)
+    assert desk.history(taken) == [("certmark.certificate.issued.v1", "accepted")], "not said again to be refused"
     assert report["codes"] == {
         "bad-dates": 1,
         "bad-gtin": 1,
@@ -176,6 +178,8 @@ def test_wrong_and_refused_rows_come_back_in_a_file_that_can_be_mended(desk: Des
     assert report["fix"]["rows"] == 4
     for fault in report["faults"]:
         assert all((fault["zh"], fault["en"], fault["hint"]["zh"], fault["hint"]["en"])), fault
+        assert not re.search("[a-z]+ [a-z]+", fault["zh"]), "a refusal's detail is told in Chinese as well"
+        assert fault["hint"]["en"] not in fault["en"], "nor is anything told twice"
     with (tmp_path / "fix.csv").open(encoding="utf-8-sig", newline="") as file:
         fix = list(csv.DictReader(file))
     assert [row["错误行号"] for row in fix] == ["3", "4", "5", "6"]
@@ -350,7 +354,7 @@ def test_a_sheet_beside_the_register(desk: Desk, tmp_path: Path) -> None:
     assert sent.exit_code == 0, sent.output
     theirs = [
         a_row(same, 证书状态="有效", 获证组织名称="示范公司(上海)"),
-        a_row(other, 规格型号="A1、=B2", 商品条码="", 有效期至=ahead(401), 证书状态="撤销"),
+        a_row(other, 认证依据="GB 1-2013", 规格型号="A1、=B2", 商品条码="", 有效期至=ahead(401), 证书状态="撤销"),
         a_row(suspended, 证书状态="暂停", 批准人编号=""),
         a_row(extra, 证书状态="有效"),
         a_row("无编号", 证书状态="有效"),
@@ -360,11 +364,13 @@ def test_a_sheet_beside_the_register(desk: Desk, tmp_path: Path) -> None:
     assert counts == {
         "counts": {"not_in_register": 1, "not_in_file": 1, "different": 1, "equal": 2},
         "unreadable": 1,
+        "not_compared": ["事件", "生效日期", "原因代码", "暂停截止日期"],
     }
     assert [d for d in differences if d["kind"] == "different"] == [
         {"kind": "different", "certificate_no": other, "line": 3, "field": field, "theirs": a, "ours": b}
         for field, a, b in (
             ("证书状态", "revoked", "valid"),
+            ("认证依据", "GB1-2013", "GB1-2012"),
             ("规格型号", "=B2", ""),
             ("有效期至", ahead(401), ahead(400)),
         )
@@ -386,5 +392,6 @@ def test_a_sheet_beside_the_register(desk: Desk, tmp_path: Path) -> None:
     assert {other, missing, extra} <= set(table.stdout.split())
     assert same not in table.stdout
     assert "不一致 different: 1" in table.stdout
+    assert "没有比较的列 columns not compared: 事件、" in table.stdout
     short = desk.certmark("reconcile", str(file), "--as", name, "--registry", desk.registry, "--show", "1")
-    assert "另有 4 处" in short.stdout
+    assert "另有 5 处" in short.stdout
