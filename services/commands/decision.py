@@ -10,7 +10,7 @@ import click
 
 from services import auth
 from services.commands.identity import default_key, source_named
-from services.commands.terminal import NO, OUT, as_json, both, say_json
+from services.commands.terminal import NO, OUT, as_json, both, say_json, say_why
 from services.domain.errors import BadRequest, NotConfigured
 from services.events import client
 from services.events.decision_reader import DecisionReader
@@ -126,6 +126,5 @@ def _show(item: dict[str, Any]) -> None:
     kind = str(item["type"] or "").removeprefix("certmark.").removesuffix(".v1")
     where = f"seq {item['seq']}" if item["seq"] is not None else f"log position {item['position']}"
     OUT.print(f"{item['recorded_at']}  {said}  {kind} {item['subject'] or ''}  {where}  {item['digest']}", markup=False)
-    told = " ".join(str(item[name]) for name in ("detail_zh", "detail", "pointer", "hint") if item.get(name))
-    if told:
-        OUT.print(f"    {told}", markup=False)
+    if item["code"]:
+        say_why(item)

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from services.commands.identity import default_key, key_named, load_key_file, source_named
-from services.commands.terminal import NO, OUT, as_json, both, progress, say_json
+from services.commands.terminal import NO, OUT, as_json, progress, say_json, say_why
 from services.domain.errors import BadRequest
 from services.domain.identifiers import civil_day
 from services.events import client, drafts
@@ -154,13 +154,4 @@ def _report(sent: Sequence[client.Sent], decisions: dict[str, dict[str, Any]], w
 
 def _say_why(digest: str, answer: str, found: dict[str, Any]) -> None:
     OUT.print(f"{digest}  {answer}", markup=False)
-    words = found.get("text") or {"zh": found.get("title_zh"), "en": found.get("title")}
-    where = f"  ({found['pointer']})" if found.get("pointer") else ""
-    for told in (
-        both(words),
-        str(found.get("detail_zh") or ""),
-        f"{found.get('detail') or ''}{where}",
-        f"→ {found['hint']}" if found.get("hint") else "",
-    ):
-        if told:
-            OUT.print(f"    {told}", markup=False)
+    say_why(found)

@@ -125,6 +125,20 @@ def both(words: dict[str, Any] | None) -> str:
     return " ".join(str(words[name]) for name in ("code", "zh", "en") if words.get(name)) if words else ""
 
 
+def say_why(found: Mapping[str, Any]) -> None:
+    """What a problem or a decision that is no yes tells: its code in words, this case, and what to do."""
+    words = found.get("text") or {"zh": found.get("title_zh"), "en": found.get("title")}
+    where = f"  ({found['pointer']})" if found.get("pointer") else ""
+    for told in (
+        both(words),
+        str(found.get("detail_zh") or ""),
+        f"{found.get('detail') or ''}{where}",
+        f"→ {found['hint']}" if found.get("hint") else "",
+    ):
+        if told:
+            OUT.print(f"    {told}", markup=False)
+
+
 @contextmanager
 def progress(words: str, total: int, quiet: bool) -> Iterator[Callable[[int], None]]:
     """A bar on a terminal when the work is long, nothing in a pipe."""
