@@ -526,7 +526,7 @@ def permits(
     if standing(certificate, counts) is not now:
         if mark is not None and own_mark_standing(mark, counts) is now:
             whose = "mark"
-        elif part is not None and part_standing(certificate, part, counts) is now:
+        elif part_standing(certificate, part, counts) is now:
             whose = "part"
     return Permit(rule.allowed, rule.id, CLAUSES[rule.clause], now, _filled(rule.reason, counts, now, whose))
 

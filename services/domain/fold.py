@@ -147,7 +147,7 @@ class _Story:
                 joined = _joined(joined, without, last.day, last.digest)
         if joined is not None:
             joined = replace(joined, annulled=tuple(sorted(_annulled_by(known, gone))))
-        after = self._applied(joined, last.place + 1, end, left_out | {last.target})
+        after = self._applied(joined, last.place + 1, end, left_out)
         return Folded(after.certificate, {**before.moot, **after.moot})
 
     def _applied(self, certificate: Certificate | None, start: int, end: int, gone: frozenset[str]) -> Folded:
@@ -213,7 +213,7 @@ def is_about_a_certificate(said: Said) -> bool:
 
 
 def _annuls(one: Told) -> bool:
-    return one.consequence and one.said.type == ANNULLED
+    return one.said.type == ANNULLED
 
 
 def _has_come(said: Said, at: date | None) -> bool:

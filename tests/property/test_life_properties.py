@@ -283,4 +283,4 @@ def worst(certificate: Certificate, day: date) -> Standing:
 
 
 TestLives = Lives.TestCase
-TestLives.settings = settings(max_examples=120, stateful_step_count=50)
+TestLives.settings = settings(max_examples=110, stateful_step_count=50)

@@ -292,22 +292,26 @@ def test_the_reason_names_the_day_and_the_standing() -> None:
 def test_the_reason_says_whether_the_certificate_or_only_the_mark_has_ended() -> None:
     withdrawn = replace(a_mark(ACTIVE, since(Status.WITHDRAWN, date(2026, 4, 1))), valid_until=None)
 
-    def reason(certificate: Certificate) -> str:
+    def reason(certificate: Certificate, act: Act) -> str:
         permit = permits(
             certificate,
             withdrawn,
-            Act.SHIP,
+            act,
             TODAY,
             None,
             None,
             BRAND,
             lambda day: mark_standing(certificate, withdrawn, day),
         )
-        assert permit.rule == "V05"
+        assert permit.rule == ("V05" if act is Act.SHIP else "V02")
         return permit.reason["zh"].partition("，")[0]
 
-    assert reason(VALID) == "标志授权已终止"
-    assert reason(CANCELLED) == "证书已注销或更换"
+    assert reason(VALID, Act.SHIP) == "标志授权已终止"
+    assert reason(CANCELLED, Act.SHIP) == "证书已注销或更换"
+    assert reason(VALID, Act.DISPLAY) == "2026-11-01标志授权处于终止状态"
+    assert reason(CANCELLED, Act.DISPLAY) == "2026-11-01证书处于注销状态"
+    withdrawn = replace(withdrawn, statuses=(ACTIVE, SUSPENDED))
+    assert reason(VALID, Act.DISPLAY) == "2026-11-01标志授权处于暂停状态"
 
 
 @pytest.mark.parametrize("with_mark", [False, True])

@@ -10,9 +10,10 @@ import pytest
 from services.domain.certificate import Certificate, Corrected
 from services.domain.fold import KEY_COMPROMISED, consequence, fold, rules_told
 from services.domain.said import EventData, Said
+from services.domain.scheme import SchemeRules
 from services.domain.standing import standing
 from tests.certificates import a_certificate
-from tests.lives import AUTHORITY, BODY, CATALOGUE, OTHER, SCHEMES
+from tests.lives import AUTHORITY, BODY, CATALOGUE, DECLARANT, OTHER, SCHEMES
 from tests.memory import Memory
 
 TODAY = date(2026, 11, 1)
@@ -279,6 +280,12 @@ def test_history_inside_a_backfill_is_taken_as_it_happened(memory: Memory) -> No
     told(memory, "backfill.opened", number, body=number, until=day(9))
     assert issued_anew(memory.fork(), 0, BODY) == "refused:scheme-rule", "what is done today is no history"
     assert issued_anew(memory, -10, BODY) == "accepted"
+    issue(memory, "NO-4", **(SYSTEM | {"holder": {"name": "示范乙公司", "uscc": "91310114MAXX00189M"}}))
+    late = {"effective_at": day(-50), "determined_on": day(-90), "reason": "S03", "until": day(60)}
+    told(memory, "certificate.suspended", "NO-4", BODY, **late)
+    before = memory.certificate("NO-4")
+    told(memory, "certificate.corrected", "NO-4", BODY, of=memory.told["NO-4"][0].said.digest, fields={"headcount": 7})
+    assert memory.certificate("NO-4").statuses == before.statuses, "and however often it is told again"
 
 
 # --- annulments -----------------------------------------------------------------------------------------------------
@@ -381,6 +388,67 @@ def test_an_annulment_that_is_annulled_lies_behind_others_that_still_stand(memor
     ]  # fmt: skip
 
 
+def test_what_an_annulment_between_two_others_gave_back_is_there_again(memory: Memory) -> None:
+    """Annulled from the tenth day before, brought back from the fifth; on the eighth something else is annulled."""
+    other = suspend(memory, -20)
+    told(memory, "certificate.resumed", NUMBER, BODY, effective_at=day(-15), verified_on=day(-15))
+    product = {"model": "A1", "gtin": TWO_GTINS[0]}
+    mark = {"effective_at": day(-30), "mark": "sample-mark", "products": [product], "valid_until": day(200)}
+    granted = told(memory, "mark.authorized", NUMBER, BODY, **mark, mark_no="MARK-1")
+    issue_too = memory.fork()
+    annul(memory, annul(memory, granted, -10), -5)
+    annul(memory, other, -8)
+    statuses = [(i.status.value, i.since.isoformat()) for i in memory.certificate(NUMBER).marks[0].statuses]
+    assert statuses == [("active", day(-30)), ("withdrawn", day(-10)), ("active", day(-5))]
+    check_fold(memory)
+    annul(issue_too, annul(issue_too, issue_too.told[NUMBER][0].said.digest, -10), -5)
+    annul(issue_too, other, -8)
+    assert standings(issue_too, -11, -10, -8, -6, -5, 0) == ["valid", *["revoked"] * 3, "valid", "valid"]
+
+
+def test_annulments_each_from_an_earlier_day_are_no_endless_work(memory: Memory) -> None:
+    """The hardest order; without `DEEPEST` each would double the work."""
+    memory.drawing = False
+    amended = [
+        told(memory, "certificate.amended", NUMBER, BODY, effective_at=day(-60), fields={"headcount": n})
+        for n in range(14)
+    ]
+    for n, digest in enumerate(amended):
+        annul(memory, digest, -5 - n)
+    story = [*memory.told[NUMBER], *(replace(memory.told[digest][-1], consequence=True) for digest in amended)]
+    asked, rules_on = [0], rules_told(memory.register.told)
+
+    def counted(scheme: str, on: date, seq: int) -> SchemeRules | None:
+        asked[0] += 1
+        return rules_on(scheme, on, seq)
+
+    found = fold(story, counted).certificate
+    assert found is not None
+    assert (found.headcount, found.annulled) == (None, tuple(sorted(amended)))
+    assert asked[0] <= 4608
+
+
+def test_what_is_said_of_a_body_is_nothing_to_a_certificate_of_the_same_number(memory: Memory) -> None:
+    number = OTHER.rpartition(":")[2]
+    issue(memory, number)
+    out_of_scope(memory, OTHER, 0)
+    amended = told(memory, "certificate.amended", number, BODY, effective_at=day(0), fields={"headcount": 7})
+    before = memory.certificate(number)
+    annul(memory, amended, 0)
+    assert memory.certificate(number) == replace(before, headcount=None, annulled=(amended,))
+
+
+def test_a_declaration_is_told_again_as_a_certificate_is(memory: Memory) -> None:
+    memory.add_key(DECLARANT)
+    made = first_event(-9, scheme="life-declared", holder=HOLDER, product={"name": "电器", "items": [{"model": "A1"}]})
+    del made["approver"]
+    told(memory, "declaration.made", "NO-2", DECLARANT, **made)
+    before = memory.certificate("NO-2")
+    withdrawn = told(memory, "declaration.withdrawn", "NO-2", DECLARANT, effective_at=day(-5), reason="C02")
+    annul(memory, withdrawn, -5)
+    assert memory.certificate("NO-2") == replace(before, annulled=(withdrawn,))
+
+
 def test_a_disqualification_comes_back_with_its_annulment_annulled(memory: Memory) -> None:
     number = BODY.rpartition(":")[2]
     gone = disqualify(memory, BODY, -3)
@@ -395,8 +463,7 @@ def test_a_disqualification_comes_back_with_its_annulment_annulled(memory: Memor
 
 def test_a_class_that_left_by_mistake_and_did_after_all(memory: Memory) -> None:
     issue(memory, "NO-2", scheme="life-implied")
-    said = {"effective_at": day(0), "class": "0703", "instrument": "公告"}
-    left = told(memory, "catalogue.class_removed", "life-classes", AUTHORITY, **said)
+    left = leaves(memory, 0)
     assert memory.certificate("NO-2").status == "cancelled"
     first = annul(memory, left, 0)
     assert memory.certificate("NO-2").status == "active"
@@ -455,6 +522,29 @@ def test_an_annulled_correction_has_corrected_nothing(memory: Memory) -> None:
     check_fold(memory)
 
 
+@pytest.mark.parametrize("annulled_last", [True, False])
+def test_no_correction_takes_the_ground_from_what_was_said_after(memory: Memory, *, annulled_last: bool) -> None:
+    amended = told(memory, "certificate.amended", NUMBER, BODY, effective_at=day(-9), fields={"headcount": 7})
+    if not annulled_last:
+        annul(memory, amended, -9)
+    suspended = suspend(memory, -5)
+    resumed = {"effective_at": day(-3), "verified_on": day(-3)}
+    digest = told(memory, "certificate.resumed", NUMBER, BODY, **resumed)
+    if annulled_last:
+        annul(memory, amended, -9)
+    detail = refused(memory, "certificate.corrected", NUMBER, of=suspended, fields={"effective_at": day(-2)})
+    assert f"then {digest} could not stand" in str(detail)
+
+
+def test_each_correction_is_remembered(memory: Memory) -> None:
+    suspended = suspend(memory, -5)
+    by = [
+        told(memory, "certificate.corrected", NUMBER, BODY, of=suspended, fields=fields)
+        for fields in ({"until": day(50)}, {"reason": "S04"})
+    ]
+    assert memory.certificate(NUMBER).corrected == tuple(Corrected(suspended, one) for one in by)
+
+
 def test_a_date_that_a_correction_moves_ahead_is_not_there_before(memory: Memory) -> None:
     digest = suspend(memory, -5)
     told(memory, "certificate.corrected", NUMBER, BODY, of=digest, fields={"effective_at": day(5)})
@@ -468,15 +558,35 @@ def test_a_date_that_a_correction_moves_ahead_is_not_there_before(memory: Memory
 # --- rules that change ----------------------------------------------------------------------------------------------
 
 
+def later_version(memory: Memory, since: int, **rules: Any) -> None:
+    changed = SCHEMES["life-plain"] | {"version": 2, "effective_at": day(since)} | rules
+    told(memory, "scheme.published", "life-plain", **changed)
+
+
 def test_a_version_that_begins_today_judges_nothing_of_this_morning(memory: Memory) -> None:
     today = {name: day(0) for name in ("effective_at", "issued_on", "valid_from")}
     issue(memory, "NO-2", **today)
-    later = SCHEMES["life-plain"] | {"version": 2, "effective_at": day(0), "required": ["grade"]}
-    told(memory, "scheme.published", "life-plain", **later)
+    due = memory.certificate("NO-2").surveillance_due
+    later_version(memory, 0, required=["grade"], surveillance_months=6)
     amended = {"effective_at": day(0), "fields": {"headcount": 7}}
     digest = told(memory, "certificate.amended", "NO-2", BODY, **amended)
     told(memory, "certificate.corrected", "NO-2", BODY, of=digest, fields={"fields": {"headcount": 8}})
     assert memory.certificate("NO-2").headcount == 8
+    assert memory.certificate("NO-2").surveillance_due == due
+
+
+def test_an_issue_is_judged_by_the_day_it_is_of_and_a_renewal_by_the_day_it_takes_effect(memory: Memory) -> None:
+    later_version(memory, 0, surveillance_months=6)
+    begun = {"issued_on": day(-1), "effective_at": day(0), "valid_from": day(0), "valid_until": day(20)}
+    issued = issue(memory, "NO-2", **begun)
+    assert memory.certificate("NO-2").surveillance_due == date(2027, 11, 1)
+    told(memory, "certificate.corrected", "NO-2", BODY, of=issued, fields={"headcount": 8})
+    assert memory.certificate("NO-2").surveillance_due == date(2027, 11, 1)
+    renewal = {"valid_until": day(300), "approver": "7901-0007", "issued_on": day(-1), "effective_at": day(0)}
+    renewed = told(memory, "certificate.renewed", "NO-2", BODY, **renewal)
+    assert memory.certificate("NO-2").surveillance_due == date(2027, 5, 1)
+    told(memory, "certificate.corrected", "NO-2", BODY, of=renewed, fields={"valid_until": day(299)})
+    assert memory.certificate("NO-2").surveillance_due == date(2027, 5, 1)
 
 
 # --- a class leaves -------------------------------------------------------------------------------------------------
@@ -495,18 +605,43 @@ def test_what_was_to_begin_after_a_class_left_never_comes_to_be(
 ) -> None:
     issue(memory, "NO-2", scheme="life-implied")
     told(memory, f"certificate.{short}", "NO-2", BODY, effective_at=day(9), **data)
-    said = {"effective_at": day(3), "class": "0703", "instrument": "公告"}
-    told(memory, "catalogue.class_removed", "life-classes", **said)
+    leaves(memory, 3)
     assert [(i.status.value, i.since.isoformat()) for i in memory.certificate("NO-2").statuses[1:]] == expected
-    before = said | {"effective_at": day(-1), "class": "0704"}
+    before = {"effective_at": day(-1), "class": "0704", "instrument": "公告"}
     assert refused(memory, "catalogue.class_removed", "life-classes", AUTHORITY, **before)
+
+
+def leaves(memory: Memory, since: int, **data: Any) -> str:
+    said = {"effective_at": day(since), "class": "0703", "instrument": "公告"} | data
+    return told(memory, "catalogue.class_removed", "life-classes", **said)
+
+
+@pytest.mark.parametrize(("short", "reason"), [("revoked", "R05"), ("cancelled", "C02")])
+def test_what_has_ended_before_its_class_leaves_ended_as_it_did(memory: Memory, short: str, reason: str) -> None:
+    issue(memory, "NO-2", scheme="life-implied")
+    told(memory, f"certificate.{short}", "NO-2", BODY, effective_at=day(3), reason=reason)
+    before = memory.certificate("NO-2")
+    leaves(memory, 3)
+    assert memory.certificate("NO-2") == before
+
+
+def test_what_was_to_begin_after_its_class_left_ends_as_it_begins(memory: Memory) -> None:
+    begun = dict.fromkeys(("effective_at", "valid_from"), day(9))
+    issued = issue(memory, "NO-2", scheme="life-implied", issued_on=day(0), **begun)
+    phased_out = memory.fork()
+    leaves(memory, 3)
+    found = [(i.status.value, i.since.isoformat(), i.reason) for i in memory.certificate("NO-2").statuses]
+    assert found == [("active", day(9), None), ("cancelled", day(9), "C05")]
+    annul(memory, issued, 0)
+    assert memory.certificate("NO-2").status == "revoked", "its issue can be annulled all the same"
+    leaves(phased_out, 3, reason="C06")
+    assert phased_out.certificate("NO-2").statuses[-1].reason == "C06"
 
 
 def test_what_was_suspended_on_the_day_its_class_left_was_suspended(memory: Memory) -> None:
     issue(memory, "NO-2", scheme="life-implied")
     told(memory, "certificate.suspended", "NO-2", BODY, effective_at=day(3), reason="S03", until=day(40))
-    said = {"effective_at": day(3), "class": "0703", "instrument": "公告"}
-    told(memory, "catalogue.class_removed", "life-classes", **said)
+    leaves(memory, 3)
     statuses = [(i.status.value, i.since.isoformat()) for i in memory.certificate("NO-2").statuses[1:]]
     assert statuses == [("suspended", day(3)), ("cancelled", day(3))]
 
