@@ -99,6 +99,13 @@ class _Annulment:
     of_issue: bool
     lifts: bool
 
+    def is_seen_from(self, day: date) -> bool:
+        """Whether it says more for the days from one on than that its target was never said.
+
+        Without its issue there is no certificate, and an annulled issue leaves one that is revoked.
+        """
+        return self.of_issue or (not self.whole and self.day > day)
+
 
 def _annulment(place: int, said: Said, about: Sequence[Told], corrections: Sequence[Said]) -> _Annulment:
     day, target = date.fromisoformat(said.data["effective_at"]), said.data["digest"]
@@ -129,7 +136,7 @@ class _Story:
         the work. An annulment may itself be gone, or annulled: then its target counts again.
         """
         known = [one for one in self.annulments if one.place < end and not gone & {one.target, one.digest}]
-        later = known if since is None else [one for one in known if not one.whole and one.day > since][-DEEPEST:]
+        later = known if since is None else [one for one in known if one.is_seen_from(since)][-DEEPEST:]
         early = [one for one in known if one not in later]
         left_out = gone | _annulled_by(early, gone)
         later = [one for one in later if one.digest not in left_out]

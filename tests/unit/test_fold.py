@@ -388,8 +388,9 @@ def test_an_annulment_that_is_annulled_lies_behind_others_that_still_stand(memor
     ]  # fmt: skip
 
 
-def test_what_an_annulment_between_two_others_gave_back_is_there_again(memory: Memory) -> None:
-    """Annulled from the tenth day before, brought back from the fifth; on the eighth something else is annulled."""
+@pytest.mark.parametrize("last", [-12, -10, -8])
+def test_what_an_annulment_gave_back_is_there_again_whatever_else_is_annulled(memory: Memory, last: int) -> None:
+    """Annulled from the tenth day before, brought back from the fifth; then something else is annulled."""
     other = suspend(memory, -20)
     told(memory, "certificate.resumed", NUMBER, BODY, effective_at=day(-15), verified_on=day(-15))
     product = {"model": "A1", "gtin": TWO_GTINS[0]}
@@ -397,12 +398,12 @@ def test_what_an_annulment_between_two_others_gave_back_is_there_again(memory: M
     granted = told(memory, "mark.authorized", NUMBER, BODY, **mark, mark_no="MARK-1")
     issue_too = memory.fork()
     annul(memory, annul(memory, granted, -10), -5)
-    annul(memory, other, -8)
+    annul(memory, other, last)
     statuses = [(i.status.value, i.since.isoformat()) for i in memory.certificate(NUMBER).marks[0].statuses]
     assert statuses == [("active", day(-30)), ("withdrawn", day(-10)), ("active", day(-5))]
     check_fold(memory)
     annul(issue_too, annul(issue_too, issue_too.told[NUMBER][0].said.digest, -10), -5)
-    annul(issue_too, other, -8)
+    annul(issue_too, other, last)
     assert standings(issue_too, -11, -10, -8, -6, -5, 0) == ["valid", *["revoked"] * 3, "valid", "valid"]
 
 
