@@ -38,9 +38,7 @@ def seal(kid: str) -> Callable[[bytes, bytes], None]:
     x, y = (unb64u(key["key"].get(name, "")) for name in ("x", "y"))
     if not y:
         return Ed25519PublicKey.from_public_bytes(x).verify
-    public = ec.EllipticCurvePublicKey.from_encoded_point(
-        ec.SECP256R1(), b"\x04" + x + y
-    )  # ES256: r, then s
+    public = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), b"\x04" + x + y)  # ES256: r, then s
     return lambda mark, content: public.verify(
         encode_dss_signature(*(int.from_bytes(half) for half in (mark[:32], mark[32:]))), content, ec.ECDSA(SHA256())
     )

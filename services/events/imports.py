@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from services.domain.advice import hint_for
 from services.domain.errors import Fault, Malformed
@@ -178,7 +178,7 @@ def _sign(waiting: Sequence[Entry], journal: Journal, speaker: Speaker) -> None:
         assert entry.verb is not None
         last = entry.rows[-1].line
         sequence, digest = chains.get(entry.number, (0, ""))
-        if entry.verb is Verb.ISSUED and last_said.get(digest, {}).get("decision") == "accepted":
+        if entry.verb is Verb.ISSUED and _registered(last_said.get(digest, {})):
             fault = faults.Fault(entry.line, "", entry.number, "number-taken")
             wrong.append((entry.line, last, [fault]))
             continue
@@ -196,6 +196,11 @@ def _sign(waiting: Sequence[Entry], journal: Journal, speaker: Speaker) -> None:
     if wrong:
         journal.save_portion([], wrong)
     journal.save_signed(signed)
+
+
+def _registered(last_said: dict[str, Any]) -> bool:
+    """Whether the decision on the last event about a number shows that the register has it."""
+    return last_said.get("decision") == "accepted" or last_said.get("code") == "number-taken"
 
 
 class _Sender:

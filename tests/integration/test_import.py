@@ -207,6 +207,16 @@ def test_chains_go_on_from_what_others_wrote(desk: Desk, tmp_path: Path) -> None
     assert [decision for _, decision in desk.history(number)] == ["accepted"] * 3
 
 
+def test_what_another_body_has_issued_is_refused_once_and_not_said_again(desk: Desk, tmp_path: Path) -> None:
+    sheet, name = a_sheet(tmp_path / "sheet.csv", [a_row(number := a_number())]), OTHER.rpartition(":")[2]
+    save_key(desk.register.keys[OTHER], desk.register.settings.keys / f"{name}.pem")
+    ways = ("--as", name, "--to", desk.log, "--registry", desk.registry, "--journals", str(tmp_path / "other"))
+    assert desk.certmark("import", str(sheet), *ways).exit_code == 0
+    reports = [desk.bring(sheet, "--journals", str(tmp_path / where), code=1) for where in ("here", "elsewhere")]
+    assert [(report["refused"], report["codes"]) for report in reports] == [(n, {"number-taken": 1}) for n in (1, 0)]
+    assert [decision for _, decision in desk.history(number)] == ["accepted", "refused:number-taken"]
+
+
 def test_what_was_quarantined_is_in_the_fix_file_and_may_be_sent_again(desk: Desk, tmp_path: Path) -> None:
     number = a_number()
     save_key(new_key(), tmp_path / "wrong.pem")
