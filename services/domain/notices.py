@@ -1,10 +1,11 @@
 """Recalls and consumer alerts: what an authority says about goods and certificates beside their standing."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import NotRequired, TypedDict, cast
 
+from services.domain.certificate import Certificate, Item
 from services.domain.errors import (
     BadDates,
     NumberTaken,
@@ -228,8 +229,41 @@ def concerns(recall: RecallState, goods: Goods) -> bool:
     return made is None or ((recall["made_from"] or made) <= made <= (recall["made_until"] or made))
 
 
+def goods_of(
+    certificate: Certificate, item: Item | None, batch: str | None = None, made_on: date | None = None
+) -> Iterator[Goods]:
+    """What the asker may hold: the item where it is known, else any of the certificate's."""
+    bare = Goods(certificate.certificate_no, batch=batch, made_on=made_on)
+    if item is not None:
+        yield replace(bare, gtin=item.gtin, model=item.model)
+        return
+    yield bare
+    for one in certificate.product.items if certificate.product else ():
+        yield replace(bare, gtin=one.gtin, model=one.model)
+
+
 def _differs(one: str | None, other: str | None) -> bool:
     return one is not None and other is not None and normalised(one) != normalised(other)
+
+
+def recall_scope(state: RecallState) -> Words:
+    """Which goods are recalled, in words: model, batches, dates of manufacture."""
+    zh, en = [], []
+    if state["model"]:
+        zh, en = [f"型号{state['model']}"], [f"model {state['model']}"]
+    elif state["gtin"]:
+        zh, en = [f"GTIN {state['gtin']}"], [f"GTIN {state['gtin']}"]
+    if state["batches"]:
+        zh.append(f"批次{'、'.join(state['batches'])}")
+        en.append(f"batch {', '.join(state['batches'])}")
+    if state["made_from"] or state["made_until"]:
+        since, until = state["made_from"] or "…", state["made_until"] or "…"
+        zh.append(f"{since}至{until}生产")
+        en.append(f"made from {since} to {until}")
+    elif not state["batches"]:
+        zh.append("全部批次")
+        en.append("every batch")
+    return {"zh": "，".join(zh), "en": ", ".join(en)}
 
 
 def is_in_force_on(warning: WarningState, day: date) -> bool:

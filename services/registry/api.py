@@ -26,6 +26,7 @@ from services.registry import (
     feeds,
     indicators,
     overdue,
+    permits,
     published,
     store,
     webhooks_api,
@@ -257,6 +258,8 @@ def _blueprint(database: Database) -> Blueprint:
                 for row in rows
             ]
             return {"items": items, "next": rows[-1]["seq"] if len(rows) == query["limit"] else None}
+
+    permits.add_route(blueprint, database.read)
 
     @blueprint.route("/certificates/<path:number>")
     class Certificates(MethodView):

@@ -11,7 +11,7 @@ from services.domain.body import BodyState, BodyStatus, body_status_on
 from services.domain.certificate import Certificate, Course, Item, Mark, PartKind, Status, StatusInterval, Voided
 from services.domain.copies import Lookups
 from services.domain.identifiers import civil_day
-from services.domain.notices import Goods
+from services.domain.notices import Goods, goods_of
 from services.domain.scheme import Coverage, SchemeRules, Words
 from services.domain.standing import (
     Standing,
@@ -26,7 +26,7 @@ from services.domain.standing import (
 from services.domain.unit_code import Form, hash_text, hashed, hashed_serial, looks_like_one
 from services.marks.token import MarkClaims, TokenRefused, Unreadable, from_decimal, open_token, verify_token
 from services.verify import read_model
-from services.verify.notices import Alert, Recall, goods_of
+from services.verify.notices import Alert, Recall
 from services.verify.read_model import Meta
 from services.verify.recognise import Question
 from services.verify.register import Directory, Found, Register

@@ -4,7 +4,7 @@ from typing import Any
 
 import marshmallow as ma
 
-from services.domain.consequence import Act, Allowed
+from services.deeds import DeedQuery, DeedSchema, ItemSchema
 from services.domain.copies import RULES
 from services.domain.notices import LEVELS, RECALL_REASONS
 from services.domain.standing import Standing
@@ -92,11 +92,6 @@ class CandidateSchema(HeadSchema):
     scheme = ma.fields.String(required=True)
     body = ma.fields.String(required=True, allow_none=True)
     holder = ma.fields.String(required=True)
-
-
-class ItemSchema(ma.Schema):
-    model = ma.fields.String(required=True)
-    gtin = ma.fields.String(required=True, allow_none=True)
 
 
 class MarkSchema(ma.Schema):
@@ -220,40 +215,14 @@ class ManySchema(ma.Schema):
         return {"q": told} if isinstance(told, list) else told
 
 
-class PermitQuery(ma.Schema):
-    """What is to be done with goods or services, and the dates of the goods as far as they are known."""
-
-    act = ma.fields.String(required=True, validate=ma.validate.OneOf([act.value for act in Act]))
-    at = ma.fields.Date(load_default=None, metadata={"description": "The day of the deed; today where absent"})
-    made_on = ma.fields.Date(load_default=None)
-    shipped_on = ma.fields.Date(load_default=None, metadata={"description": "The day it left the factory"})
+class PermitQuery(DeedQuery):
     m = ma.fields.String(load_default=None, metadata={"description": "The token of the mark's QR, in decimal"})
-    gtin = ma.fields.String(load_default=None, metadata={"description": "One product of the certificate"})
-    model = ma.fields.String(load_default=None, metadata={"description": "The same, by its model"})
-    batch = ma.fields.String(load_default=None, metadata={"description": "Told where a recall names batches"})
 
 
-class PermitSchema(ma.Schema):
-    """Whether it is allowed, by which rule and on what ground (docs/consequence.md)."""
+class PermitSchema(DeedSchema):
+    """What is answered about a deed from what is known now."""
 
-    allowed = ma.fields.String(required=True, validate=ma.validate.OneOf([allowed.value for allowed in Allowed]))
-    rule = ma.fields.String(required=True)
-    clause = ma.fields.Nested(WordsSchema, required=True)
-    reason = ma.fields.Nested(WordsSchema, required=True)
     code = ma.fields.String(required=True, validate=ma.validate.OneOf([code.value for code in Code]))
-    standing = ma.fields.String(
-        required=True,
-        allow_none=True,
-        validate=ma.validate.OneOf([standing.value for standing in Standing]),
-        metadata={"description": "On the day that counts: of shipment for `ship`, else `at`"},
-    )
-    act = ma.fields.String(required=True)
-    at = ma.fields.Date(required=True)
-    made_on = ma.fields.Date(required=True, allow_none=True)
-    shipped_on = ma.fields.Date(required=True, allow_none=True)
-    certificate_no = ma.fields.String(required=True, allow_none=True)
-    item = ma.fields.Nested(ItemSchema, required=True, allow_none=True)
-    mark_no = ma.fields.String(required=True, allow_none=True)
     as_of = ma.fields.String(required=True, allow_none=True, metadata={"description": "RFC 3339, UTC"})
     seq = ma.fields.Integer(required=True, allow_none=True, metadata={"description": "Last register entry held"})
     checked_at = ma.fields.String(required=True, metadata={"description": "RFC 3339, UTC"})

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from flask import Flask, Response, request
 from flask_smorest import Api
@@ -10,6 +11,7 @@ from flask_smorest import Api
 from services import asgi, telemetry
 from services.api_docs import Link
 from services.domain.consequence import Act
+from services.domain.deed import Deed
 from services.domain.errors import BadRequest, TooLarge
 from services.domain.identifiers import gtin14, normalised
 from services.events import published
@@ -36,7 +38,7 @@ from services.verify.answer_schemas import (
 from services.verify.as_json import as_json, dumps
 from services.verify.mark_codes import qr_image_of
 from services.verify.node import HSTS, HTML, JSON, LINKSET, RETRY_S, Node, wanted
-from services.verify.permits import Deed, answer_about, permit_json
+from services.verify.permits import answer_about, permit_json
 from services.verify.photo_routes import add_photo
 from services.verify.product_page import product_page
 from services.verify.products import certificates_for, product_json
@@ -202,7 +204,10 @@ def _add_routes(api: Api, node: Node) -> None:
     @public.arguments(PermitQuery, location="query")
     @public.response(200, PermitSchema, description="What the certificate means for the deed, unknown numbers included")
     @public.alt_response(503, schema=PermitSchema, description="`status_unknown`: this node cannot say at present")
-    @public.doc(summary="May goods or services that bear the certificate be shipped, sold, imported, used, shown?")
+    @public.doc(
+        summary="May goods or services that bear the certificate be shipped, sold, imported, used, shown?",
+        responses={307: {"description": "With `known_at`: to the registry, which knows what was known then"}},
+    )
     def permit(arguments: dict[str, Any], number: str) -> Response:
         return _permit(node, number, arguments)
 
@@ -292,6 +297,8 @@ def _checks(node: Node, asked: Sequence[object]) -> Response:
 
 
 def _permit(node: Node, number: str, arguments: dict[str, Any]) -> Response:
+    if arguments["known_at"] is not None:
+        return _known_then(node, number, arguments["m"])
     answer = answer_about(number, arguments["m"], node.register, node.clock(), node.stale_after)
     gtin = gtin14(arguments["gtin"]) if arguments["gtin"] else None
     at = arguments["at"] or answer.day
@@ -305,6 +312,18 @@ def _permit(node: Node, number: str, arguments: dict[str, Any]) -> Response:
             raise CannotSay(str(reason)) from None
     content = dumps(permit_json(answer, deed, rules, gtin, arguments["model"], arguments["batch"], notices))
     return node.cached(Response(content, content_type=JSON), answer, content[: content.rindex(b',"checked_at"')])
+
+
+def _known_then(node: Node, number: str, token: str | None) -> Response:
+    """A node holds what is known now; the registry has every entry, and answers the same question for each instant."""
+    if token is not None:
+        raise BadRequest(
+            "a code's signature is checked as things are now",
+            pointer="/m",
+            hint="with known_at put the mark's number in the place of the certificate's",
+        )
+    to = f"{node.settings.registry_url}/v1/certificates/{quote(number, safe='')}/permits?{urlencode(request.args)}"
+    return Response(status=307, headers={"Location": to, "Cache-Control": "no-store"})
 
 
 def _products(node: Node, uscc: str, model: str, after: str, kind: str) -> Response:

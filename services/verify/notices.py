@@ -1,11 +1,11 @@
 """The open recalls and alerts that concern an answer, out of the register's records of them."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, cast
 
-from services.domain.certificate import Certificate, Item
+from services.domain.certificate import Certificate
 from services.domain.identifiers import instant_of, instant_text
 from services.domain.notice_states import RecallState, WarningState
 from services.domain.notices import (
@@ -18,7 +18,6 @@ from services.domain.notices import (
     is_open_on,
     most_urgent_first,
 )
-from services.language import Language
 from services.verify.read_model import Stored
 
 
@@ -103,36 +102,7 @@ def notices_in(stored: Iterable[Stored]) -> Notices:
     return notices
 
 
-def goods_of(certificate: Certificate, item: Item | None, **known: Any) -> Iterator[Goods]:
-    """What the asker may hold: the item where it is known, else any of the certificate's. `known`: batch, made_on."""
-    bare = replace(Goods(**known), certificate_no=certificate.certificate_no)
-    if item is not None:
-        yield replace(bare, gtin=item.gtin, model=item.model)
-        return
-    yield bare
-    for one in certificate.product.items if certificate.product else ():
-        yield replace(bare, gtin=one.gtin, model=one.model)
-
-
 # --- in words and as JSON ----------------------------------------------------------------------------------
-
-
-def recall_scope(state: RecallState, language: Language) -> str:
-    """Which goods are recalled, in words: model, batches, dates of manufacture."""
-    english = language == "en"
-    parts = []
-    if state["model"]:
-        parts.append(f"model {state['model']}" if english else f"型号{state['model']}")
-    if state["gtin"] and not state["model"]:
-        parts.append(f"GTIN {state['gtin']}")
-    if state["batches"]:
-        parts.append(f"batch {', '.join(state['batches'])}" if english else f"批次{'、'.join(state['batches'])}")
-    if state["made_from"] or state["made_until"]:
-        since, until = state["made_from"] or "…", state["made_until"] or "…"
-        parts.append(f"made from {since} to {until}" if english else f"{since}至{until}生产")
-    if not state["batches"] and not state["made_from"] and not state["made_until"]:
-        parts.append("every batch" if english else "全部批次")
-    return (", " if english else "，").join(parts)
 
 
 def recall_reason(state: RecallState) -> dict[str, str]:

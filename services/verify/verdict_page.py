@@ -10,12 +10,12 @@ from markupsafe import Markup
 from services.domain.certificate import Certificate, Status
 from services.domain.consequence import WITHOUT, Allowed
 from services.domain.identifiers import instant_text
-from services.domain.notices import LEVELS
+from services.domain.notices import LEVELS, recall_scope
 from services.domain.scheme import Coverage, Words
 from services.language import OTHER, Language
 from services.verify.answer import Answer
 from services.verify.markup import said
-from services.verify.notices import recall_reason, recall_scope
+from services.verify.notices import recall_reason
 from services.verify.page_parts import FactRow, MayLine, history_markup, lines_markup, may_markup, rows_markup
 from services.verify.page_templates import ENVIRONMENTS
 from services.verify.pages import Frame, certificate_path, product_path, rendered
@@ -233,7 +233,7 @@ class _Facts(dict[str, str]):
             self["time"] = answer.lookups.first_on.isoformat()
         if answer.recalls:
             recall = answer.recalls[0].state
-            self["recalled"] = recall_scope(recall, language)
+            self["recalled"] = recall_scope(recall)[language]
             self["recall_reason"] = recall_reason(recall)[language]
             self["recalled_since"] = recall["opened_on"]
             self["recall_text"] = recall["text"][language]
@@ -350,7 +350,7 @@ def _recalls(answer: Answer, language: Language) -> list[dict[str, str]]:
     return [
         {
             "instrument": recall.state["instrument"],
-            "scope": recall_scope(recall.state, language),
+            "scope": recall_scope(recall.state)[language],
             "since": LABELS["since"][language].format(since=recall.state["opened_on"]),
             "recorded": recorded.format(recorded_at=beijing(recall.recorded_at), seq=recall.seq),
             "digest": recall.state["digest"],

@@ -8,8 +8,8 @@ from typing import Any
 from services.domain.clocks import CAN_BE_OVERDUE, ClockKind
 from services.domain.clocks import RULES as CLOCK_RULES
 from services.domain.consequence import CLAUSES, RULES, WITHOUT, Act, Order, Reach, rule_for
+from services.domain.deed import COPIED, NO_SCHEME, RECALLED, WITHOUT_STANDING
 from services.domain.standing import Standing
-from services.verify.permits import COPIED, NO_SCHEME, RECALLED, WITHOUT_STANDING
 from tests.conftest import ROOT
 
 DOCS = ROOT / "docs"
@@ -64,7 +64,7 @@ def test_the_list_of_rules_is_the_programs() -> None:
         for rule in RULES
     ]
     without = [
-        [ground.rule, ground.allowed, ground.clause, ground.reason.zh, ground.reason.en]
+        [ground.rule, ground.allowed, ground.clause, ground.reason["zh"], ground.reason["en"]]
         for ground in (*WITHOUT_STANDING.values(), NO_SCHEME, RECALLED, COPIED)
     ]
     assert table("consequence.md", "rule", "answer") == [*own, *without]

@@ -20,10 +20,10 @@ from services.domain.consequence import (
     rule_for,
     turning_days,
 )
+from services.domain.deed import RECALLED
 from services.domain.errors import BadRequest
 from services.domain.scheme import SchemeRules, scheme_rules
 from services.domain.standing import Standing, mark_standing, part_standing, standing, standing_under, worse
-from services.verify.permits import RECALLED
 from tests.certificates import ACTIVE, BEGIN, END, a_certificate, a_mark, since
 
 EXPECTED = """

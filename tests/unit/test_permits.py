@@ -4,17 +4,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 import pytest
 from flask.testing import FlaskClient
 
 from services.domain.certificate import Item, Part, PartKind, Product, Status
 from services.domain.consequence import Act
+from services.domain.deed import NO_SCHEME, WITHOUT_STANDING
 from services.settings import settings_from
 from services.verify.answer_schemas import PermitSchema
 from services.verify.api import app_for
-from services.verify.permits import NO_SCHEME, WITHOUT_STANDING
 from services.verify.projector import Projector
 from tests.certificates import since
 from tests.sealed_register import NOW, STATE, ListLog, SealedRegister, demonstration
@@ -198,6 +198,16 @@ def test_a_question_that_contradicts_itself_is_a_problem(
     problem = asked(client, CCC, **({"act": "sell"} | query), status=status)
     assert problem["pointer"] == pointer
     assert problem["status"] == status
+
+
+def test_what_was_known_then_is_asked_of_the_registry(client: FlaskClient) -> None:
+    query = {"act": "sell", "known_at": "2026-10-01T08:00:00+08:00", "made_on": "2026-03-02"}
+    response = client.get("/v1/certificates/A%2F1-2/permits", query_string=query)
+    assert response.status_code == 307
+    address, _, asked_there = response.headers["Location"].partition("?")
+    assert address == "http://127.0.0.1:8082/v1/certificates/A%2F1-2/permits"
+    assert dict(parse_qsl(asked_there)) == query
+    assert asked(client, CCC, status=400, m="123", known_at="2026-10-01")["pointer"] == "/m"
 
 
 def test_a_stale_node_does_not_judge(client: FlaskClient) -> None:
