@@ -1,5 +1,6 @@
 """May it be sold? As a verify node answers it, but as known at an instant: by the entries that stood then."""
 
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -58,15 +59,15 @@ def permit_then(
         raise BadRequest(f"{at} has not come yet: no answer holds for it", pointer="/at")
     deed = Deed(Act(asked["act"]), at, asked["made_on"], asked["shipped_on"])
     gtin = gtin14(asked["gtin"]) if asked["gtin"] else None
-    try:
-        number = certificate_number(number)
-        subject = _subject(cur, number, seq, gtin, asked["model"])
-    except MalformedNumber:
-        subject = "malformed_number"
+    canonical: str | None = None
+    subject: Subject | str = "malformed_number"
+    with suppress(MalformedNumber):
+        canonical = certificate_number(number)
+        subject = _subject(cur, canonical, seq, gtin, asked["model"])
     if isinstance(subject, str):
         judged = judged_without(subject)
     else:
-        number = subject.certificate.certificate_no
+        canonical = subject.certificate.certificate_no
         goods = list(goods_of(subject.certificate, subject.item, batch=asked["batch"], made_on=deed.made_on))
         recalls = [
             recall
@@ -78,7 +79,7 @@ def permit_then(
         rules = scheme.on(at) or scheme.versions[0] if scheme else None
         judged = judge_deed(subject, deed, rules, recalls)
     return {
-        **as_json(deed, judged, number, subject if isinstance(subject, Subject) else None),
+        **as_json(deed, judged, canonical, subject if isinstance(subject, Subject) else None),
         "known_at": instant_text(known_at) if known_at else None,
         "seq": seq,
     }

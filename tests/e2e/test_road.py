@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -68,6 +69,19 @@ def test_each_sample_stood_on_the_first_of_this_month_as_the_samples_say(
 ) -> None:
     found = get_json(f"{system.registry}/v1/certificates/{sample['number']}?at={TODAY.replace(day=1)}")
     assert found["standing"] == sample["standing_then"]
+
+
+def test_the_registry_says_as_known_now_what_a_node_says(system: System) -> None:
+    """For each sample and the marks on it: a node sends who asks what was known then on to the registry."""
+    known_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    for number in (*(sample["number"] for sample in SAMPLES), MARK, "2023990703999999", "?"):
+        address = (
+            f"{system.verify}/v1/certificates/{quote(number, safe='')}/permits?act=sell&made_on={TODAY.year}-01-01"
+        )
+        now, then = get_json(address), get_json(f"{address}&known_at={known_at}")
+        assert then["known_at"].startswith(known_at.removesuffix("Z"))
+        ours = ("as_of", "seq", "checked_at")
+        assert {name: then[name] for name in now if name not in ours} == {n: now[n] for n in now if n not in ours}
 
 
 def test_the_page_turns_within_a_second_of_a_suspension(system: System, page: Page) -> None:
