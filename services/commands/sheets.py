@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -258,7 +259,7 @@ def _verb(name: str) -> str:
 @_SHEET
 @click.option("--current", is_flag=True, help="The file lists only what is in force: do not miss ended certificates.")
 @click.option("--csv", "csv_", type=_FILE, help="Write every difference here (CSV).")
-@click.option("--show", default=50, show_default=True, help="How many differences to show.")
+@click.option("--show", default=50, show_default=True, help="How many differences of each kind to show.")
 @as_json
 def reconcile(
     file: Path,
@@ -277,7 +278,10 @@ def reconcile(
     does. An empty cell claims nothing. With --json: one difference a line, then the counts.
     """
     source = source_named(as_)
-    shown: list[Difference] = []
+    # Of each kind by itself: a sheet that lists little would else hide what differs behind all that it leaves out.
+    shown: dict[Kind, list[Difference]] = {
+        kind: [] for kind in (Kind.DIFFERENT, Kind.NOT_IN_REGISTER, Kind.NOT_IN_FILE)
+    }
     more = 0
 
     def tell(difference: Difference) -> None:
@@ -285,8 +289,8 @@ def reconcile(
         write(difference)
         if json_:
             say_json(difference.as_dict())
-        elif len(shown) < show:
-            shown.append(difference)
+        elif len(shown[difference.kind]) < show:
+            shown[difference.kind].append(difference)
         else:
             more += 1
 
@@ -303,7 +307,7 @@ def reconcile(
         told = {"counts": {kind.value: counts[kind] for kind in Kind}, "unreadable": unreadable}
         say_json(told | {"not_compared": passed_over})
     else:
-        _show_differences(shown, more)
+        _show_differences(list(chain.from_iterable(shown.values())), more)
         if passed_over:
             OUT.print(f"没有比较的列 columns not compared: {'、'.join(passed_over)}", markup=False)
         _show_counts(counts, unreadable, faults)
