@@ -313,6 +313,8 @@ def test_the_oldest_key_without_an_end_is_the_one_to_change() -> None:
     assert keys.to_change(owned) == old
     assert keys.to_change(owned[1:2]) == retiring
     assert keys.to_change([]) is None
+    same_day = [keys.on(a_key(valid_from=date(2020, 1, 1)), NOW) for _ in range(2)]
+    assert keys.to_change(same_day) == same_day[-1].key, "of one day's the one that came first, which stands last"
 
 
 def test_the_commands_name_a_new_file_and_the_old_key() -> None:

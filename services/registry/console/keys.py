@@ -43,10 +43,10 @@ class OwnKey:
 
 def keys_of(cur: Cursor, source: str) -> list[Key]:
     """Every key with which a source signs or signed events, the newest first."""
-    cur.execute("SELECT state FROM records WHERE key LIKE 'key/%'")
+    cur.execute("SELECT state FROM records WHERE key LIKE 'key/%' ORDER BY seq DESC")
     states = [json.loads(text) for (text,) in cur.fetchall()]
     found = [key_from_state(state) for state in states if state["owner"] == source]
-    return sorted((key for key in found if key.purpose.speaks), key=lambda key: (key.valid_from, key.kid), reverse=True)
+    return sorted((key for key in found if key.purpose.speaks), key=lambda key: key.valid_from, reverse=True)
 
 
 def on(key: Key, now: datetime) -> OwnKey:
@@ -85,10 +85,10 @@ def warning(keys: Sequence[OwnKey], frame: Frame) -> str:
 
 
 def to_change(keys: Sequence[OwnKey]) -> Key | None:
-    """The key that a new one should follow: the oldest of those whose end nobody has settled yet."""
+    """The key that a new one should follow: the oldest of those whose end nobody has settled yet; `keys` as above."""
     signing = [own for own in keys if own.state.signs]
     open_ended = [own for own in signing if own.key.retired_on is None]
-    return min(open_ended or signing, key=lambda own: own.key.valid_from).key if signing else None
+    return min(reversed(open_ended or signing), key=lambda own: own.key.valid_from).key if signing else None
 
 
 def commands(short: str, source: str, old: Key | None, day: date) -> str:
