@@ -73,7 +73,7 @@ class Ingest:
         self._topic = topics.events
         self.follower = KeyringFollower(lambda: open_log(settings), topics.state, settings.genesis)
         limit = Limit(settings.rate_per_second, settings.bytes_per_second)
-        self._buckets = Buckets(limit, burst=Limit(MAX_LINES, MAX_REQUEST))  # one whole request always passes
+        self._buckets = Buckets(limit, burst=Limit(MAX_LINES, MAX_REQUEST))  # of who was quiet: a whole request
         # A stream of invented kids must not stop everybody else: two waits a second at most, half of one thread.
         self._patience = TokenBucket(per_second=2, burst=2)
         self._mine = threading.local()
