@@ -13,7 +13,7 @@ import click
 
 from services import auth
 from services.commands.identity import default_key, key_named, load_key_file, source_named
-from services.commands.terminal import NO, OUT, as_json, progress, say_json
+from services.commands.terminal import NO, OUT, as_json, progress, say_json, tell_waiting
 from services.domain.errors import BadRequest, NotConfigured, NotFound
 from services.domain.identifiers import certificate_number, civil_day
 from services.domain.unit_code import VOIDED, Form, set_digest
@@ -211,7 +211,7 @@ def _told(
     path = key_named(settings, told["key_file"]) if told["key_file"] else default_key(settings, source)
     key = load_key_file(path, "--key")
     registry = client.Service(told["registry"] or settings.service_url("registry"))
-    publisher = client.Publisher(told["to"] or settings.service_url("events"), settings)
+    publisher = client.Publisher(told["to"] or settings.service_url("events"), settings, waiting=tell_waiting())
     with closing(registry), closing(publisher):
         signer = drafts.Signer(
             source, key, told["signatory"], lambda asked, about: client.head_of(registry, asked, about)

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from services.commands.identity import default_key, key_named, load_key_file, source_named
-from services.commands.terminal import NO, OUT, as_json, progress, say_json, say_why
+from services.commands.terminal import NO, OUT, as_json, progress, say_json, say_why, tell_waiting
 from services.domain.errors import BadRequest
 from services.domain.identifiers import civil_day
 from services.events import client, drafts
@@ -111,7 +111,7 @@ def publish(
             hint="what should have signed the events wrote none: it says why in a line of its own",
         )
     with (
-        closing(client.Publisher(to or settings.service_url("events"), settings)) as publisher,
+        closing(client.Publisher(to or settings.service_url("events"), settings, waiting=tell_waiting())) as publisher,
         progress("published", len(events), json_) as advance,
     ):
         sent = publisher.publish(events, advance)

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from services.commands.identity import default_key, key_named, load_key_file, source_named
 from services.commands.standard_input import file_named
-from services.commands.terminal import NO, OUT, as_json, progress, say_json
+from services.commands.terminal import NO, OUT, as_json, progress, say_json, tell_waiting
 from services.domain.errors import BadRequest
 from services.events import client, drafts, imports
 from services.events.cells import safe_text
@@ -148,7 +148,7 @@ def _journal(settings: Settings, sheet: Sheet, source: str, values: Values, told
 def _speaker(settings: Settings, source: str, told: Mapping[str, Any], stack: ExitStack) -> imports.Speaker:
     path = key_named(settings, told["key_file"]) if told["key_file"] else default_key(settings, source)
     registry = client.Service(told["registry"] or settings.service_url("registry"))
-    publisher = client.Publisher(told["to"] or settings.service_url("events"), settings)
+    publisher = client.Publisher(told["to"] or settings.service_url("events"), settings, waiting=tell_waiting())
     return imports.Speaker(
         source,
         load_key_file(path, "--key"),

@@ -139,6 +139,19 @@ def say_why(found: Mapping[str, Any]) -> None:
             OUT.print(f"    {told}", markup=False)
 
 
+def tell_waiting() -> Callable[[Mapping[str, Any]], None]:
+    """Says on the terminal why something is sent again, once for each reason: silence would look like a hang."""
+    told: set[str] = set()
+
+    def tell(found: Mapping[str, Any]) -> None:
+        why = str(found.get("detail") or found.get("code") or "")
+        if why not in told:
+            told.add(why)
+            ERR.print(f"稍候重发 waiting, then sending again: {why}", markup=False)
+
+    return tell
+
+
 @contextmanager
 def progress(words: str, total: int, quiet: bool) -> Iterator[Callable[[int], None]]:
     """A bar on a terminal when the work is long, nothing in a pipe."""

@@ -3,7 +3,7 @@
 import http.client
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -174,8 +174,10 @@ class Publisher:
         *,
         patience: float = PATIENCE,
         key_patience: float = KEY_PATIENCE,
+        waiting: Callable[[Mapping[str, Any]], None] = lambda problem: None,
     ) -> None:
         """`to` is the events service or its address, `kafka://host:port[,host:port]`, or `postgresql://…`.
+        `waiting` is told, before each pause, the problem of the first event that is sent again behind it.
 
         Only the two logs ask the settings: for the name of the topic, and the way to the broker.
 
@@ -184,6 +186,7 @@ class Publisher:
         """
         self._patience = patience
         self._key_patience = key_patience
+        self._waiting = waiting
         self._log: Log | None = None
         self._service: Service | None = None
         if isinstance(to, Service):
@@ -241,7 +244,8 @@ class Publisher:
             ]
             if open_places and time.monotonic() + wait > deadline:
                 break  # they keep their status: unknown, and the caller is told so
-            if open_places:
+            if open_places and (first := results[open_places[0]]) is not None:
+                self._waiting(first.problem or {})
                 time.sleep(wait)
         return [result for result in results if result is not None]
 

@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from deploy.kafka.broker import Broker
+from services.events import client
 from services.events.client import Publisher, Service
 from services.events.envelope import open_envelope
 from services.events.ingest import MAX_LINES, MAX_REQUEST
@@ -387,13 +389,16 @@ def test_a_body_admitted_to_the_broker_publishes_past_the_ingest(
     assert [(r.key, r.value) for r in found] == [(f"2023990703{i:06}", jws) for i, jws in enumerate(events)]
 
 
-def test_a_publisher_that_nobody_answers_says_unknown_when_its_patience_ends(
-    settings_for: SettingsFor,
+def test_a_publisher_that_nobody_answers_says_why_it_waits_and_unknown_when_its_patience_ends(
+    settings_for: SettingsFor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = settings_for().service_url("events")
-    events = [event_of(new_key())]
-    with closing(Publisher(url, patience=0.5)) as publisher:
-        sent = publisher.publish(events)
+    now, told = [0.0], list[str]()
+    clock = SimpleNamespace(monotonic=lambda: now[0], sleep=lambda seconds: now.append(now.pop() + seconds))
+    monkeypatch.setattr(client, "time", clock)
+    url, waiting = settings_for().service_url("events"), lambda problem: told.append(problem["code"])
+    with closing(Publisher(url, patience=2.5, waiting=waiting)) as publisher:
+        sent = publisher.publish([event_of(new_key())])
+    assert told == ["unreachable"] * 2
     assert [(s.status, (s.problem or {})["code"]) for s in sent] == [(503, "unreachable")]
 
 
