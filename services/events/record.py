@@ -129,8 +129,9 @@ def seal_texts(
         "event": event,
     }
     told = "" if history == "[]" else f',"history":{history}'
-    payload = f'{orjson.dumps(envelope).decode()[:-1]},"state":{state},"tokens":{tokens}{told}}}'
-    return sign_under(_head(seal_key.public.alg, seal_key.public.kid), payload.encode("utf-8"), seal_key)
+    # Each is encoded by itself: a Chinese sign in the state would make all that it is joined to twice as wide first.
+    payload = b'%b,"state":%b,%b}' % (orjson.dumps(envelope)[:-1], state.encode(), f'"tokens":{tokens}{told}'.encode())
+    return sign_under(_head(seal_key.public.alg, seal_key.public.kid), payload, seal_key)
 
 
 @lru_cache(maxsize=64)

@@ -18,8 +18,8 @@ from services.events.keys import PublicKey, public_key
 from services.events.log import Log, Record, Topic, open_log
 from services.settings import Settings
 
-BATCH = 2000
-"""Events in one transaction where so many wait: what each costs falls by a tenth from 500 on."""
+BATCH = 4000
+"""Events in one transaction where so many wait: each costs a tenth less than with 2,000, a fifth less than with 500."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +135,6 @@ class Intake:
                 raise answer
             return [_unpacked(packed) for packed in answer]
         return None
-
-    @property
-    def asked(self) -> int | None:
-        return self._asked
 
     def close(self) -> None:
         self._pipe.close()

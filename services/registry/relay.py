@@ -22,7 +22,7 @@ from services.registry.process import Connections, run_until_stopped, step_by_st
 from services.registry.store import Quarantined, StoredRecord
 from services.settings import Settings
 
-BATCH = 2000
+BATCH = 4000
 POISON = 100
 """Quarantined records that one step copies: each may be as large as the log takes."""
 HEARTBEAT = 10.0

@@ -12,7 +12,7 @@ from typing import cast
 
 from services import telemetry
 from services.domain.errors import CertmarkError, Fault, LogMisconfigured, LogTruncated, NotConfigured
-from services.domain.fold import ANNULLED, CAUSES, CORRECTED
+from services.domain.fold import ANNULLED, CORRECTED
 from services.domain.identifiers import normalised
 from services.events.envelope import Event, open_envelope, read_event
 from services.events.log import Record, Topics, open_log
@@ -75,7 +75,8 @@ class Worker:
         self.drawing = False  # an event's consequences are being drawn: nothing is read before that is done
         self._connection: Connection | None = None  # which writes, and holds the lease
         self._intake: Intake | None = None
-        self._asked = 0  # the position from which the batch that comes next was read
+        self._next = 0  # the position from which what is applied next was read
+        self._left: list[Prepared] = []  # of what was read, behind the event with which the last batch ended
         self.clock_told = -CLOCK_TOLD
         self.stopping = False
 
@@ -121,22 +122,23 @@ class Worker:
             self.commitments_due = time.monotonic() + IDLE
             if committed := self._commit(connection):
                 return committed
+        if self._left:
+            return self._apply(connection, self._left)
         records = self._reading().receive(IDLE * 2)
         if records is None:  # the helper is slow to answer: stay leader meanwhile
             with transaction(connection) as cur:
                 self._lead(cur)
             return 0
         if records:
-            read_from = self._asked
-            if not any(_may_end_a_batch(record) for record in records[:-1]):
-                self._ask(records[-1].record.position + 1)
-            return self._apply(connection, records, read_from)
+            self._reading().ask(records[-1].record.position + 1, self.idle)
+            return self._apply(connection, records)
         with transaction(connection) as cur:
             self._ask(self._lead(cur).position)
         return 0
 
     def _ask(self, position: int) -> None:
-        self._asked = position
+        """Begin to read at a position; what was read ahead is dropped."""
+        self._next, self._left = position, []
         self._reading().ask(position, self.idle)
 
     def _lead(self, cur: Cursor) -> Head:
@@ -166,32 +168,31 @@ class Worker:
             self.drawing = bool(head.cause)
         return head
 
-    def _apply(self, connection: Connection, records: list[Prepared], read_from: int) -> int:
+    def _apply(self, connection: Connection, records: list[Prepared]) -> int:
         started = time.perf_counter()
         with transaction(connection) as cur:
             expected = self.size
             head = self._head(cur)  # the fence: a second writer waits here and then finds itself behind
             self.size = None  # unknown until a commit is known to have happened
-            if expected != head.size or read_from != head.position:
+            if expected != head.size or self._next != head.position:
                 return 0  # somebody wrote since we read: what was read ahead may lie on either side of it
             ready = self._readable(records)
             aside = store.quarantined_between(cur, ready[0].record.position, ready[-1].record.position)
             batch, last = self._decide(cur, head, [r for r in ready if r.record.position not in aside])
-            if last is not None:
-                ready = [r for r in ready if r.record.position <= last]
+            last = ready[-1].record.position if last is None else last
+            left = [r for r in records if r.record.position > last]
             saved = batch.records()
-            after = batch.after(ready[-1].record.position + 1, len(saved))
+            after = batch.after(last + 1, len(saved))
             save(cur, batch, saved, after, self.name)
         # A crash before the commit repeats the batch; after it, the position has moved with it.
         self._committed(after, saved)
+        self._next, self._left = after.position, left
         for jwk in batch.new_keys:
             self._reading().learn(jwk)
-        if self._asked != after.position:
-            self._ask(after.position)
         _BATCH_SECONDS.observe(time.perf_counter() - started)
-        _EVENTS.inc(len(ready))
+        _EVENTS.inc(done := len(records) - len(left))
         _QUARANTINED.inc(len(batch.quarantine))
-        return len(ready)
+        return done
 
     def _committed(self, after: Head, saved: dict[str, StoredRecord]) -> None:
         self.size, self.drawing = after.size, bool(after.cause)
@@ -356,12 +357,6 @@ class Worker:
         if self._intake is not None:
             self._intake.close()
             self._intake = None
-
-
-def _may_end_a_batch(record: Prepared) -> bool:
-    """Whether what lies behind may have to be read again: then the helper is not sent beyond it, only to wait there."""
-    kind = record.event.type if record.event else None
-    return kind is None or kind.startswith("certmark.body.") or kind in (RESOLVED, *CAUSES, *_BRINGS_KEYS)
 
 
 def _may_fold(records: Sequence[Prepared], waiting: Mapping[str, int]) -> list[tuple[int, str]]:
