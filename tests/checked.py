@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 
 from services import auth, up
 from services.auth import Role
-from services.demo import demonstration
+from services.demo import demonstration, retold
 from services.domain.identifiers import civil_day
 from services.embedded import EmbeddedPostgres
 from services.events.drafts import Signer
@@ -30,7 +30,7 @@ from services.settings import Settings, settings_from
 from tests.conftest import a_database
 from tests.sealed_register import ROOT
 
-SHEET = (ROOT / "tests/data/listings.csv").read_bytes()
+SHEET = retold((ROOT / "tests/data/listings.csv").read_text(encoding="utf-8"), civil_day(datetime.now(UTC))).encode()
 
 
 @dataclass

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from services import base64url
+from services.demo import REGISTER, register_of
 from services.domain.body import AllianceState, AuthorityState, BodyState, KeyState
 from services.domain.certificate import (
     Basis,
@@ -22,6 +23,7 @@ from services.domain.certificate import (
     to_state,
 )
 from services.domain.errors import LogTruncated
+from services.domain.identifiers import civil_day
 from services.events.envelope import open_envelope, sign_event
 from services.events.keys import PrivateKey, new_key
 from services.events.log import Record, Topic
@@ -29,10 +31,11 @@ from services.events.record import Recorded, SealedRecord, history_text, seal_re
 from services.marks.token import MarkClaims, MarkPath, mark_url, short_model, sign_token, valid_days
 
 ROOT = Path(__file__).resolve().parents[1]
-NOW = datetime(2026, 11, 1, 4, 0, tzinfo=UTC)
+DEMONSTRATION = REGISTER
+TOLD_ON = date.fromisoformat(REGISTER["told_on"])
+NOW = datetime.combine(TOLD_ON, time(4), UTC)
 """Noon in China on the day for which the demonstration's data states its standings."""
 
-DEMONSTRATION = json.loads((ROOT / "services/demo/register.json").read_text(encoding="utf-8"))
 SCHEMES = {
     path.stem: json.loads(path.read_text(encoding="utf-8")) for path in (ROOT / "schemas/schemes").glob("*.json")
 }
@@ -162,7 +165,7 @@ class SealedRegister:
         self.publish("catalogue/ccc", state)
 
     def publish_bodies(self) -> None:
-        for body in DEMONSTRATION["bodies"]:
+        for body in register_of(civil_day(self.now))["bodies"]:
             self.publish(f"body/{body['approval_no']}", body_state(body))
         for alliance in DEMONSTRATION["alliances"]:
             state: AllianceState = {
@@ -220,7 +223,7 @@ class SealedRegister:
     def publish_all(self) -> "SealedRegister":
         self.publish_schemes()
         self.publish_bodies()
-        for certificate in demonstration_certificates():
+        for certificate in demonstration_certificates(civil_day(self.now)):
             self.publish_certificate(certificate)
         self.heartbeat()
         return self
@@ -294,8 +297,8 @@ def body_state(body: dict[str, Any]) -> BodyState:
     }
 
 
-def demonstration_certificates() -> Iterator[Certificate]:
-    for row in DEMONSTRATION["certificates"]:
+def demonstration_certificates(first_day: date = TOLD_ON) -> Iterator[Certificate]:
+    for row in register_of(first_day)["certificates"]:
         yield certificate_of(row)
 
 

@@ -23,7 +23,7 @@ from services.postgres import connect, database_url, transaction
 from services.settings import Settings
 
 _WRITTEN = Path(__file__).with_name("register.json").read_text(encoding="utf-8")
-_DATE = re.compile(r'(?<!"approved_from": )"(\d{4}-\d\d-\d\d)"')
+_DATE = re.compile(r'(?<!"approved_from": ")\b\d{4}-\d\d-\d\d\b')
 """One that moves. A body's approval stays in the year that its number bears."""
 REGISTER: dict[str, Any] = json.loads(_WRITTEN)
 """As it is written, for a start in the month of `told_on`. Only its dates differ from what a later start tells."""
@@ -45,7 +45,7 @@ def demonstration(settings: Settings, now: datetime) -> list[bytes]:
 
 
 def retold(text: str, first_day: date) -> str:
-    """A text in which each date in quotes has moved by the months from `told_on` to those of a first start on a day.
+    """A text in which each date has moved by the months from `told_on` to those of a first start on a day.
 
     By whole months, so that what is valid for a year stays so, and the last day of a month stays one.
     """
@@ -53,10 +53,10 @@ def retold(text: str, first_day: date) -> str:
     months = (first_day.year - told.year) * 12 + first_day.month - told.month
 
     def moved(written: re.Match[str]) -> str:
-        day = date.fromisoformat(written[1])
+        day = date.fromisoformat(written[0])
         morrow = day + timedelta(days=1)
         after = add_months(morrow, months) - timedelta(days=1) if morrow.day == 1 else add_months(day, months)
-        return f'"{after}"'
+        return after.isoformat()
 
     return _DATE.sub(moved, text)
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.system import System, get_json
 
 BODY = "CNCA-R-2019-7901"
+YEAR = datetime.now(UTC).year
 NUMBERS = [f"2023990703{place:06d}" for place in range(990000, 990010)]
 
 pytestmark = pytest.mark.timeout(180)
@@ -24,8 +26,8 @@ def a_row(number: str) -> dict[str, str]:
         "产品名称": "房间空调器",
         "产品类别代码": "0703",
         "规格型号": f"KFR-{number[-4:]}",
-        "发证日期": "2023/3/6",
-        "有效期至": "2028年3月5日",
+        "发证日期": f"{YEAR - 3}/3/6",
+        "有效期至": f"{YEAR + 2}年3月5日",
     }
 
 

@@ -7,14 +7,14 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FilePayload, Page, expect
 
-from tests.conftest import ROOT
+from tests import checked
 from tests.large_sheet import a_sheet
 from tests.rooms import a_page, look
 from tests.system import CERTMARK, System, wait_for
 
-SHEET = ROOT / "tests/data/listings.csv"
+SHEET: FilePayload = {"name": "listings.csv", "mimeType": "text/csv", "buffer": checked.SHEET}
 ROWS = 100_000
 PAGE = 50
 """Findings on one page."""

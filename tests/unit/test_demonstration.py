@@ -12,9 +12,8 @@ from services.events.envelope import open_envelope, read_event
 from services.genesis import beginning
 from services.settings import Settings, settings_from
 from tests.memory import Memory
-from tests.sealed_register import certificate_of
+from tests.sealed_register import TOLD_ON, certificate_of
 
-TOLD_ON = date.fromisoformat(REGISTER["told_on"])
 MONTHS = [add_months(TOLD_ON, month) for month in range(8 * 12)]
 
 
