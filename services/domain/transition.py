@@ -114,7 +114,7 @@ def status_interval(
             raise SchemeRule(f"{certificate.scheme} suspends for at most {limit} months", pointer="/data/until")
         least = rules["suspension_least_months"]
         short = least is not None and until < add_months(effective_at, least) - timedelta(days=1)
-        if short and until != certificate.valid_until:  # what ends sooner is suspended to its end
+        if short and until < (certificate.valid_until or date.max):  # what ends sooner is suspended to its end
             raise SchemeRule(f"{certificate.scheme} suspends for at least {least} months", pointer="/data/until")
     return StatusInterval(status, effective_at, until, reason, determined_on, said.digest)
 
