@@ -559,10 +559,10 @@ def save_lost(cur: Cursor, lost: Collection[tuple[str, str, str]]) -> None:
     """(holder as in `lost_by`, scheme, certificate number) of what was revoked or suspended, or whose body's approval
     has an end."""
     if lost:
-        execute_values(
-            cur,
-            "INSERT INTO losing_holders (holder, scheme, certificate_no) VALUES %s ON CONFLICT DO NOTHING",
-            list(lost),
+        cur.execute(
+            "INSERT INTO losing_holders (holder, scheme, certificate_no)"
+            " SELECT * FROM unnest(%s::text[], %s::text[], %s::text[]) ON CONFLICT DO NOTHING",
+            [_array(column) for column in zip(*lost, strict=True)],
         )
 
 
