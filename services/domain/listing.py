@@ -232,11 +232,11 @@ def _finding(listing: Listing, answer: _Answer, issues: list[Issue], shelf: Shel
     if not answer.judged and verdict is not Verdict.LEAD:
         verdict, issues = Verdict.UNJUDGED, []
     graver = [issue for issue in issues if issue.verdict is verdict]
-    rules = tuple(sorted({issue.rule for issue in issues if issue.rule})) if issues else ()
+    rules = tuple(sorted({issue.rule for issue in issues if issue.rule}))
     code = answer.code
     confidence = answer.confidence
     if graver:
-        first = graver[-1] if answer.issues and graver[-1] in answer.issues else graver[0]
+        first = graver[-1] if graver[-1] in answer.issues else graver[0]
         code = first.code or code
         if any(issue.code == _DO_NOT_SELL for issue in graver):
             code = _DO_NOT_SELL  # whatever else is wrong with it, this is what a buyer has to know
@@ -327,10 +327,8 @@ def _of_maker(listing: Listing) -> Iterable[Issue]:
 
 def _of_codes(listing: Listing, shelf: Shelf) -> Iterable[Issue]:
     """QR texts that imitate the register's address, and a unit's code that turns up elsewhere."""
-    for text in listing.texts:
-        if origin(text, shelf.hosts) is Origin.IMPOSTOR:
-            yield Issue("L03", Verdict.LEAD, "impostor_host", "impostor")
-            break
+    if any(origin(text, shelf.hosts) is Origin.IMPOSTOR for text in listing.texts):
+        yield Issue("L03", Verdict.LEAD, "impostor_host", "impostor")
     code = unit_code(listing)
     if code:
         seen = shelf.sighting(code)
@@ -348,8 +346,6 @@ def unit_code(listing: Listing) -> str | None:
 def _contradict(listing: Listing, day: date) -> bool:
     """Whether the goods' dates cannot be: shipped before they were made, or either after the capture."""
     made, shipped = listing.made_on, listing.shipped_on
-    if made is None and shipped is None:
-        return False
     return (
         (made is not None and made > day)
         or (shipped is not None and shipped > day)
@@ -364,8 +360,6 @@ def _answer(listing: Listing, plain: str, shelf: Shelf, day: date) -> _Answer:
     claimed = listing.certificate_no
     numbers = numbers_in_field(claimed) if claimed else ()
     if numbers:
-        if len(numbers) == 1:
-            return _about(numbers[0], listing, plain, shelf, day, Confidence.HIGH)
         answers = [_about(number, listing, plain, shelf, day, Confidence.HIGH) for number in numbers]
         return min(answers, key=lambda one: _ORDER[one.verdict])
     for number in _numbers_in_codes(listing, shelf):
@@ -394,12 +388,10 @@ def number_in_address(text: str, hosts: tuple[str, ...]) -> str | None:
     """The certificate's or mark's number in one of our addresses; None for products' addresses and everything else."""
     if origin(text, hosts) is not Origin.OURS:
         return None
-    _, found, rest = text.partition("/c/")
-    if not found:
-        _, found, rest = text.partition("/m/")
+    rest = text.partition("/c/")[2] or text.partition("/m/")[2]
     number = rest.partition("?")[0].replace("%2F", "/").replace("%2f", "/").strip("/")
     try:
-        return certificate_number(number) if found else None
+        return certificate_number(number)
     except CertmarkError:
         return None
 
@@ -413,11 +405,10 @@ def _without_number(listing: Listing, plain: str, shelf: Shelf, day: date) -> _A
         answer = min(found, key=lambda one: (_ORDER[one.verdict], one.number))
         answer.notes.append("found_by_maker")
         return answer
-    read = _read_in_print(listing, plain, shelf, day) if listing.printed else None
+    read = _read_in_print(listing, plain, shelf, day)
     if read is not None:
         return read
-    product_class = plain_form(listing.product_class) if listing.product_class else ""
-    needed = bool(product_class and shelf.modes_of(product_class, day))
+    needed = bool(_modes(listing, shelf, day))
     pictured = points_to_picture(plain) or points_to_picture(normalised(f"编号{listing.certificate_no or ''}"))
     looked = bool(listing.image) and listing.pictures_read
     if "certificate_no" in listing.unread:
@@ -435,7 +426,7 @@ def _without_number(listing: Listing, plain: str, shelf: Shelf, day: date) -> _A
     issues = list(_of_claimed_mark(listing, plain, shelf))
     if issues:
         return _Answer(issues, "unknown_number", [])
-    if listing.product and not product_class and shelf.classes_named(listing.product):
+    if listing.product and not listing.product_class and shelf.classes_named(listing.product):
         return _Answer(
             [Issue("L01", Verdict.REVIEW, "unknown_number", "maybe_catalogue", Confidence.LOW)],
             "unknown_number",
@@ -476,13 +467,11 @@ CANDIDATES = 500
 
 def _candidates(listing: Listing, shelf: Shelf) -> Sequence[Registered]:
     """The certificates of the maker; of the seller where no maker is stated."""
-    if not listing.model and not listing.title:
-        return ()
     name, uscc = listing.maker, listing.maker_uscc
     if not is_stated(name) and not is_stated(uscc):
         name, uscc = listing.seller, listing.seller_uscc
     names, usccs = [name] if name and is_stated(name) else [], [uscc] if uscc and is_stated(uscc) else []
-    return shelf.made_by(names, usccs) if names or usccs else ()
+    return shelf.made_by(names, usccs)
 
 
 def _fitting(candidates: Sequence[Registered], listing: Listing, plain: str) -> Iterable[Registered]:
@@ -498,10 +487,8 @@ def _fitting(candidates: Sequence[Registered], listing: Listing, plain: str) -> 
 
 def _about(number: str, listing: Listing, plain: str, shelf: Shelf, day: date, confidence: Confidence) -> _Answer:
     """The answer to one claimed number."""
-    found = shelf.certificate(number) or shelf.of_mark(number)
-    if found is None and not number.isalnum():
-        bare = number.replace("-", "").replace("/", "").replace(".", "")
-        found = shelf.certificate(bare) if bare.isalnum() else None
+    bare = number.replace("-", "").replace("/", "").replace(".", "")
+    found = shelf.certificate(number) or shelf.of_mark(number) or shelf.certificate(bare)
     if found is not None:
         answer = _against(found, listing, plain, shelf, day, confidence)
         answer.number = number
@@ -539,9 +526,13 @@ def _schemes_claimed(listing: Listing, plain: str, shelf: Shelf, day: date) -> S
     """The schemes under which the number would have to be: by the mark shown, or the catalogue class."""
     mark = _mark_claimed(listing, shelf)
     shown = list(shelf.schemes_of_mark(mark)) if mark else []
-    modes = shelf.modes_of(plain_form(listing.product_class), day) if listing.product_class else ()
-    needed = [scheme for mode in modes for scheme in shelf.schemes_of_mode(mode)]
+    needed = [scheme for mode in _modes(listing, shelf, day) for scheme in shelf.schemes_of_mode(mode)]
     return [scheme for scheme in shown if scheme in needed] or shown or needed
+
+
+def _modes(listing: Listing, shelf: Shelf, day: date) -> Sequence[str]:
+    """How the class that is claimed is assessed by the catalogue; empty where there is none or it is not in."""
+    return shelf.modes_of(plain_form(listing.product_class), day) if listing.product_class else ()
 
 
 def _mark_claimed(listing: Listing, shelf: Shelf) -> str | None:
@@ -558,9 +549,7 @@ def _against(
     """Everything that a certificate says about the listing that names it."""
     certificate = found.certificate
     rules = shelf.rules_on(certificate.scheme, day)
-    goods = certificate.product is not None or bool(
-        listing.product_class and shelf.modes_of(listing.product_class, day)
-    )
+    goods = certificate.product is not None or bool(_modes(listing, shelf, day))
     answer = _Answer([], "", [], registered=found, number=certificate.certificate_no, goods=goods)
     answer.confidence = confidence
     issues = answer.issues
@@ -581,14 +570,11 @@ def _against(
         issues.append(Issue("L18", Verdict.LEAD, "", "third_party", Confidence.MEDIUM))
     if confidence is not Confidence.HIGH:
         answer.issues = [
-            issue if issue.confidence is not Confidence.HIGH else Issue(*_fields(issue), confidence) for issue in issues
+            issue if issue.confidence is not Confidence.HIGH else issue._replace(confidence=confidence)
+            for issue in issues
         ]
     answer.code = found.standing_on(day, answer.item).value
     return answer
-
-
-def _fields(issue: Issue) -> tuple[str, Verdict, str, str]:
-    return issue.rule, issue.verdict, issue.code, issue.note
 
 
 def _of_party(found: Registered, listing: Listing) -> Iterable[Issue]:
@@ -596,7 +582,7 @@ def _of_party(found: Registered, listing: Listing) -> Iterable[Issue]:
     maker, maker_uscc = listing.maker, listing.maker_uscc
     brand = plain_form(listing.brand) if listing.brand and is_stated(listing.brand) else ""
     trademark = found.trademark
-    same_brand = not brand or not trademark or brand in trademark or trademark in brand
+    same_brand = brand in trademark or trademark in brand  # so has who names none
     if maker_uscc and plain_form(maker_uscc) in found.usccs:
         pass
     elif maker and is_stated(maker):
@@ -625,11 +611,9 @@ def _of_party(found: Registered, listing: Listing) -> Iterable[Issue]:
 
 def _of_system(found: Registered, listing: Listing, plain: str, shelf: Shelf, day: date) -> Iterable[Issue]:
     """L10: what attests an organisation or a service is shown as attesting goods."""
-    product_class = plain_form(listing.product_class) if listing.product_class else ""
-    needed = bool(product_class and shelf.modes_of(product_class, day))
     mark = _mark_claimed(listing, shelf)
-    own = any(True for _ in found.marks_of(mark)) if mark else False
-    if needed or (mark and not own) or claims_product_by_system(plain):
+    own = mark is None or any(found.marks_of(mark))
+    if _modes(listing, shelf, day) or not own or claims_product_by_system(plain):
         yield Issue("L10", Verdict.LEAD, "out_of_scope", "system")
 
 

@@ -57,7 +57,7 @@ _NOTHING = frozenset(
 @lru_cache(maxsize=16_384)
 def is_stated(text: str | None) -> bool:
     """Whether a field says anything: “见包装” does not."""
-    return bool(text) and normalised(text or "").strip(".。:：") not in _NOTHING
+    return bool(text and normalised(text).strip(".。:：") not in _NOTHING)
 
 
 plain_form = lru_cache(maxsize=16_384)(normalised)
@@ -78,6 +78,7 @@ _IN_TEXT = re.compile(
 )
 """The forms of numbers that can be told from other words by themselves; the register says which are ones."""
 _LABELLED = re.compile(r"(?:证书|声明|认证)(?:编号|号码|号|NO\.?)(?:为|是)?[:.]?([0-9A-Z][0-9A-Z/().-]{5,40})")
+_BLANKS = re.compile(r"(?<=[0-9A-Za-z])\s+(?=[0-9A-Za-z])")
 _UNIT_CODE = re.compile(r"有机码[:.]?([0-9]{17,18})(?![0-9])")
 
 
@@ -108,17 +109,19 @@ def numbers_in_field(text: str) -> tuple[str, ...]:
 
 
 def numbers_in_text(text: str) -> Iterator[tuple[str, bool]]:
-    """(number, whether the words call it a certificate's) of what looks like one in free text."""
-    plain = normalised(text[:LONGEST_TEXT])
-    named = set()
-    if "证书" in plain or "声明" in plain or "认证" in plain:
-        for match in _LABELLED.finditer(plain):
-            word = match[1].rstrip("/.-()")
-            if sum(c.isdigit() for c in word) >= 4 and not is_licence(word):
-                named.add(word)
-                yield word, True
-    for match in _IN_TEXT.finditer(plain):
-        if match[0] not in named and not is_licence(match[0]):
+    """(number, whether the words call it a certificate's) of what looks like one in free text.
+
+    A blank may stand within a number or end it, so each is looked for both ways; what it ends comes first.
+    """
+    shown = text[:LONGEST_TEXT]
+    for apart in dict.fromkeys((_BLANKS.sub("，", shown), shown)):
+        plain = normalised(apart)
+        if "证书" in plain or "声明" in plain or "认证" in plain:
+            for match in _LABELLED.finditer(plain):
+                word = match[1].rstrip("/.-()")
+                if sum(c.isdigit() for c in word) >= 4 and not is_licence(word):
+                    yield word, True
+        for match in _IN_TEXT.finditer(plain):
             yield match[0], False
 
 

@@ -7,7 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from services.domain.certificate import Certificate, Status, StatusInterval
+from services.domain.body import BodyState
+from services.domain.certificate import Certificate, Part, PartKind, Status, StatusInterval
 from services.domain.consequence import Order, Reach
 from services.domain.listing import (
     CANDIDATES,
@@ -15,13 +16,16 @@ from services.domain.listing import (
     Finding,
     Listing,
     Sighting,
+    body_fault,
     check,
     number_in_address,
     unreadable,
 )
 from services.domain.listing_rules import CLAUSES, NOTES, RULES, clause_on
 from services.domain.listing_standing import Verdict, standing_verdict
+from services.domain.listing_words import are_alike, differ_in_one, names_model, pairs, series_stem
 from services.domain.notice_states import RecallState
+from services.domain.registered import registered
 from services.domain.scheme import Scheme, SchemeRules
 from services.domain.standing import Standing
 from services.listings.shelf import Rulebook
@@ -32,6 +36,7 @@ from tests.sealed_register import demonstration
 SAMPLES = {sample.listing.row: sample for sample in samples()}
 SHELF = demonstration_shelf()
 GOOD, ORGANIC, SYSTEM, DECLARED = (SAMPLES[row].listing for row in ("M01", "M12", "M23", "M25"))
+ORGANISATION = SAMPLES["M18"].listing
 
 
 def found(listing: Listing, **fields: Any) -> Finding:
@@ -113,6 +118,17 @@ LAWFUL: dict[str, tuple[Listing, dict[str, Any]]] = {
     "number with a label": (GOOD, {"certificate_no": "证书编号：2023990703000117"}),
     "number kept from a spreadsheet": (GOOD, {"certificate_no": '="2023990703000117"'}),
     "number with dashes": (GOOD, {"certificate_no": "2023-9907-0300-0117"}),
+    "number and nothing behind the comma": (GOOD, {"certificate_no": "2023990703000117、"}),
+    "number among words": (GOOD, {"certificate_no": "《3C证书》2023990703000117！"}),
+    "number in the text before a standard": (
+        GOOD,
+        {"certificate_no": "", "text": "证书编号：2023990703000117 GB4706.32"},
+    ),
+    "number in the text on a line of its own": (
+        GOOD,
+        {"certificate_no": "", "text": "证书编号：2023990703000117\n2022990201000204"},
+    ),
+    "number in the text in groups": (GOOD, {"certificate_no": "", "text": "证书编号：2023 9907 0300 0117"}),
     "number in the text": (GOOD, {"certificate_no": "", "text": "本品3C证书编号：2023990703000117，放心购买"}),
     "two numbers, of which the second is its own": (GOOD, {"certificate_no": "2022990201000204、2023990703000117"}),
     "two numbers": (GOOD, {"certificate_no": "2023990703000117、2022990201000204"}),
@@ -127,13 +143,24 @@ LAWFUL: dict[str, tuple[Listing, dict[str, Any]]] = {
     "factory": (GOOD, {"maker": "上海示范甲制造有限公司", "maker_uscc": ""}),
     "dealer": (GOOD, {"seller": "别家商贸有限公司", "seller_uscc": "91310115MAXX09001E"}),
     "no columns for a maker": (GOOD, {"maker": None, "maker_uscc": None, "maker_address": None}),
-    "a warning of fraud": (GOOD, {"text": "谨防“当天出证”骗局，本店商品均经正规认证"}),
+    "a warning of fraud": (GOOD, {"title": "", "text": "谨防当天出证"}),
+    "a warning behind it": (GOOD, {"text": "当天出证都是骗人的"}),
     "found by maker and model": (GOOD, {"certificate_no": "", "text": "正品"}),
     "a firm's system beside the product": (GOOD, {"text": "产品由通过ISO9001认证的企业生产"}),
     "organic code in the text": (ORGANIC, {"mark_code": "", "text": "有机码：790326983690060267"}),
     "a declaration called so": (DECLARED, {"text": "已作CCC自我声明"}),
-    "organisation's claim": (SAMPLES["M18"].listing, {"text": "本公司通过ISO9001质量管理体系认证"}),
+    "organisation's claim beside goods": (ORGANISATION, {"text": "本产品通过ISO9001认证的企业生产"}),
+    "a warning of an organisation's claim": (ORGANISATION, {"text": "谨防“本产品已通过ISO9001认证”"}),
+    "organisation's claim": (ORGANISATION, {"text": "本公司通过ISO9001质量管理体系认证"}),
     "conversion called conversion": (SAMPLES["M15"].listing, {"title": "示范癸 有机转换大米", "text": "有机转换产品"}),
+    "conversion not spoken of": (SAMPLES["M15"].listing, {"title": "示范癸大米", "text": ""}),
+    "a product that is not stated": (ORGANIC, {"product": "见包装"}),
+    "another product, of the class": (GOOD, {"product": "核桃仁", "product_class": ""}),
+    "a class that is not stated": (GOOD, {"product_class": "无"}),
+    "its body by name": (GOOD, {"body_claimed": "示范强制性产品认证中心"}),
+    "its body by number": (GOOD, {"body_claimed": "cnca-r-2019-7901"}),
+    "its body's name shortened": (GOOD, {"body_claimed": "强制性产品认证中心"}),
+    "shipped before the end, made nobody says when": (SAMPLES["M08"].listing, {"made_on": None}),
 }
 
 
@@ -142,6 +169,7 @@ def test_ugly_but_lawful(name: str) -> None:
     listing, fields = LAWFUL[name]
     finding = found(listing, **fields)
     assert finding.verdict is Verdict.OK, finding
+    assert (NOTES["found_by_maker"]["zh"] in finding.note["zh"]) is (name == "found by maker and model"), finding
 
 
 UNLAWFUL: dict[str, tuple[Listing, dict[str, Any], str]] = {
@@ -171,6 +199,14 @@ UNLAWFUL: dict[str, tuple[Listing, dict[str, Any], str]] = {
     "another class": (GOOD, {"product_class": "0701"}, "L09"),
     "a system for a product": (SYSTEM, {"product_class": "0703"}, "L10"),
     "a system as the product's": (SYSTEM, {"text": "本产品已通过ISO9001认证"}, "L10"),
+    "a product of a system": (SYSTEM, {"text": "ISO9001认证产品"}, "L10"),
+    "goods of a class by a system, of nobody": (
+        SYSTEM,
+        {"product_class": "０７０３", "maker": "", "maker_uscc": "", "maker_address": ""},
+        "L16",
+    ),
+    "conversion in English": (SAMPLES["M15"].listing, {"title": "Organic rice", "text": ""}, "L12"),
+    "made before the certificate": (GOOD, {"made_on": date(2020, 1, 1)}, "L07"),
     "organic without body": (ORGANIC, {"body_claimed": "见包装"}, "L11"),
     "organic without anything": (ORGANIC, {"certificate_no": "", "maker": "无名公司", "maker_uscc": ""}, "L11"),
     "conversion with the mark": (SAMPLES["M15"].listing, {"mark": "有机产品标志", "title": "大米", "text": ""}, "L12"),
@@ -231,13 +267,23 @@ def test_of_several_grave_things_the_surest_tells_the_confidence_and_the_certifi
     assert imitated.note["zh"].count("；") == 1, "each thing is told once, and lesser ones are not"
 
 
+def test_lesser_things_are_not_told_and_a_code_is_not_lost() -> None:
+    both = found(GOOD, brand="别家", text="3C证书当天出证")
+    assert (both.rules, both.note["zh"]) == (("L04", "L17"), NOTES["no_assessment"]["zh"])
+    url = "https://verify.certrnark.example/c/2023990703000117"
+    imitated = found(GOOD, brand="别家", texts=(url,), maker_address="见包装")
+    assert (imitated.rules, imitated.code) == (("L03", "L04", "L16"), "impostor_host")
+    assert found(GOOD, mark="有机").rules == ("L13",)
+    assert found(GOOD, made_on=date(2020, 1, 1)).code == "out_of_scope"
+
+
 def test_a_row_that_could_not_be_read_is_judged_by_nobody() -> None:
     finding = unreadable("7", SHELF)
     assert (finding.row, finding.verdict, finding.code, finding.rules) == ("7", Verdict.UNJUDGED, "unreadable", ())
 
 
 def test_a_certificate_of_nobodys_goods_asks_for_no_maker() -> None:
-    assert "L16" not in found(SAMPLES["M18"].listing, maker="", maker_uscc="", maker_address="").rules
+    assert "L16" not in found(ORGANISATION, maker="", maker_uscc="", maker_address="").rules
 
 
 def test_the_capture_is_judged_by_its_own_day() -> None:
@@ -292,6 +338,7 @@ OURS, OTHERS, NONE = "91310115MAXX001114", "91310115MAXX09001E", "无"
         (None, None, "别家", None, "other_brand"),
         (None, None, "别家", "别家商贸有限公司", "other_seller"),
         (None, None, NONE, "别家商贸有限公司", None),
+        ("上海示范钾实业有限公司", "", "别家", "上海示范甲实业有限公司", "other_maker"),
     ],
 )
 def test_whose_certificate_it_is(
@@ -301,6 +348,71 @@ def test_whose_certificate_it_is(
     finding = found(GOOD, **named, seller=seller, seller_uscc="")
     assert ("L04" in finding.rules) is (note is not None)
     assert note is None or NOTES[note]["zh"] in finding.note["zh"]
+
+
+def test_what_a_certificate_does_not_say_contradicts_nothing() -> None:
+    certificate = demonstration(str(GOOD.certificate_no))
+    product = certificate.product
+    assert product is not None
+    parties = {"holder": replace(certificate.holder, uscc=None), "manufacturer": None, "factory": None}
+    silent = shelf([replace(certificate, product=replace(product, trademark=None), **cast(Any, parties))])
+    named = GOOD._replace(brand="别家", maker_uscc=OTHERS, seller=None, seller_uscc=None)
+    for maker in ("上海示范甲实业有限公司", ""):
+        assert "L04" not in check(named._replace(maker=maker), silent).rules
+    of_no_model = shelf([replace(certificate, product=replace(product, items=()))])
+    assert check(GOOD._replace(model="X1", title="空调"), of_no_model).verdict is Verdict.OK
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ("上海示范甲实业集团", "上海示范甲实业有限公司", True),
+        ("示范(上海)电器", "示范上海电器有限公司", True),
+        ("示范电器", "上海示范电器有限公司", True),
+        ("示范电", "上海示范电器有限公司", False),
+        ("上海示范电器厂", "示范电器", True),
+        ("上海示范甲电器", "上海示范乙电器", False),
+    ],
+)
+def test_a_shortened_name_is_alike(one: str, other: str, *, alike: bool) -> None:
+    assert are_alike(one, other) is alike
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "close"),
+    [
+        ("上海示范甲电器厂", "上海示范钾电器厂", True),
+        ("海示范甲电器厂", "海示范钾电器厂", False),  # seven characters
+        ("上海示范甲电器厂", "上海示范甲电器厂", False),
+        ("上海示范甲电器厂", "上海示范钾电气厂", False),
+        ("上海示范甲电器厂", "上海示范甲电器厂家", False),
+        ("上海示", "上海示范钾电器厂", False),
+    ],
+)
+def test_a_long_name_may_be_mistyped_in_one_character(one: str, other: str, *, close: bool) -> None:
+    assert differ_in_one(one, other) is close
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("A1", True),
+        ("型号A1,白色", True),
+        ("XA1", False),
+        ("A12", False),
+        ("A1/2", False),
+        ("XA1,A1", True),
+        ("A1B,XA1", False),
+        ("A2", False),
+    ],
+)
+def test_a_model_is_a_word_of_its_own(text: str, *, named: bool) -> None:
+    assert names_model(text, "A1") is named
+
+
+def test_what_is_shorter_than_a_pair_is_compared_as_it_is() -> None:
+    assert [sorted(pairs(name)) for name in ("茶", "核桃仁")] == [["茶"], ["核桃", "桃仁"]]
+    assert [series_stem(model) for model in ("KF系列", "K系列", "KF*", "KF")] == ["KF", None, "KF", None]
 
 
 @pytest.mark.parametrize(
@@ -319,6 +431,12 @@ def test_a_number_that_nobody_has_is_malformed_or_unknown(number: str, product_c
     assert found(GOOD, certificate_no=number, product_class=product_class, mark="").rules == (rule,)
 
 
+def test_the_mark_that_is_shown_says_what_form_a_number_has() -> None:
+    """A declaration, which the mark 3C may stand for as well, has a number of any form."""
+    for mark, rule in (("有机", "L02"), ("3C", "L03")):
+        assert found(GOOD, certificate_no="ABC-2024-0001", product_class="", mark=mark).rules == (rule,)
+
+
 @pytest.mark.parametrize(
     ("fields", "note"),
     [
@@ -329,6 +447,8 @@ def test_a_number_that_nobody_has_is_malformed_or_unknown(number: str, product_c
         ({"mark_code": None, "text": None}, None),  # a source that has neither column
         ({"mark_code": "", "text": None}, "organic_form"),
         ({"mark_code": None, "text": ""}, "organic_form"),
+        ({"mark_code": " ", "text": ""}, "organic_form"),
+        ({"mark_code": "", "text": "有机码见包装"}, "organic_form"),
         ({"body_claimed": None}, None),
         ({"body_claimed": ""}, "organic_form"),
         ({"mark": "", "mark_code": "", "text": "", "body_claimed": ""}, None),
@@ -420,6 +540,10 @@ def test_a_mark_that_is_shown_is_authorized_and_stands() -> None:
         ({"maker": "别家", "maker_uscc": ""}, False),
         ({"product_class": "0701"}, False),
         ({"product_class": ""}, True),
+        ({"title": ""}, True),
+        ({"title": "", "model": "", "text": "空调 KFR-35GW/A1"}, True),
+        ({"model": "XX-1"}, False),  # whatever the title names
+        ({"maker": NONE, "seller": "别家", "seller_uscc": NONE}, True),
     ],
 )
 def test_without_a_number_the_maker_and_the_model_lead_to_it(fields: dict[str, Any], *, found_one: bool) -> None:
@@ -438,6 +562,17 @@ def test_of_numbers_in_a_text_a_known_one_is_taken_and_else_the_first_that_is_ca
     assert soap is not None
     by_mark = found(Listing("1"), title="香皂", text=f"标志编号{soap.certificate.marks[0].mark_no}")
     assert by_mark.registered == soap.shown
+    assert found(GOOD, certificate_no="", model="X1", text=f"订单{unknown}").rules == ("L01",), "a number of any kind"
+    for text, number in (
+        ("证书编号", "ABCDEF1234"),
+        ("声明编号", "ABCDEF1234"),
+        ("认证编号", "ABCDEF1234"),
+        ("认证编号", "ABCDEFG123"),  # three digits are no number
+        ("证书编号", "XK06-015-00123"),  # a licence
+        ("编号", "ABCDEF1234"),
+    ):
+        claimed = found(GOOD, certificate_no="", model="X1", text=f"{text}{number}").claimed.get("certificate_no")
+        assert claimed == (number if text != "编号" and number == "ABCDEF1234" else None), (text, number)
 
 
 @pytest.mark.parametrize(
@@ -450,6 +585,16 @@ def test_of_numbers_in_a_text_a_known_one_is_taken_and_else_the_first_that_is_ca
         ({"text": "证书编号见图", "image": "a.jpg", "pictures_read": True}, Verdict.LEAD, "no_number"),
         ({"text": "证书编号见图", "product_class": "", "mark": ""}, Verdict.OK, "no_claim"),
         ({"text": "证书编号见图", "product_class": "", "mark": "3C"}, Verdict.UNJUDGED, "number_in_picture"),
+        ({"text": "证书编号见图", "mark": ""}, Verdict.UNJUDGED, "number_in_picture"),
+        (
+            {"text": "证书编号见图", "product_class": "", "mark": "", "image": "a.jpg"},
+            Verdict.UNJUDGED,
+            "number_in_picture",
+        ),
+        ({"text": "证书编号见图", "pictures_read": True}, Verdict.UNJUDGED, "number_in_picture"),
+        ({"text": "见照片"}, Verdict.UNJUDGED, "number_in_picture"),
+        ({"text": "图文并茂"}, Verdict.LEAD, "no_number"),
+        ({"product_class": "9999", "mark": "", "product": "空调器"}, Verdict.OK, "no_claim"),
         ({"image": "a.jpg"}, Verdict.REVIEW, "unread_picture"),
         ({"image": "a.jpg", "pictures_read": True}, Verdict.LEAD, "no_number"),
         ({"product_class": "", "mark": "", "product": "空调器"}, Verdict.REVIEW, "maybe_catalogue"),
@@ -531,7 +676,8 @@ def test_a_code_in_another_shop_is_a_copy() -> None:
 
 def test_a_number_by_a_qr_of_ours() -> None:
     text = "https://verify.certmark.example/c/2023990703000117?m=123"
-    finding = found(GOOD, certificate_no="", texts=(text,), image="a.jpg", pictures_read=True, model="XX-1")
+    other = "https://shop.example/1"
+    finding = found(GOOD, certificate_no="", texts=(other, text), image="a.jpg", pictures_read=True, model="XX-1")
     assert finding.rules == ("L08",)
 
 
@@ -540,6 +686,9 @@ def test_a_number_by_a_qr_of_ours() -> None:
     [
         ("中国国家强制性产品认证\n证书编号：2023990703000117", "2023990703000117", ()),
         ("证书编号：2024990703009998", None, ("L03",)),
+        ("证书编号：2024990703009998\n2023990703000117", "2023990703000117", ()),
+        ("标志 M-SHB-P-2024-0031", "SHB-P-2024-0031", ()),
+        ("2024990703009998", None, ("L01",)),
         ("KFR-35GW/A1 房间空调器", None, ("L01",)),
     ],
 )
@@ -565,6 +714,48 @@ def test_a_series_covers_its_models() -> None:
     held = shelf([replace(certificate, product=series)])
     assert check(GOOD._replace(model="KFR-35GW/A9"), held).verdict is Verdict.OK
     assert check(GOOD._replace(model="KFR-50GW/A9"), held).rules == ("L08",)
+    both = replace(product, items=(*series.items, product.items[0]))
+    item = registered(replace(certificate, product=both), 1).item(f"{product.items[0].model}（白色）")
+    assert item == product.items[0], "the model itself before the series"
+
+
+@pytest.mark.parametrize(
+    ("made", "shipped", "rules"),
+    [
+        (date(2026, 5, 1), None, ("L06",)),
+        (date(2026, 5, 31), None, ("L06",)),
+        (date(2026, 6, 1), None, ("L08",)),  # the day on which it was taken out
+        (None, date(2026, 5, 1), ()),
+        (date(2026, 5, 1), date(2026, 6, 2), ("L06",)),
+        (None, None, ("L08",)),
+        (DAY + timedelta(days=1), None, ("L08",)),
+    ],
+)
+def test_a_model_that_was_taken_out_is_judged_as_of_a_cancelled_certificate(
+    made: date | None, shipped: date | None, rules: tuple[str, ...]
+) -> None:
+    certificate = demonstration(str(GOOD.certificate_no))
+    row = (
+        StatusInterval(Status.ACTIVE, certificate.valid_from, None, None, None, "a" * 64),
+        StatusInterval(Status.CANCELLED, date(2026, 6, 1), None, None, None, "b" * 64),
+    )
+    held = shelf([replace(certificate, parts=(Part(PartKind.ITEM, "KFR-72GW/B2", None, row),))])
+    finding = check(GOOD._replace(model="kfr-72gw/b2", title="空调", made_on=made, shipped_on=shipped), held)
+    assert finding.rules == rules, finding
+
+
+def test_what_is_not_said_of_the_model_is_told() -> None:
+    assert found(GOOD, model="", title="空调").note["zh"] == NOTES["no_model"]["zh"]
+
+
+def test_a_scheme_that_nobody_published_is_judged_as_a_voluntary_one() -> None:
+    product = replace(demonstration("2022990201000204"), scheme="unheard-of")
+    listing = SAMPLES["M04"].listing._replace(made_on=None, shipped_on=None, mark="")
+    assert check(listing, SHELF).verdict is Verdict.REVIEW
+    assert check(listing, shelf([product])).verdict is Verdict.LEAD
+    organisation = replace(demonstration("790826Q00031R0S"), scheme="unheard-of")
+    early = SYSTEM._replace(made_on=date(2000, 1, 1))
+    assert "L07" not in check(early, shelf([organisation])).rules, "it attests no goods, so no dates of goods"
 
 
 def test_a_part_falls_with_its_parent_certificate() -> None:
@@ -573,11 +764,20 @@ def test_a_part_falls_with_its_parent_certificate() -> None:
     parent = replace(whole, statuses=(*whole.statuses[:1], suspended))
     child: Certificate = replace(demonstration("2023990703000117"), parent_no=parent.certificate_no)
     held = shelf([child])
-    from services.domain.registered import registered
-
     held.certificates = {child.certificate_no: registered(child, 1, parent)}
     finding = check(GOOD, held)
     assert (finding.verdict, finding.rules, finding.code) == (Verdict.REVIEW, ("L05",), "suspended")
+
+
+@pytest.mark.parametrize(
+    ("opened", "fault"), [("2014-12-31", "body_never"), ("2015-01-01", None), ("2016-01-01", None)]
+)
+def test_what_was_issued_before_a_backfill_was_opened_is_history(opened: str, fault: str | None) -> None:
+    body = SHELF.body("CNCA-R-2019-7901")
+    assert body is not None
+    until = {"from": opened, "until": "2026-12-31", "digest": "0" * 64}
+    loaded = cast(BodyState, {**body, "backfills": [until]})
+    assert body_fault(loaded, "ccc", date(2015, 1, 1), DAY) == fault
 
 
 def test_a_disqualified_body_before_its_issue_is_no_body() -> None:
@@ -591,6 +791,10 @@ def test_confidence_says_how_the_number_was_read() -> None:
     assert found(GOOD, model="X9").confidence is Confidence.HIGH
     in_text = found(GOOD, certificate_no="", text="证书编号2023990703000117", model="X9")
     assert in_text.confidence is Confidence.MEDIUM
+    fits = found(GOOD, certificate_no="", text="证书编号2023990703000117")
+    assert (fits.verdict, fits.confidence) == (Verdict.OK, Confidence.MEDIUM)
+    unsure = found(GOOD, certificate_no="", text="证书编号2023990703000117", model="KFR-35GW/AI")
+    assert (unsure.rules, unsure.confidence) == (("L08",), Confidence.LOW)
     assert found(GOOD, certificate_no="2023990703000118").confidence is Confidence.LOW
 
 
@@ -619,7 +823,8 @@ def test_of_a_maker_s_certificates_for_one_model_the_best_counts() -> None:
     good = SHELF.certificate(str(GOOD.certificate_no))
     assert good is not None
     old = replace(good.certificate, certificate_no="2013990703000001", valid_until=DAY - timedelta(days=1))
-    for order in ((old, good.certificate), (good.certificate, old)):
+    system = replace(demonstration("790826Q00031R0S"), holder=good.certificate.holder)
+    for order in ((old, system, good.certificate), (good.certificate, system, old)):
         finding = _without_number(*order, model=str(GOOD.model))
         assert (finding.verdict, finding.registered) == (Verdict.OK, good.shown)
     assert _without_number(old, model=str(GOOD.model)).rules == ("L07",)
@@ -741,6 +946,10 @@ def a_recall(**told: object) -> RecallState:
         ({"batches": ["B2024-07"]}, {}, Verdict.REVIEW),
         ({"batches": ["B2024-07"]}, {"text": "批次 b2024-07，现货"}, Verdict.LEAD),
         ({"made_from": "2024-01-01", "made_until": "2024-06-30"}, {}, Verdict.REVIEW),
+        ({"made_from": "2024-01-01"}, {}, Verdict.REVIEW),
+        ({"made_until": "2024-06-30"}, {}, Verdict.REVIEW),
+        ({"made_from": "2024-01-01", "batches": ["B2024-07"]}, {"text": "批次 b2024-07，现货"}, Verdict.LEAD),
+        ({"certificate_no": None, "gtin": "06909900200012"}, {"model": None}, Verdict.REVIEW),
         ({"made_from": "2024-01-01", "made_until": "2024-06-30"}, {"made_on": date(2024, 5, 1)}, Verdict.LEAD),
         ({"made_from": "2024-01-01", "made_until": "2024-06-30"}, {"made_on": date(2025, 5, 1)}, Verdict.OK),
         ({"certificate_no": "2022990201000204"}, {}, Verdict.OK),
