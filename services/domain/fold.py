@@ -276,11 +276,14 @@ def _joined(before: Certificate | None, after: Certificate | None, day: date, di
     rows = rows_of(after.parts)
     named = rows_of(before.parts)
     names = tuple(dict.fromkeys((*named, *rows)))
-    covered = {p.named for p in after.covered([Part(*name, ()) for name in names])}
+    held, covered = ({p.named for p in c.covered([Part(*name, ()) for name in names])} for c in (before, after))
     parts = []
     for name in names:
         absent = Status.ACTIVE if name in covered else Status.CANCELLED
-        part = Part(*name, _spliced(named.get(name, ()), rows.get(name, ()), day, digest, absent))
+        row = named.get(name, ())
+        there = row[0].status is not Status.ACTIVE if row else name in held
+        unsaid = Status.ACTIVE if there else None
+        part = Part(*name, _spliced(row, rows.get(name, ()), day, digest, absent, unsaid))
         if part.statuses:
             parts.append(part)
     statuses = _spliced(before.statuses, after.statuses, day, digest)
@@ -299,10 +302,12 @@ def _spliced(
     day: date,
     digest: str,
     absent: Status | None = None,
+    unsaid: Status | None = None,
 ) -> tuple[StatusInterval, ...]:
     """The intervals that began before a day, and the other row's from it on, with a seam where one is due.
 
     `absent` is how it stands from the day on where the other row begins later, or never; as before where it is None.
+    `unsaid` is how it stood before its first interval: a part that was covered from the beginning is active.
     """
     kept = tuple(interval for interval in before if interval.since < day)
     later = tuple(interval for interval in after if interval.since >= day)
@@ -315,7 +320,8 @@ def _spliced(
         seam = StatusInterval(absent, day, None, None, None, digest)
     else:
         return (*kept, *later)
-    return (*kept, *later) if kept and kept[-1].status is seam.status else (*kept, seam, *later)
+    stood = kept[-1].status if kept else unsaid
+    return (*kept, *later) if stood is seam.status else (*kept, seam, *later)
 
 
 def _ended(statuses: tuple[StatusInterval, ...], status: Status, day: date, digest: str) -> tuple[StatusInterval, ...]:

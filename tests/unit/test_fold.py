@@ -7,11 +7,11 @@ from typing import Any, cast
 
 import pytest
 
-from services.domain.certificate import Certificate, Corrected
+from services.domain.certificate import Certificate, Corrected, PartKind
 from services.domain.fold import KEY_COMPROMISED, consequence, fold, rules_told
 from services.domain.said import EventData, Said
 from services.domain.scheme import SchemeRules
-from services.domain.standing import standing
+from services.domain.standing import part_standing, standing
 from tests.certificates import a_certificate
 from tests.lives import AUTHORITY, BODY, CATALOGUE, DECLARANT, OTHER, SCHEMES
 from tests.memory import Memory
@@ -674,6 +674,22 @@ def test_a_model_without_gtin_is_all_that_is_covered_under_it(memory: Memory) ->
     gone = [{"op": "removed", "model": "A1", "gtin": TWO_GTINS[1]}]
     told(memory, "certificate.amended", NUMBER, BODY, effective_at=day(0), items=gone)
     assert parts(memory) == {TWO_GTINS[0]: "suspended", TWO_GTINS[1]: "cancelled"}
+
+
+@pytest.mark.parametrize("since", [-20, -9])
+def test_a_model_that_was_covered_from_the_beginning_stays_so_when_its_suspension_is_annulled(
+    memory: Memory, since: int
+) -> None:
+    """What was made of it before was certified, though it has left the scope since."""
+    suspended = suspend(memory, -20, items=[{"model": "A1", "gtin": TWO_GTINS[0]}])
+    gone = [{"op": "removed", "model": "A1", "gtin": TWO_GTINS[0]}]
+    told(memory, "certificate.amended", NUMBER, BODY, effective_at=day(-5), items=gone)
+    annul(memory, suspended, since)
+    certificate = memory.certificate(NUMBER)
+    part = certificate.part(PartKind.ITEM, "A1", TWO_GTINS[0])
+    turns = [part_standing(certificate, part, TODAY + timedelta(days=n)).value for n in (-30, -21, since, -6, -5)]
+    assert turns == ["valid", "valid", "valid", "valid", "cancelled"]
+    check_fold(memory)
 
 
 def test_a_part_is_not_suspended_twice_by_one_event(memory: Memory) -> None:
