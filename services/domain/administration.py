@@ -34,6 +34,7 @@ from services.domain.errors import (
     TransitionNotAllowed,
     UnknownSubject,
 )
+from services.domain.identifiers import instant_of
 from services.domain.said import CalendarData, CatalogueData, ClassChangeData, CompetenceData, Moment, Said
 from services.domain.scheme import Scheme, scheme_rules, scheme_state
 from services.domain.transition import check_ahead
@@ -243,7 +244,7 @@ def add_key(said: Said, world: World, moment: Moment) -> Changes:
         "owner": owner,
         "purpose": purpose.value,
         "key": dict(said.data["key"]),
-        "from": said.data.get("from") or moment.today.isoformat(),
+        "from": said.data["from"],
         "until": said.data.get("until"),
         "retired_on": None,
         "compromised_since": None,
@@ -279,15 +280,22 @@ def _check_owner(owner: str, purpose: Purpose, world: World) -> None:
 
 
 def retire_key(said: Said, world: World, moment: Moment) -> Changes:
+    """From a day on; one that was announced may be put off until it has come, and a key that has retired stays so."""
     key = _own_key(said, world)
     effective_at = date.fromisoformat(said.data["effective_at"])
+    if key["retired_on"] is not None and key["retired_on"] <= moment.today.isoformat():
+        raise TransitionNotAllowed(f"the key is retired since {key['retired_on']}", pointer="/type")
     if effective_at < moment.today:
         raise BadDates("a key retires today or later: what it signed before stands", pointer="/data/effective_at")
     return {f"key/{said.subject}": {**key, "retired_on": effective_at.isoformat()}}
 
 
 def compromise_key(said: Said, world: World, moment: Moment) -> Changes:
+    """From an instant on; a later word may name an earlier one alone: who has stolen a key must not get it back."""
     key = _own_key(said, world)
+    before = key["compromised_since"]
+    if before is not None and instant_of(said.data["since"]) >= instant_of(before):
+        raise TransitionNotAllowed(f"the key is compromised since {before}", pointer="/data/since")
     return {f"key/{said.subject}": {**key, "compromised_since": said.data["since"]}}
 
 

@@ -494,7 +494,7 @@ def _decided_anew(about: Said, annulment: Said, world: World, moment: Moment) ->
         heard = world.told(subject)
         return [*heard, Told(-1, False, annulment, moment)] if subject == annulment.subject else heard
 
-    alone = _Alone(world)
+    alone = _Alone(world, about.subject)
     kinds = _TOGETHER.get(_kind(about), (_kind(about),))
     for one in world.told(about.subject):
         if _kind(one.said) in kinds and not is_annulled(told, one.said.digest):
@@ -514,26 +514,33 @@ def _kind(said: Said) -> str:
 
 
 class _Alone:
-    """The register without the records that are being decided anew, but for what that has made of them so far."""
+    """The register without the record that is being decided anew, but for what that has made of it so far.
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    What others say of is there: a member's body, a key's owner.
+    """
+
+    def __init__(self, world: World, subject: str) -> None:
+        self._world, self._subject = world, subject
         self.changes: Changes = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._world, name)
 
     def body(self, approval_no: str) -> BodyState | None:
-        return cast(BodyState | None, self.changes.get(f"body/{approval_no}"))
+        own = cast(BodyState | None, self.changes.get(f"body/{approval_no}"))
+        return own if approval_no == self._subject else self._world.body(approval_no)
 
     def alliance(self, alliance_id: str) -> AllianceState | None:
-        return cast(AllianceState | None, self.changes.get(f"alliance/{alliance_id}"))
+        own = cast(AllianceState | None, self.changes.get(f"alliance/{alliance_id}"))
+        return own if alliance_id == self._subject else self._world.alliance(alliance_id)
 
     def key(self, kid: str) -> KeyState | None:
-        return cast(KeyState | None, self.changes.get(f"key/{kid}"))
+        own = cast(KeyState | None, self.changes.get(f"key/{kid}"))
+        return own if kid == self._subject else self._world.key(kid)
 
     def catalogue(self, catalogue_id: str) -> CatalogueState | None:
-        return cast(CatalogueState | None, self.changes.get(f"catalogue/{catalogue_id}"))
+        own = cast(CatalogueState | None, self.changes.get(f"catalogue/{catalogue_id}"))
+        return own if catalogue_id == self._subject else self._world.catalogue(catalogue_id)
 
 
 def _resolve_quarantine(said: Said, world: World, moment: Moment) -> Changes:
