@@ -24,8 +24,10 @@ def missing_soon(cur: Cursor, now: datetime) -> Iterator[tuple[str, str]]:
     following = quarter_of(civil_day(now)).following
     if following.first_day - civil_day(now) <= KEY_AHEAD and not _has_mark_key(cur, following.first_day.isoformat()):
         yield "no mark key is registered for the next quarter", f"{following} begins on {following.first_day}"
-    known = calendars(cur)
-    for year in sorted({civil_day(now).year, civil_day(now + CALENDAR_AHEAD).year} - set(known)):
+    cur.execute("SELECT EXISTS (SELECT FROM records WHERE key >= 'scheme/' AND key < 'scheme0')")
+    ((begun,),) = cur.fetchall()  # calendars are published before the schemes, which alone count working days
+    years = {civil_day(now).year, civil_day(now + CALENDAR_AHEAD).year} if begun else set()
+    for year in sorted(years - calendars(cur).keys()):
         yield "no calendar of working days is published", f"{year}: Monday to Friday are counted until then"
     published = trust.published(cur)
     if published is None:
