@@ -33,7 +33,7 @@ FIRST, OF_CLASS = 100_000, 900_000
 """The last six digits of the first number (the demonstration has some of those before), and how many there are."""
 
 AT_ONCE = 4000
-"""How many lives run side by side. Of the events of a full batch about a fifth meet their own certificate in it."""
+"""How many lives run side by side. Of the events of a full batch about a third meet their own certificate in it."""
 
 
 def foundation(settings: Settings) -> list[bytes]:

@@ -1,7 +1,7 @@
 """Whether applying stays as fast while the register grows: `python -m bench.plot [--up-to N] [--out FILE.svg]`.
 
 At each size the same mixture of events is applied: whole lives of new certificates, and nearly as many events about
-certificates drawn evenly from the older half of those that are there. Before it is measured, the register is cleared up
+certificates drawn evenly from those that are there. Before it is measured, the register is cleared up
 (vacuum, checkpoint), so that no size has more than another of what runs behind its load.
 """
 
@@ -23,9 +23,9 @@ from bench.stage import Stage, load, stage, wait_for
 from services import chart
 
 SIZES = (10_000, 30_000, 100_000, 300_000, 1_000_000)
-LIVES = 2_000
+LIVES = 4_000
 """Whole lives that are measured at each size, four events each."""
-DRAWN = 5_000
+DRAWN = 10_000
 """Events beside them about certificates that are there, each about another one: as many at every size."""
 PORTION = 20_000
 """Certificates that are signed and put into the log at a time."""
@@ -101,7 +101,7 @@ def _loaded(register: Stage, author: Author, progress: Progress, held: int, size
 
 def _mixed(author: Author, chance: random.Random, size: int, last: int) -> Iterator[tuple[str, bytes]]:
     """The lives of new certificates, with events between them about those that are there: each about another one."""
-    places = iter(chance.sample(range(size // 2), DRAWN))
+    places = iter(chance.sample(range(size), DRAWN))
     event_type, data = LIFE[0]
     for subject, jws in lives(author, size, last - size):
         yield subject, jws

@@ -1,9 +1,8 @@
 #!/bin/sh
 # Makes the virtual environment $1 from the first Python that is at least 3.11 (or from $PYTHON), or says what is missing.
-# The system's own comes first: distributions build it by its profile, which makes it a quarter quicker than one of pyenv.
 set -eu
 found=
-for python in ${PYTHON:-/usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11 python}; do
+for python in ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11 python}; do
     if command -v "$python" >/dev/null 2>&1 &&
         "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
         found=${found:-$python}
