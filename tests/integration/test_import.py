@@ -75,7 +75,8 @@ def desk(postgres_server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFac
         for name, value in environment.items():
             patch.setenv(name, value)
         register = stack.enter_context(closing(Register.begin(settings_from(environment))))
-        save_key(register.keys[BODY], register.settings.keys / f"{NAME}.pem")
+        for source in (BODY, OTHER):
+            save_key(register.keys[source], register.settings.keys / f"{source.rpartition(':')[2]}.pem")
         server = make_server("127.0.0.1", 0, api.create_app(), threaded=True)
         serving = threading.Thread(target=server.serve_forever)
         serving.start()
@@ -208,11 +209,10 @@ def test_chains_go_on_from_what_others_wrote(desk: Desk, tmp_path: Path) -> None
 
 
 def test_what_another_body_has_issued_is_refused_once_and_not_said_again(desk: Desk, tmp_path: Path) -> None:
-    sheet, name = a_sheet(tmp_path / "sheet.csv", [a_row(number := a_number())]), OTHER.rpartition(":")[2]
-    save_key(desk.register.keys[OTHER], desk.register.settings.keys / f"{name}.pem")
-    ways = ("--as", name, "--to", desk.log, "--registry", desk.registry, "--journals", str(tmp_path / "other"))
-    assert desk.certmark("import", str(sheet), *ways).exit_code == 0
-    reports = [desk.bring(sheet, "--journals", str(tmp_path / where), code=1) for where in ("here", "elsewhere")]
+    sheet = a_sheet(tmp_path / "sheet.csv", [a_row(number := a_number())])
+    desk.bring(sheet, "--journals", str(tmp_path / "theirs"))
+    other = ("--as", OTHER.rpartition(":")[2])
+    reports = [desk.bring(sheet, "--journals", str(tmp_path / at), *other, code=1) for at in ("here", "elsewhere")]
     assert [(report["refused"], report["codes"]) for report in reports] == [(n, {"number-taken": 1}) for n in (1, 0)]
     assert [decision for _, decision in desk.history(number)] == ["accepted", "refused:number-taken"]
 
@@ -354,7 +354,6 @@ def reconciled(desk: Desk, file: Path, *words: str, code: int = 1) -> tuple[list
 
 def test_a_sheet_beside_the_register(desk: Desk, tmp_path: Path) -> None:
     name = OTHER.rpartition(":")[2]
-    save_key(desk.register.keys[OTHER], desk.register.settings.keys / f"{name}.pem")
     same, other, missing, suspended, extra = (a_number() for _ in range(5))
     rows = [a_row(same, 证书状态="有效"), a_row(other), a_row(missing), a_row(suspended)]
     rows.append(a_later_row(suspended, "暂停", 原因代码="S03", 暂停截止日期=ahead(60)))

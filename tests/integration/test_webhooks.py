@@ -25,7 +25,7 @@ from cryptography.x509.oid import NameOID
 from services import outbound
 from services.auth import Role
 from services.events import detached
-from services.events.keys import ES256, new_key, public_key
+from services.events.keys import ES256, PublicKey, new_key, public_key
 from services.outbound import NotDelivered, post, target_of
 from services.postgres import transaction
 from services.registry import webhook_store
@@ -102,10 +102,15 @@ def subjects(receiver: Receiver) -> list[str]:
 
 
 def checked(register: Register, received: Received) -> detached.Signed:
-    """What the signature says, checked with the key that the register knows for seals."""
-    ((state,),) = register.rows("SELECT state FROM records WHERE key LIKE 'key/%%' AND state LIKE '%%\"seal\"%%'")
-    seal = public_key(json.loads(state)["key"])
-    return detached.check_detached(received.signature, received.body, lambda kid: seal)
+    """What the signature says, checked with a key that the register knows for seals."""
+
+    def seal(kid: str) -> PublicKey:
+        ((state,),) = register.rows("SELECT state FROM records WHERE key = %s", f"key/{kid}")
+        key = json.loads(state)
+        assert key["purpose"] == "seal"
+        return public_key(key["key"])
+
+    return detached.check_detached(received.signature, received.body, seal)
 
 
 # --- what is delivered --------------------------------------------------------------------------------------
