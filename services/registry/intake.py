@@ -16,6 +16,7 @@ from services.events.envelope import Envelope, Event, check_signature, open_enve
 from services.events.event_types import check_data
 from services.events.keys import PublicKey, public_key
 from services.events.log import Log, Record, Topic, open_log
+from services.registry.portions import in_portions
 from services.settings import Settings
 
 BATCH = 4000
@@ -82,7 +83,8 @@ def prepare(record: Record, keys: Mapping[str, PublicKey]) -> Prepared:
             verified = True
             event = read_checked(envelope, record.appended_at)
     except CertmarkError as found:
-        error = found
+        error = found.with_traceback(None)  # whose frames would keep all that was read
+        error.__context__ = None
     kid, digest = (envelope.kid, envelope.digest) if envelope else (None, None)
     return Prepared(record, kid, digest, event, verified, error)
 
@@ -169,10 +171,19 @@ def _serve(pipe: Pipe, settings: Settings, topic: Topic, parent: int) -> None:
             position, wait, limit = told
             try:
                 log = log or open_log(settings)
-                records = log.read(topic, position, limit, wait)
+                records = _waiting(log, topic, position, limit, wait)
                 pipe.send((position, [_packed(prepare(record, keys)) for record in records]))
             except Fault as fault:
                 if log is not None:
                     log.close()
                     log = None
                 pipe.send((position, fault))
+
+
+def _waiting(log: Log, topic: Topic, position: int, limit: int, wait: float) -> list[Record]:
+    """What waits from a position on; where nothing does, what comes while it is waited for."""
+
+    def read(last: Record | None, most: int) -> list[Record]:
+        return log.read(topic, last.position + 1, most) if last else log.read(topic, position, most, wait)
+
+    return in_portions(read, lambda record: len(record.value), limit)

@@ -18,6 +18,7 @@ from services.events.log import Log, Record, Topics, open_log
 from services.events.record import history_text, open_sealed, seal_texts
 from services.postgres import Cursor, transaction
 from services.registry import store
+from services.registry.portions import PORTION, in_portions
 from services.registry.process import Connections, run_until_stopped, step_by_step
 from services.registry.store import Quarantined, StoredRecord
 from services.settings import Settings
@@ -57,14 +58,14 @@ class Relay:
         log = self._opened()
         with transaction(self._connections.working()) as cur:
             revision, tail, quarantined = store.lock_relayed(cur)  # two relays take turns here
-            records = store.records_after(cur, revision, BATCH) if self._may_seal(cur) else []
+            records = _unpublished(cur, revision) if self._may_seal(cur) else []
             published = max((r.revision for r in records), default=revision)
             if revision == 0:  # who follows from the first record on needs the keys before what they seal
                 records.sort(key=lambda record: not record.key.startswith("key/"))
             poison = store.quarantine_after(cur, quarantined, POISON)
             alone = self._published(log, self._sealed(cur, records))
             revision = published
-            if time.monotonic() >= self._heartbeat_due and revision > 0 and len(records) < BATCH:
+            if time.monotonic() >= self._heartbeat_due and revision > 0 and len(records) < min(PORTION, BATCH):
                 self._published(log, [("heartbeat", revision, self._heartbeat(cur, revision))])
                 self._heartbeat_due = time.monotonic() + HEARTBEAT
             # As long as our records follow each other, nobody else has written: looking can wait until we are idle.
@@ -174,6 +175,14 @@ class Relay:
                 self._log.close()
         self._connections.drop()
         self._log = self._tail = None
+
+
+def _unpublished(cur: Cursor, revision: int) -> list[StoredRecord]:
+    return in_portions(
+        lambda last, most: store.records_after(cur, last.revision if last else revision, most),
+        lambda record: len(record.state) + len(record.tokens),
+        BATCH,
+    )
 
 
 def seal(record: StoredRecord, key: PrivateKey, history: Sequence[tuple[Any, ...]] = ()) -> bytes:
