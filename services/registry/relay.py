@@ -18,7 +18,7 @@ from services.events.log import Log, Record, Topics, open_log
 from services.events.record import history_text, open_sealed, seal_texts
 from services.postgres import Cursor, transaction
 from services.registry import store
-from services.registry.portions import PORTION, in_portions
+from services.registry.portions import in_portions
 from services.registry.process import Connections, run_until_stopped, step_by_step
 from services.registry.store import Quarantined, StoredRecord
 from services.settings import Settings
@@ -65,7 +65,7 @@ class Relay:
             poison = store.quarantine_after(cur, quarantined, POISON)
             alone = self._published(log, self._sealed(cur, records))
             revision = published
-            if time.monotonic() >= self._heartbeat_due and revision > 0 and len(records) < min(PORTION, BATCH):
+            if time.monotonic() >= self._heartbeat_due and revision > 0 and not store.records_after(cur, revision, 1):
                 self._published(log, [("heartbeat", revision, self._heartbeat(cur, revision))])
                 self._heartbeat_due = time.monotonic() + HEARTBEAT
             # As long as our records follow each other, nobody else has written: looking can wait until we are idle.

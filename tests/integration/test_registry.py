@@ -706,6 +706,24 @@ def test_a_relay_that_starts_far_behind_looks_back_in_steps(
     again.drop()
 
 
+def test_no_heartbeat_says_that_all_is_published_while_something_waits(
+    register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.registry.relay.HEARTBEAT", 0)
+    topic, relay = Topics.under(register.settings.topic_prefix).state, Relay(register.settings)
+    catch_up(relay)
+    begin = register.log.bounds(topic)[1]
+    numbers = [register.issue() for _ in range(3)]
+    monkeypatch.setattr("services.registry.portions.WEIGHT", 1)  # a record a step, however many it may take
+    published = []
+    for _ in numbers:
+        relay.step()
+        published.append([record.key for record in _all(register, topic) if record.position >= begin])
+    relay.drop()
+    keys = [f"certificate/{number}" for number in numbers]
+    assert published == [keys[:1], keys[:2], [*keys, "heartbeat"]]
+
+
 def _steps_to_the_end(register: Register, relay: Relay) -> int:
     """A broker that is slow to answer makes a step end early; a relay then waits and goes on."""
     end, steps = register.log.bounds(Topics.under(register.settings.topic_prefix).state)[1], 0
